@@ -1,0 +1,1 @@
+"""ScanVQ: discrete-latent generative modeling of medical images."""

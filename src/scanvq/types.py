@@ -1,0 +1,168 @@
+"""What flows between the layers: codes, results, and the abstract parts every model is made of."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+Codes = tuple[Tensor, ...]
+"""Integer codes, coarse to fine, each (B, h, w) int64: one level for VQ-VAE, two for VQ-VAE-2."""
+
+UNKNOWN = -1
+"""A code still to be generated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantized:
+    """What a quantizer returns: vectors (B, D, h, w), codes (B, h, w), named scalar losses."""
+
+    vectors: Tensor
+    codes: Tensor
+    losses: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstruction:
+    """What a tokenizer returns in training: images (B, C, H, W), codes, named scalar losses."""
+
+    images: Tensor
+    codes: Codes
+    losses: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """What a sample is asked to be. `label` is (B,) int64 class numbers; None = any class."""
+
+    label: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """One training batch: images (B, 1, H, W) in [0, 1] for tokenizers, codes for priors."""
+
+    images: Tensor | None = None
+    codes: Codes | None = None
+    condition: Condition = Condition()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """One player's turn: the scalar to minimize and its named parts, for the log."""
+
+    total: Tensor
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Quantizer(nn.Module, ABC):
+    """Turns features into codes of a codebook of `size` K vectors of `dim` D, and back."""
+
+    size: int
+    dim: int
+
+    @abstractmethod
+    def forward(self, features: Tensor) -> Quantized:
+        """Quantizes features (B, D, h, w); vectors pass the gradient straight through."""
+
+    @abstractmethod
+    def embed(self, codes: Tensor) -> Tensor:
+        """Looks codes (B, h, w) up: (B, D, h, w)."""
+
+
+class Tokenizer(nn.Module, ABC):
+    """Turns images (B, C, H, W) with intensities in [0, 1] into codes, and back."""
+
+    codebook_sizes: tuple[int, ...]
+    multiple: int  # height and width of an image must be divisible by this
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Reconstruction:
+        """The training path."""
+
+    @abstractmethod
+    def encode(self, images: Tensor) -> Codes:
+        """Images (B, C, H, W) to codes, coarse to fine."""
+
+    @abstractmethod
+    def decode(self, codes: Codes) -> Tensor:
+        """Codes to images (B, C, H, W)."""
+
+    @abstractmethod
+    def code_shapes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
+        """The (h, w) of every level. Raises ValueError for a size that does not divide."""
+
+
+Fills = Literal["anything", "later codes", "nothing"]
+
+
+class CodePrior(nn.Module, ABC):
+    """The distribution of one level of codes.
+
+    `fills` says which cells it can generate given the rest: "anything" (any region, seeing all
+    known codes), "later codes" (any region, seeing only what comes before in its order), or
+    "nothing" (whole grids only).
+    """
+
+    codebook_size: int
+    fills: ClassVar[Fills]
+
+    @abstractmethod
+    def sample(
+        self,
+        known: Tensor,
+        *,
+        coarser: Tensor | None = None,
+        condition: Condition | None = None,
+        draw: Draw,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Fills every UNKNOWN cell of `known` (B, h, w); known codes come back unchanged."""
+
+
+class LikelihoodPrior(CodePrior):
+    """A prior that factorizes the codes in an order, and so has an exact likelihood."""
+
+    @abstractmethod
+    def logits(
+        self,
+        codes: Tensor,
+        *,
+        coarser: Tensor | None = None,
+        condition: Condition | None = None,
+    ) -> Tensor:
+        """Codes (B, h, w) to logits (B, K, h, w), each seeing only the cells before its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """How a code is drawn from its logits. `top_k` 0 and `top_p` 1 leave all codes in."""
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.temperature >= 0:
+            raise ValueError(f"temperature is {self.temperature}; it must be 0 or more (0 = most likely code)")
+        if self.top_k < 0:
+            raise ValueError(f"top_k is {self.top_k}; it must be 0 (off) or more")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p is {self.top_p}; it must be in (0, 1]")
+
+
+class Objective(nn.Module, ABC):
+    """What training minimizes. `players` names the parameters that each optimizer steps."""
+
+    @property
+    @abstractmethod
+    def players(self) -> Mapping[str, Iterable[nn.Parameter]]:
+        """Player name to its parameters, in the order of their turns."""
+
+    @abstractmethod
+    def forward(self, batch: Batch, player: str, step: int) -> Losses:
+        """The losses of one player's turn."""
