@@ -57,13 +57,10 @@ class Anatomy:
         field = _along(1, _weights(x, axis=0), field)
         field = _along(2, _weights(y, axis=1), field)  # (5, W, H, 1)
         field = np.ascontiguousarray(field[..., 0].swapaxes(1, 2))
-        affine = self.affine.astype(np.float32)
         position = field[:3]
-        for axis in range(3):
-            position[axis] += affine[axis, 0] * x.astype(np.float32)
-            position[axis] += (affine[axis, 1] * y + affine[axis, 2] * level + affine[axis, 3]).astype(
-                np.float32
-            )[:, None]
+        for axis, (along_x, along_y, along_z, offset) in enumerate(self.affine):
+            position[axis] += (along_x * x).astype(np.float32)
+            position[axis] += (along_y * y + along_z * level + offset).astype(np.float32)[:, None]
         return position.reshape(3, -1), field[3:].reshape(2, -1)
 
 
