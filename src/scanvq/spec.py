@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 T = TypeVar("T")
 
@@ -18,6 +18,9 @@ class DerivedMark:
 
 
 Derived = Annotated[T, DerivedMark()]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A part of a whole, 0 to 1."""
 
 Tables = Mapping[type, Mapping[str, Callable[..., Any]]]
 """Abstract class -> kind -> concrete class: what `build.py` knows."""
@@ -101,6 +104,11 @@ def make_part(role: type, spec: Mapping[str, Any], *, tables: Tables, **derived:
 def derived_names(maker: Callable[..., Any]) -> tuple[str, ...]:
     """The arguments of a maker that are filled from the data or another part."""
     return tuple(name for name, hint in _settings(maker).items() if is_derived(hint))
+
+
+def setting_names(maker: Callable[..., Any]) -> tuple[str, ...]:
+    """The arguments of a maker that a recipe may set."""
+    return tuple(name for name, hint in _settings(maker).items() if not is_derived(hint))
 
 
 def nearest(name: str, known: Any) -> str:

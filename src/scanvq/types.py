@@ -109,6 +109,7 @@ class CodePrior(nn.Module, ABC):
     """
 
     codebook_size: int
+    classes: int  # 0 = unconditional; the label `classes` means any class
     fills: ClassVar[Fills]
 
     @abstractmethod

@@ -1,0 +1,77 @@
+"""The tables kind -> class, and parts made from completed specs: the only file that knows every name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scanvq.objectives.next_code import NextCode
+from scanvq.objectives.reconstruct import Reconstruct
+from scanvq.priors.gated_pixelcnn import GatedPixelCNN
+from scanvq.priors.pyramid import Pyramid
+from scanvq.quantizers.identity import IdentityQuantizer
+from scanvq.quantizers.moving_average import MovingAverageQuantizer
+from scanvq.quantizers.nearest import NearestQuantizer
+from scanvq.spec import Tables, make_part
+from scanvq.tokenizers.vqvae import VQVAE
+from scanvq.types import CodePrior, Objective, Quantizer, Tokenizer
+
+TABLES: Tables = {
+    Quantizer: {
+        "identity": IdentityQuantizer,
+        "moving_average": MovingAverageQuantizer,
+        "nearest": NearestQuantizer,
+    },
+    Tokenizer: {"vqvae": VQVAE},
+    CodePrior: {"gated_pixelcnn": GatedPixelCNN, "pyramid": Pyramid},
+    Objective: {"next_code": NextCode, "reconstruct": Reconstruct},
+}
+
+
+def make_tokenizer(spec: Mapping[str, Any]) -> Tokenizer:
+    """Builds a tokenizer from its completed spec, which carries `input_mean` and `input_std`."""
+    tokenizer: Tokenizer = make_part(Tokenizer, spec, tables=TABLES)
+    return tokenizer
+
+
+def make_prior(
+    spec: Mapping[str, Any],
+    *,
+    codebook_sizes: tuple[int, ...],
+    code_shapes: tuple[tuple[int, int], ...],
+    classes: int,
+) -> Pyramid:
+    """Builds a prior for every level of codes; one level is a pyramid of one.
+
+    Args:
+        spec: a completed prior, or a `pyramid` with one for every level.
+        codebook_sizes: K of every level, coarse to fine.
+        code_shapes: (h, w) of every level.
+        classes: number of labels; 0 for an unconditional prior.
+
+    Raises:
+        ValueError: a number of priors that is not the number of levels.
+    """
+    specs = spec["levels"] if spec["kind"] == "pyramid" else [spec]
+    if len(specs) != len(codebook_sizes):
+        raise ValueError(
+            f"the tokenizer has {len(codebook_sizes)} levels of codes but prior gives {len(specs)}; "
+            'use prior.kind = "pyramid" with one entry in prior.levels for each'
+        )
+    levels = []
+    for level, one in enumerate(specs):
+        derived = {
+            "codebook_size": codebook_sizes[level],
+            "coarser_size": codebook_sizes[level - 1] if level else 0,
+            "classes": classes,
+            "height": code_shapes[level][0],
+            "width": code_shapes[level][1],
+        }
+        levels.append(make_part(CodePrior, one, tables=TABLES, **derived))
+    return Pyramid(levels=levels)
+
+
+def make_objective(spec: Mapping[str, Any], **derived: Any) -> Objective:
+    """Builds an objective over the part in training, given as `tokenizer` or `prior`."""
+    objective: Objective = make_part(Objective, spec, tables=TABLES, **derived)
+    return objective

@@ -1,0 +1,117 @@
+"""`scanvq data`: look at a folder of scans, prepare it, make the demo cohort."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Look at a folder of scans, prepare it, make a demo cohort.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="A folder of scans, or a CSV of path, subject, split, label.")]
+
+
+class Layout(StrEnum):
+    """The trees that the demo cohort can be written in."""
+
+    OASIS = "oasis"
+    HIPMRI = "hipmri"
+    ADNI = "adni"
+
+
+class PlaneName(StrEnum):
+    """How volumes are cut."""
+
+    AXIAL = "axial"
+    CORONAL = "coronal"
+    SAGITTAL = "sagittal"
+
+
+@app.command()
+def inspect(
+    folder: Folder,
+    plane: Annotated[PlaneName, typer.Option(help="How volumes are cut.")] = PlaneName.AXIAL,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole fingerprint as JSON.")] = False,
+) -> None:
+    """Tell what a folder holds: files, subjects, splits, labels, sizes, value ranges, anything odd.
+
+    Example: `scanvq data inspect scans/`
+    """
+    import json
+
+    from scanvq.cli.inspecting import lines_of
+    from scanvq.cli.watching import Watching
+    from scanvq.data.catalog import read_catalog
+    from scanvq.data.fingerprint import fingerprint
+
+    watching = Watching()
+    found = fingerprint(read_catalog(folder), plane=plane.value, progress=watching.counted("inspect"))
+    print(json.dumps(found, indent=1) if as_json else "\n".join(lines_of(found)))
+
+
+@app.command()
+def prepare(
+    folder: Folder,
+    recipe: Annotated[str, typer.Option(help="The recipe to prepare for.")] = "oasis-vqvae-gated-pixelcnn",
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting in place of the recipe's: section.key=value.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the splits.")] = 0,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
+) -> None:
+    """Read every scan once into the prepared store, which `fit` then finds ready.
+
+    May be interrupted; the next call goes on. The store is in $SCANVQ_CACHE, else in the user's cache.
+
+    Example: `scanvq data prepare scans/ --skip-bad`
+    """
+    from scanvq.build import make_tokenizer
+    from scanvq.cli.watching import Watching
+    from scanvq.recipe import read_recipe
+    from scanvq.training.stages.data import SPLITS, prepare_data
+
+    completed = read_recipe(recipe, overrides=overrides or ())
+    data = prepare_data(
+        folder,
+        completed.data,
+        completed.preparation,
+        multiple=make_tokenizer(completed.tokenizer).multiple,
+        seed=seed,
+        skip_bad=skip_bad,
+        progress=Watching().counted("prepare"),
+    )
+    geometry = data.preparation.geometry
+    counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
+    print(f"{len(data.store):,} slices of {geometry.height}x{geometry.width} ({counts}) in {data.store.folder}")
+    if data.store.replaced:
+        print("files had changed since they were last prepared: the old store is replaced")
+    for path, reason in data.store.skipped:
+        print(f"left out {path}: {reason}")
+
+
+@app.command("demo")
+def demo_(
+    out: Annotated[Path, typer.Argument(help="The folder to make.")],
+    subjects: Annotated[int, typer.Option(min=4, help="How many people.")] = 60,
+    slices: Annotated[int, typer.Option(min=1, help="Slices of each.")] = 8,
+    layout: Annotated[Layout, typer.Option(help="The tree, names and sizes of which data set.")] = Layout.OASIS,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same cohort.")] = 0,
+) -> None:
+    """Make a cohort of synthetic brains, in the layout of one of the three course data sets.
+
+    Example: `scanvq data demo demo-scans --subjects 40 --slices 8 --layout adni`
+    """
+    from scanvq.cli.watching import Watching
+    from scanvq.data.demo.layouts import write_demo
+
+    write_demo(
+        out,
+        subjects=subjects,
+        slices=slices,
+        layout=layout.value,
+        seed=seed,
+        progress=Watching().counted("synthesize"),
+    )
+    print(f"wrote {subjects} subjects, {slices} slices each, to {out}")

@@ -1,0 +1,41 @@
+"""What follows training: scores, a few samples, the report, and a few lines that say where they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scanvq.api import Run
+    from scanvq.cli.watching import Watching
+
+
+def finish(run: Run, watching: Watching) -> None:
+    """Evaluates a trained run, writes its report, and prints both in short."""
+    from scanvq.report.write import write_run_report
+
+    metrics = run.evaluate(counted=watching.counted)
+    write_run_report(run, counted=watching.counted)
+    for line in summary(metrics):
+        print(line)
+    print(f"report {run.directory.report}")
+
+
+def summary(metrics: dict[str, Any]) -> list[str]:
+    """The scores a person looks for first, each with its definition's essentials."""
+    test = metrics["tokenizer"]["test"]
+    ssim, foreground = test["ssim"], test["ssim_foreground"]
+    lines = [
+        f"reconstruction of {test['n']} test images at {metrics['tokenizer']['bits_per_pixel']:.4f} bits a pixel:",
+        f"  SSIM {ssim['mean']:.3f} (5th percentile {ssim['p05']:.3f}; {ssim['above_0.6']:.0%} above 0.6), "
+        f"foreground only {foreground['mean']:.3f}, PSNR {test['psnr']['mean']:.1f} dB",
+    ]
+    for level, book in enumerate(metrics["tokenizer"]["codebook"]):
+        name = f"codebook {level}" if len(metrics["tokenizer"]["codebook"]) > 1 else "codebook"
+        lines.append(f"  {name}: {book['used']} of {book['size']} codes used, perplexity {book['perplexity']:.0f}")
+    prior = metrics["prior"]["test"]
+    if prior is not None:
+        lines.append(
+            f"prior on {prior['n']} test images: {prior['bits_per_code']:.3f} bits a code, "
+            f"{prior['bits_per_pixel']:.4f} bits a pixel"
+        )
+    return lines

@@ -1,0 +1,96 @@
+"""`scanvq fit`: train a tokenizer and a prior on a folder of scans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def fit(
+    folder: Annotated[
+        Path | None, typer.Argument(help="The scans. May be left out with --resume.", show_default=False)
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="A recipe's name (see `scanvq recipes`) or a TOML file.")
+    ] = "oasis-vqvae-gated-pixelcnn",
+    out: Annotated[
+        Path | None, typer.Option(help="Where the run goes. Default: runs/RECIPE-DATE-TIME.", show_default=False)
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting in place of the recipe's: section.key=value. May be repeated."),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Train this long: 90s, 10m, 2h. Tokenizer and prior share it.", show_default=False),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Train each stage this many epochs.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of splits, weights and order.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run at --out.")] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave unusable files out, and say so in the run.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    log: Annotated[
+        list[str] | None,
+        typer.Option(help="tensorboard, wandb or none. May be repeated. [default: tensorboard]", show_default=False),
+    ] = None,
+) -> None:
+    """Train a tokenizer and a prior on a folder of scans, then evaluate them and write the report.
+
+    Ctrl-C saves and stops; `--resume` goes on, also after a crash or a killed job.
+
+    Examples:
+
+        scanvq fit scans/ --budget 10m --out runs/first
+
+        scanvq fit scans/ --recipe tiny --set tokenizer.quantizer.codebook_size=256
+
+        scanvq fit --resume --out runs/first
+
+        torchrun --nproc-per-node 2 -m scanvq fit scans/ --out runs/two
+    """
+    import os
+
+    from scanvq import api
+    from scanvq.cli.finishing import finish
+    from scanvq.cli.watching import Watching
+    from scanvq.training.interrupt import Interrupted
+
+    rank = int(os.environ.get("RANK", "0"))
+    watching = Watching(quiet=rank != 0)
+    if resume and out is None:
+        raise ValueError("--resume needs --out, the run to go on with")
+    if out is None:
+        out = _new_name(recipe)
+    names = [name for name in (log or ["tensorboard"]) if name != "none"]
+    try:
+        run = api.fit(
+            folder,
+            out=out,
+            recipe=recipe,
+            overrides=overrides or (),
+            budget=budget,
+            epochs=epochs,
+            seed=seed,
+            resume=resume,
+            skip_bad=skip_bad,
+            device=device,
+            watchers=watching.watchers(names),
+            counted=watching.counted,
+        )
+    except Interrupted as stopped:
+        watching.console.print(f"interrupted: {stopped}; go on with: scanvq fit --resume --out {out}")
+        raise typer.Exit(130) from None
+    if run is not None:
+        finish(run, watching)
+
+
+def _new_name(recipe: str) -> Path:
+    from datetime import datetime
+
+    return Path("runs") / f"{Path(recipe).stem}-{datetime.now():%Y%m%d-%H%M%S}"

@@ -1,0 +1,65 @@
+"""`scanvq inpaint`: complete a scan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def inpaint(
+    run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
+    file: Annotated[Path, typer.Argument(help="The scan to complete.")],
+    out: Annotated[Path, typer.Option(help="Where the completions go.")],
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="A picture of the scan's size: white is filled in, black is kept.", show_default=False),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(help="Keep one half: top-half, bottom-half, left-half, right-half.", show_default=False),
+    ] = None,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many completions.")] = 4,
+    label: Annotated[
+        str | None, typer.Option(help="Complete as this class. Default: any.", show_default=False)
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="Default: the recipe's.", show_default=False)] = None,
+    top_p: Annotated[float | None, typer.Option(help="Default: the recipe's.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same completions.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Fill in a region of a scan, several times. Every known pixel comes back bit for bit (JPEG, which
+    stores no pixel exactly, comes back as PNG).
+
+    Example: `scanvq inpaint runs/first scan.png --keep top-half -n 4 --out completed`
+    """
+    from scanvq import api
+    from scanvq.cli.inpainting import completed_file, mask_of
+    from scanvq.data.formats import format_of
+    from scanvq.generation.inpaint import inpaint_scan
+
+    if (mask is None) == (keep is None):
+        raise ValueError("give either --mask or --keep")
+    trained = api.load(run, device=device)
+    scan = trained.read(file)
+    unknown = mask_of(scan, mask, keep)
+    if all(prior.fills == "later codes" for prior in trained.prior.priors):
+        typer.echo("note: this prior fills in raster order; each code sees what is above and left of it", err=True)
+    completions = inpaint_scan(
+        trained.tokenizer,
+        trained.prior,
+        scan,
+        unknown,
+        trained.preparation,
+        count=count,
+        label=trained.label_number(label),
+        draw=trained.draw(temperature=temperature, top_p=top_p),
+        seed=seed,
+        device=trained.device,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    for number, completion in enumerate(completions):
+        target = completed_file(out, file, number)
+        format_of(target).write(target, completion)
+    print(f"wrote {count} completions of {file.name} to {out}")

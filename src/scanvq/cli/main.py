@@ -1,0 +1,58 @@
+"""The `scanvq` command: its subcommands, and what a user sees when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from scanvq.cli import codes, data, demo, evaluate, fit, inpaint, recipes, reconstruct, report, sample
+
+DONE, WRONG, INTERRUPTED = 0, 2, 130
+
+app = typer.Typer(
+    name="scanvq",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="""Train tokenizers and priors on medical images; reconstruct, complete and create scans.
+
+A **tokenizer** turns a scan into a small grid of integer codes and back. A **prior** learns the
+distribution of the codes. Start with `scanvq demo`, then `scanvq fit FOLDER` on your own scans.""",
+)
+app.command("demo")(demo.demo)
+app.add_typer(data.app, name="data")
+app.add_typer(recipes.app, name="recipes")
+app.command("fit")(fit.fit)
+app.command("reconstruct")(reconstruct.reconstruct)
+app.command("encode")(codes.encode)
+app.command("decode")(codes.decode)
+app.command("sample")(sample.sample)
+app.command("inpaint")(inpaint.inpaint)
+app.command("evaluate")(evaluate.evaluate)
+app.command("report")(report.report)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: bool = typer.Option(False, "--version", help="Show the version and stop.")) -> None:
+    if version:
+        from scanvq import __version__
+
+        typer.echo(f"scanvq {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Runs a command. Exit codes: 0 done, 2 wrong use or bad input, 130 interrupted."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.secho("\ninterrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
+        if os.environ.get("SCANVQ_TRACEBACK"):
+            raise
+        typer.secho(f"scanvq: {error}", fg="red", err=True)
+        sys.exit(WRONG)

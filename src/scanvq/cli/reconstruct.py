@@ -1,0 +1,51 @@
+"""`scanvq reconstruct`: scans through the tokenizer, and back as they came."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def reconstruct(
+    run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
+    files: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
+    out: Annotated[Path, typer.Option(help="Where the reconstructions go.")],
+    panels: Annotated[bool, typer.Option(help="Also make pictures: original | codes | reconstruction.")] = True,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Turn scans into codes and back: same name, format, size and units as they came.
+
+    Example: `scanvq reconstruct runs/first scans/sub-01.nii.gz --out rebuilt`
+    """
+    from scanvq import api
+    from scanvq.cli.files import outputs, scan_files
+    from scanvq.cli.watching import Watching
+    from scanvq.data.formats import format_of
+    from scanvq.generation.scans import reconstruct_scan
+    from scanvq.report.figures.panels import save_panel
+
+    trained = api.load(run, device=device)
+    scans = scan_files(files)
+    targets = outputs(scans, out)
+    count = Watching().counted("reconstruct")
+    for number, (path, target) in enumerate(zip(scans, targets, strict=True), start=1):
+        scan = trained.read(path)
+        restored, images, codes, decoded = reconstruct_scan(
+            trained.tokenizer, scan, trained.preparation, device=trained.device
+        )
+        format_of(path).write(target, restored)
+        if panels:
+            middle = len(images) // 2
+            grids = [level[middle].numpy() for level in codes]
+            stem = target.name.split(".")[0]
+            save_panel(
+                out / "panels" / f"{stem}.png",
+                images[middle, 0].numpy(),
+                grids,
+                decoded[middle, 0].numpy(),
+                codebook_sizes=trained.tokenizer.codebook_sizes,
+            )
+        count(number, len(scans))
+    print(f"wrote {len(scans)} reconstructions to {out}")

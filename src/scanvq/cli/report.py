@@ -1,0 +1,25 @@
+"""`scanvq report`: a run as one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Write RUN/report.html: one self-contained page with curves, scores and pictures.
+
+    Example: `scanvq report runs/first`
+    """
+    from scanvq import api
+    from scanvq.cli.watching import Watching
+    from scanvq.report.write import write_run_report
+
+    trained = api.load(run, device=device)
+    write_run_report(trained, counted=Watching().counted)
+    print(f"wrote {trained.directory.report}")

@@ -1,0 +1,109 @@
+"""Reconstruction plus the quantizer's own losses: how a tokenizer is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from pydantic import NonNegativeFloat
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from scanvq.metrics.ssim import ssim
+from scanvq.spec import Derived
+from scanvq.types import Batch, Losses, Objective, Tokenizer
+
+WATCHED = 4  # images a training step whose SSIM is shown when SSIM is not itself the loss
+
+
+class Reconstruct(Objective):
+    """A weighted sum of reconstruction losses, plus codebook and commitment (arXiv 1711.00937, eq. 3).
+
+    Args:
+        tokenizer: the network in training.
+        variance: of the training set's intensities, in [0, 1] units squared.
+        mse: weight of the mean squared error.
+        mse_over_variance: weight of the mean squared error divided by `variance`.
+        l1: weight of the mean absolute error.
+        bce: weight of the binary cross-entropy in nats, the reconstruction clamped into (0, 1).
+        ssim: weight of 1 - SSIM.
+    """
+
+    def __init__(
+        self,
+        *,
+        tokenizer: Derived[Tokenizer],
+        variance: Derived[float] = 1.0,
+        mse: NonNegativeFloat = 0.0,
+        mse_over_variance: NonNegativeFloat = 0.0,
+        l1: NonNegativeFloat = 0.0,
+        bce: NonNegativeFloat = 0.0,
+        ssim: NonNegativeFloat = 0.0,
+    ) -> None:
+        super().__init__()
+        if mse + mse_over_variance + l1 + bce + ssim == 0:
+            raise ValueError(
+                "every reconstruction weight is 0; set one of mse, mse_over_variance, l1, bce, ssim, "
+                "for example --set training.tokenizer.objective.mse=1"
+            )
+        self.tokenizer = tokenizer
+        self.variance = variance
+        self.weights = {
+            name: weight
+            for name, weight in {
+                "mse": mse,
+                "mse_over_variance": mse_over_variance,
+                "l1": l1,
+                "bce": bce,
+                "ssim": ssim,
+            }.items()
+            if weight > 0
+        }
+
+    @property
+    def players(self) -> Mapping[str, Iterable[nn.Parameter]]:
+        return {"tokenizer": self.tokenizer.parameters()}
+
+    def forward(self, batch: Batch, player: str, step: int) -> Losses:
+        assert batch.images is not None
+        result = self.tokenizer(batch.images)
+        images = result.images.float()
+        reconstruction, parts = self._reconstruction(images, batch.images.float())
+        total = reconstruction + sum(result.losses.values())
+        parts = {"loss": total, "reconstruction": reconstruction, **parts, **result.losses}
+        for level, codes in enumerate(result.codes):
+            counts = torch.bincount(codes.flatten(), minlength=self.tokenizer.codebook_sizes[level])
+            suffix = f"_{level}" if len(result.codes) > 1 else ""
+            parts[f"perplexity{suffix}"] = torch.special.entr(counts / counts.sum()).sum().exp()
+            parts[f"codes_used{suffix}"] = (counts > 0).sum().float()
+        return Losses(total=total, parts={name: value.detach() for name, value in parts.items()})
+
+    def _reconstruction(self, images: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum, and what is worth a curve beside it."""
+        total = images.new_zeros(())
+        parts: dict[str, Tensor] = {}
+        for name, weight in self.weights.items():
+            value = self._one(name, images, targets)
+            total = total + weight * value
+            if name == "ssim":
+                parts["ssim"] = 1 - value
+            elif len(self.weights) > 1:
+                parts[name] = value
+        if "ssim" not in parts:
+            shown = slice(WATCHED) if self.training else slice(None)
+            with torch.no_grad():
+                parts["ssim"] = ssim(images[shown].clamp(0, 1), targets[shown]).mean()
+        return total, parts
+
+    def _one(self, name: str, images: Tensor, targets: Tensor) -> Tensor:
+        match name:
+            case "mse":
+                return F.mse_loss(images, targets)
+            case "mse_over_variance":
+                return F.mse_loss(images, targets) / self.variance
+            case "l1":
+                return F.l1_loss(images, targets)
+            case "bce":
+                return F.binary_cross_entropy(images.clamp(1e-4, 1 - 1e-4), targets)
+            case _:
+                return 1 - ssim(images, targets).mean()

@@ -1,0 +1,60 @@
+"""The sections of a recipe that are not parts: data, preparation, the stages of training, sampling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from scanvq.spec import Share
+from scanvq.types import Objective
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Which slices of a folder are used, and who is in which split."""
+
+    images: Literal["original", "segmented"] = "original"
+    plane: Literal["axial", "coronal", "sagittal"] = "axial"
+    slices: str = "foreground"
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparationSettings:
+    """How a slice becomes the network's image: size in pixels, intensities, normalization."""
+
+    size: Literal["native"] | tuple[PositiveInt, PositiveInt] = "native"
+    fit: Literal["pad", "resize"] = "pad"
+    intensity: Literal["auto", "file", "percentiles", "full"] = "auto"
+    normalization: Literal["unit", "z_score"] = "unit"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSettings:
+    """One stage of training: what is minimized, by which optimizer, for how long."""
+
+    objective: Objective
+    batch_size: PositiveInt = 32
+    epochs: PositiveInt = 50
+    optimizer: Literal["adam", "adamw"] = "adam"
+    learning_rate: PositiveFloat = 1e-3
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    weight_decay: NonNegativeFloat = 0.0
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: NonNegativeInt = 0
+    clip_norm: NonNegativeFloat = 0.0
+    augment: Literal["none", "flip"] = "none"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    budget_share: Share = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingSettings:
+    """How samples are drawn when the caller does not say."""
+
+    temperature: NonNegativeFloat = 1.0
+    top_k: NonNegativeInt = 0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0

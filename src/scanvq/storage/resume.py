@@ -1,0 +1,32 @@
+"""Resume state: everything a stage of training needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scanvq.files import whole_file
+
+
+class ResumeError(ValueError):
+    """A resume state that cannot be read."""
+
+
+def save_resume(path: Path, state: dict[str, Any]) -> None:
+    """Writes tensors and plain values, whole or not at all."""
+    with whole_file(path) as temporary:
+        torch.save(state, temporary)
+
+
+def read_resume(path: Path) -> dict[str, Any] | None:
+    """The state, or None where there is none yet. Never runs code from the file (`weights_only`)."""
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise ResumeError(f"{path} cannot be read ({error}); delete it to train this stage again") from None
+    return state

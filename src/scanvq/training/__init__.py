@@ -1,0 +1,1 @@
+"""Training: one loop for every objective, and the stages that a run goes through."""

@@ -1,0 +1,85 @@
+"""The device and the processes of a run, through Hugging Face Accelerate."""
+
+from __future__ import annotations
+
+import sys
+
+import psutil
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
+from torch import nn
+
+from scanvq.types import Objective
+
+
+class Engine:
+    """One process of a run. Started alone, by torchrun, or by a cluster's scheduler.
+
+    Args:
+        device: "auto", "cpu", or "cuda".
+
+    Raises:
+        ValueError: a device that this machine does not have.
+    """
+
+    def __init__(self, *, device: str = "auto") -> None:
+        if device not in ("auto", "cpu", "cuda", "mps"):
+            raise ValueError(f"device is {device!r}; use auto, cpu, cuda or mps")
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("device is cuda, but PyTorch sees no CUDA device here; use --device auto or cpu")
+        if device == "mps" and not torch.backends.mps.is_available():
+            raise ValueError("device is mps, but PyTorch sees no Metal device here; use --device auto or cpu")
+        self._parallel = DistributedDataParallelKwargs(broadcast_buffers=False)
+        no_accelerator = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+        self.accelerator = Accelerator(
+            cpu=device == "cpu" or no_accelerator, kwargs_handlers=[self._parallel]
+        )
+        self.device: torch.device = self.accelerator.device
+        self.rank: int = self.accelerator.process_index
+        self.processes: int = self.accelerator.num_processes
+
+    @property
+    def is_main(self) -> bool:
+        return self.rank == 0
+
+    def wait(self) -> None:
+        self.accelerator.wait_for_everyone()
+
+    def parallel(self, objective: Objective) -> nn.Module:
+        """The objective on the device, its gradients averaged over the processes."""
+        self._parallel.find_unused_parameters = len(objective.players) > 1
+        objective.to(self.device)
+        wrapped: nn.Module = self.accelerator.prepare_model(objective)
+        return wrapped
+
+    def largest(self, values: list[float]) -> list[float]:
+        """The element-wise maximum over the processes, so that all decide alike."""
+        if self.processes == 1:
+            return values
+        numbers = torch.tensor(values, device=self.device, dtype=torch.float64)
+        torch.distributed.all_reduce(numbers, op=torch.distributed.ReduceOp.MAX)
+        return [float(number) for number in numbers]
+
+    def mean(self, values: dict[str, float], weight: float) -> dict[str, float]:
+        """The weighted mean over the processes of named numbers; all must give the same names."""
+        if self.processes == 1:
+            return values
+        numbers = torch.tensor([*values.values(), 1.0], device=self.device, dtype=torch.float64) * weight
+        torch.distributed.all_reduce(numbers)
+        return {name: float(numbers[i] / numbers[-1]) for i, name in enumerate(values)}
+
+    def peak_memory_mb(self) -> float:
+        """The most memory held so far: of the device on CUDA, else of the process."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device) / 2**20
+        return _process_peak_mb()
+
+
+def _process_peak_mb() -> float:
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset) / 2**20
+    import resource
+
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

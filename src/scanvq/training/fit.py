@@ -1,0 +1,197 @@
+"""A whole run: data, tokenizer, codes, prior; stopped at any moment and gone on with later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from scanvq.build import make_tokenizer
+from scanvq.data.fingerprint import fingerprint
+from scanvq.files import write_text
+from scanvq.recipe import Recipe, read_recipe
+from scanvq.settings import StageSettings
+from scanvq.storage.run_directory import RunDirectory, RunError
+from scanvq.training.engine import Engine
+from scanvq.training.environment import environment
+from scanvq.training.history import Watchers
+from scanvq.training.interrupt import Interrupted, stop_on_signal
+from scanvq.training.limit import Limit
+from scanvq.training.stages.codes import encode_splits
+from scanvq.training.stages.data import RunData, data_record, prepare_data, reopen_data
+from scanvq.training.stages.prior import train_prior
+from scanvq.training.stages.tokenizer import load_tokenizer, train_tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRequest:
+    """How `fit` was called; kept in run.json, so that `--resume` needs no second telling.
+
+    Attributes:
+        folder: the scans.
+        budget: seconds of training, shared by tokenizer and prior; None for epochs.
+        epochs: of both stages, in place of the recipe's.
+        seed: of splits, weights, order and augmentation.
+        skip_bad: leave unusable files out rather than stop.
+    """
+
+    folder: str
+    budget: float | None = None
+    epochs: int | None = None
+    seed: int = 0
+    skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        if self.budget is not None and self.epochs is not None:
+            raise ValueError("give either a budget or a number of epochs, not both")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; it must be 0 or more")
+
+
+def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
+    """Makes a run directory. Raises RunError where there already is something."""
+    if run.path.exists() and any(run.path.iterdir()):
+        raise RunError(
+            f"{run.path} exists and is not empty; go on with it by --resume, or choose another --out"
+        )
+    run.path.mkdir(parents=True, exist_ok=True)
+    write_text(run.recipe, recipe.toml())
+    run.write(run.settings, asdict(request))
+
+
+def resumed_run(
+    run: RunDirectory, *, budget: float | None = None, epochs: int | None = None
+) -> tuple[Recipe, FitRequest]:
+    """The recipe and the call of a run that exists; a longer budget or more epochs may be given."""
+    request = FitRequest(**run.read(run.settings))
+    if budget is not None or epochs is not None:
+        request = FitRequest(**{**asdict(request), "budget": budget, "epochs": epochs})
+        run.write(run.settings, asdict(request))
+    return read_recipe(run.recipe), request
+
+
+def train_run(
+    run: RunDirectory,
+    recipe: Recipe,
+    request: FitRequest,
+    *,
+    engine: Engine,
+    watchers: Watchers,
+    cache: Path | None = None,
+    counted: Callable[[str], Callable[[int, int], None]] | None = None,
+) -> None:
+    """Trains what of a run is not trained yet.
+
+    Args:
+        run: its directory, made by `new_run`.
+        recipe: completed.
+        request: folder, limits, seed.
+        engine: device and processes.
+        watchers: who looks on.
+        cache: where prepared stores are kept; None is the user's cache folder.
+        counted: gives, for the name of a piece of work, a function of pieces done and all pieces.
+
+    Raises:
+        Interrupted: asked to stop; everything is saved.
+    """
+    progress = counted or (lambda name: lambda done, total: None)
+    with stop_on_signal() as stop:
+        data = _data(run, recipe, request, engine, cache, progress)
+        watchers.say(_told(data))
+        seed = request.seed
+        train_tokenizer(
+            recipe,
+            data,
+            run,
+            limit=_limit("tokenizer", recipe, request, len(data.rows("train")), engine),
+            seed=seed,
+            engine=engine,
+            watchers=watchers,
+            request=stop,
+        )
+        engine.wait()
+        tokenizer, header = load_tokenizer(run.tokenizer.best)
+        if engine.is_main:
+            encode_splits(
+                tokenizer,
+                header["id"],
+                data,
+                run.codes,
+                mirrored=recipe.stage("prior").augment == "flip",
+                device=engine.device,
+                progress=progress("codes"),
+            )
+        engine.wait()
+        if stop.made:
+            raise Interrupted("the tokenizer is trained; the prior has not begun")
+        train_prior(
+            recipe,
+            data,
+            run,
+            tokenizer,
+            header,
+            limit=_limit("prior", recipe, request, len(data.rows("train")), engine),
+            seed=seed,
+            engine=engine,
+            watchers=watchers,
+            request=stop,
+        )
+        engine.wait()
+
+
+def open_data(run: RunDirectory, recipe: Recipe, *, cache: Path | None = None) -> RunData:
+    """The data of a run that `train_run` has prepared."""
+    return reopen_data(run.read(run.data), recipe.data, cache=cache)
+
+
+def _data(
+    run: RunDirectory,
+    recipe: Recipe,
+    request: FitRequest,
+    engine: Engine,
+    cache: Path | None,
+    progress: Callable[[str], Callable[[int, int], None]],
+) -> RunData:
+    """The main process prepares; the others wait, and find it done."""
+    if engine.is_main and not run.data.exists():
+        data = prepare_data(
+            Path(request.folder),
+            recipe.data,
+            recipe.preparation,
+            multiple=make_tokenizer(recipe.tokenizer).multiple,
+            seed=request.seed,
+            skip_bad=request.skip_bad,
+            cache=cache,
+            progress=progress("prepare"),
+        )
+        run.write(run.fingerprint, fingerprint(data.catalog, plane=recipe.data.plane))
+        run.write(run.environment, environment(engine))
+        run.write(run.data, data_record(data))
+        engine.wait()
+        return data
+    engine.wait()
+    return reopen_data(run.read(run.data), recipe.data, cache=cache, progress=progress("prepare"))
+
+
+def _limit(stage: str, recipe: Recipe, request: FitRequest, samples: int, engine: Engine) -> Limit:
+    settings = recipe.stage(stage)
+    if request.budget is not None:
+        return Limit(seconds=request.budget * _share(stage, recipe))
+    steps = max(1, samples // (settings.batch_size * engine.processes))
+    return Limit(steps=steps * (request.epochs or settings.epochs))
+
+
+def _share(stage: str, recipe: Recipe) -> float:
+    shares: dict[str, StageSettings] = {name: recipe.stage(name) for name in ("tokenizer", "prior")}
+    total = sum(settings.budget_share for settings in shares.values())
+    if total == 0:
+        raise ValueError("training.tokenizer.budget_share and training.prior.budget_share are both 0")
+    return shares[stage].budget_share / total
+
+
+def _told(data: RunData) -> str:
+    counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in ("train", "validation", "test"))
+    geometry = data.preparation.geometry
+    odd = f"; {len(data.store.skipped)} files left out" if data.store.skipped else ""
+    return f"{data.catalog.layout}: {counts} slices of {geometry.height}x{geometry.width}{odd}"
+

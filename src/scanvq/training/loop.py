@@ -1,0 +1,300 @@
+"""The one training loop: it asks the objective for each player's losses and steps that player."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.optim import Optimizer
+
+from scanvq.files import write_json
+from scanvq.settings import StageSettings
+from scanvq.storage.resume import read_resume, save_resume
+from scanvq.storage.run_directory import StageDirectory
+from scanvq.training.engine import Engine
+from scanvq.training.history import Record, RunningMean, Watchers
+from scanvq.training.interrupt import Interrupted, StopRequest
+from scanvq.training.limit import Limit
+from scanvq.training.optimizers import learning_rate, make_optimizer
+from scanvq.training.order import Order
+from scanvq.training.precision import Precision, measure
+from scanvq.training.progress_pictures import ProgressPictures
+from scanvq.types import Batch, Objective
+
+SAVE_SECONDS = 60.0
+VALIDATIONS = 25  # at most this many in a whole training
+SHOWN_STEPS = 10  # a record in the history every so many steps, or ten times an epoch
+
+
+class Source(Protocol):
+    """Where training samples come from."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: NDArray[np.int64], draws: NDArray[np.float64], device: torch.device) -> Batch: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage of training and everything the loop needs to know of it.
+
+    Attributes:
+        name: "tokenizer" or "prior".
+        objective: what is minimized; holds the part in training.
+        source: the training samples.
+        settings: optimizer, batch size, precision.
+        limit: where training ends.
+        seed: of the order, the augmentation and every random number of a step.
+        directory: where resume state and weights go.
+        context: what the stage stands on (the prepared data, the tokenizer); a saved state from
+            another one is not resumed.
+        validate: measures this process's share of the validation split: (values, weight).
+        criterion: the validated value that decides which weights are best.
+        larger_is_better: of the criterion.
+        save: writes the weights of the part in training to a path.
+        pictures: images (n, H, W) in [0, 1] that show where training stands, or None.
+    """
+
+    name: str
+    objective: Objective
+    source: Source
+    settings: StageSettings
+    limit: Limit
+    seed: int
+    directory: StageDirectory
+    context: str
+    validate: Callable[[], tuple[dict[str, float], float]]
+    criterion: str
+    larger_is_better: bool
+    save: Callable[[Any], None]
+    pictures: Callable[[], NDArray[np.float32] | None]
+
+
+@dataclass
+class State:
+    """Where training stands; kept in the resume state."""
+
+    step: int = 0
+    elapsed: float = 0.0
+    images: int = 0
+    best: float | None = None
+    validated_at: float = 0.0  # progress at the last validation
+    peak_memory_mb: float = 0.0
+    finished: bool = False
+    history: list[Record] = field(default_factory=list)
+    shown: dict[str, float] = field(default_factory=dict)
+
+
+def train(stage: Stage, engine: Engine, watchers: Watchers, request: StopRequest) -> State:
+    """Trains a stage from its beginning or its last save to its limit.
+
+    Raises:
+        Interrupted: a stop was asked for; the state is saved.
+        FloatingPointError: the loss is no longer finite; the last save stands.
+    """
+    order = Order(
+        samples=len(stage.source),
+        batch_size=stage.settings.batch_size,
+        seed=stage.seed,
+        rank=engine.rank,
+        processes=engine.processes,
+    )
+    saved = read_resume(stage.directory.resume)
+    if saved and saved["context"] != stage.context:
+        watchers.say(f"{stage.name}: begins anew, because what it stands on has changed")
+        saved = None
+    state = State(**saved["state"]) if saved else State()
+    if saved and state.finished and stage.limit.reached(state.step, state.elapsed):
+        return state
+    state.finished = False
+    state.validated_at = min(state.validated_at, stage.limit.progress(state.step, state.elapsed))
+    stage.objective.to(engine.device)
+    if saved:
+        stage.objective.load_state_dict(saved["objective"])
+        precision = Precision(**saved["precision"])
+    else:
+        precision = _choose_precision(stage, order, engine, watchers)
+    precision.lay_out(stage.objective)
+    optimizers = {
+        player: make_optimizer(parameters, stage.settings)
+        for player, parameters in stage.objective.players.items()
+    }
+    if saved:
+        for player, optimizer in optimizers.items():
+            optimizer.load_state_dict(saved["optimizers"][player])
+    _Loop(stage, engine, watchers, order, precision, optimizers, state).run(request)
+    return state
+
+
+class _Loop:
+    def __init__(
+        self,
+        stage: Stage,
+        engine: Engine,
+        watchers: Watchers,
+        order: Order,
+        precision: Precision,
+        optimizers: dict[str, Optimizer],
+        state: State,
+    ) -> None:
+        self.stage, self.engine, self.watchers, self.order = stage, engine, watchers, order
+        self.precision, self.optimizers, self.state = precision, optimizers, state
+        self.objective = engine.parallel(stage.objective)
+        self.means = RunningMean()
+        self.progress = ProgressPictures(stage.directory.progress)
+
+    def run(self, request: StopRequest) -> None:
+        state, limit = self.state, self.stage.limit
+        before, start = state.elapsed, time.monotonic()
+        saved_at = state.elapsed
+        self.watchers.begin(self.stage.name)
+        self.objective.train()
+        stop = False
+        while not stop and not limit.reached(state.step, state.elapsed):
+            self._step()
+            elapsed, asked = self.engine.largest([before + time.monotonic() - start, float(request.made)])
+            state.elapsed, stop = elapsed, asked > 0
+            self._show()
+            if self._validation_is_due():
+                self._validate()
+            if state.elapsed - saved_at > SAVE_SECONDS or stop:
+                self._save()
+                saved_at = state.elapsed
+        if not stop:
+            self._finish()
+        self.watchers.end(self.stage.name)
+        if stop:
+            raise Interrupted(f"the {self.stage.name} is saved at step {state.step}")
+
+    def _step(self) -> None:
+        step = self.state.step
+        torch.manual_seed(_step_seed(self.stage.seed, step, self.engine.rank))
+        indices, draws = self.order.indices(step), self.order.draws(step)
+        batch = self.stage.source.batch(indices, draws, self.engine.device)
+        rate = learning_rate(
+            self.stage.settings,
+            progress=self.stage.limit.progress(step, self.state.elapsed),
+            step=step,
+        )
+        for player, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            self.objective.zero_grad(set_to_none=True)
+            with self.precision.context(self.engine.device):
+                losses = self.objective(batch, player, step)
+            self.engine.accelerator.backward(losses.total)
+            if self.stage.settings.clip_norm:
+                nn.utils.clip_grad_norm_(_parameters(optimizer), self.stage.settings.clip_norm)
+            optimizer.step()
+            self.means.add(losses.parts)
+        self.state.step += 1
+        self.state.images += len(indices) * self.engine.processes
+
+    def _show(self) -> None:
+        state = self.state
+        done = self.stage.limit.progress(state.step, state.elapsed)
+        if state.step % max(SHOWN_STEPS, self.order.steps_per_epoch // 10) == 0 or done >= 1:
+            values = self.engine.mean(self.means.take(), 1.0)
+            if not all(math.isfinite(value) for value in values.values()):
+                bad = ", ".join(name for name, value in values.items() if not math.isfinite(value))
+                raise FloatingPointError(
+                    f"training the {self.stage.name} diverged at step {state.step} ({bad} is not finite); "
+                    f"try --set training.{self.stage.name}.learning_rate="
+                    f"{self.stage.settings.learning_rate / 3:.2g}"
+                )
+            state.shown.update(values)
+            self._record("train", values)
+        left = (1 - done) / done * state.elapsed if done > 0 else math.inf
+        self.watchers.step(done, left, state.shown)
+
+    def _validation_is_due(self) -> bool:
+        state = self.state
+        if self.stage.limit.steps is not None:
+            progress, epoch_ends = state.step / self.stage.limit.steps, state.step % self.order.steps_per_epoch == 0
+            return epoch_ends and progress - state.validated_at >= 1 / VALIDATIONS - 1e-9
+        done = self.stage.limit.progress(state.step, state.elapsed)
+        return done - state.validated_at >= 1 / VALIDATIONS
+
+    def _validate(self) -> None:
+        state, stage = self.state, self.stage
+        state.validated_at = stage.limit.progress(state.step, state.elapsed)
+        self.objective.eval()
+        with torch.no_grad(), self.precision.context(self.engine.device):
+            values = self.engine.mean(*stage.validate())
+            pictures = stage.pictures() if self.engine.is_main else None
+        self.objective.train()
+        self._record("validation", values)
+        state.shown.update({f"val_{name}": value for name, value in values.items()})
+        if pictures is not None:
+            self.watchers.pictures(stage.name, state.step, pictures)
+            self.progress.add(state.step, pictures)
+        value = values[stage.criterion] * (1 if stage.larger_is_better else -1)
+        if state.best is None or value > state.best:
+            state.best = value
+            if self.engine.is_main:
+                stage.save(stage.directory.best)
+
+    def _record(self, split: str, values: dict[str, float]) -> None:
+        record = {
+            "step": self.state.step,
+            "epoch": self.state.step / self.order.steps_per_epoch,
+            "seconds": round(self.state.elapsed, 3),
+            "split": split,
+            **values,
+        }
+        self.state.history.append(record)
+        self.watchers.record(self.stage.name, record)
+
+    def _finish(self) -> None:
+        if self.state.validated_at < 1 or self.state.best is None:
+            self._validate()
+        if self.engine.is_main:
+            self.stage.save(self.stage.directory.last)
+        self.state.finished = True
+        self._save()
+
+    def _save(self) -> None:
+        self.state.peak_memory_mb = max(self.state.peak_memory_mb, self.engine.peak_memory_mb())
+        if self.engine.is_main:
+            write_json(self.stage.directory.history, vars(self.state))
+            save_resume(
+                self.stage.directory.resume,
+                {
+                    "context": self.stage.context,
+                    "state": vars(self.state),
+                    "precision": vars(self.precision),
+                    "objective": self.stage.objective.state_dict(),
+                    "optimizers": {player: one.state_dict() for player, one in self.optimizers.items()},
+                },
+            )
+        self.engine.wait()
+
+
+def _choose_precision(stage: Stage, order: Order, engine: Engine, watchers: Watchers) -> Precision:
+    if stage.settings.precision == "fp32":
+        return Precision()
+    if stage.settings.precision == "bf16":
+        return Precision(autocast="bf16", channels_last=True)
+    batch = stage.source.batch(order.indices(0), order.draws(0), engine.device)
+    seconds = measure(stage.objective, batch, engine.device)
+    slowest_process = engine.largest(list(seconds.values()))
+    measured = dict(zip(seconds, slowest_process, strict=True))
+    best = min(measured, key=lambda precision: measured[precision])
+    trials = ", ".join(f"{precision} {1000 * value:.0f} ms" for precision, value in measured.items())
+    watchers.say(f"{stage.name}: {best}, the fastest of a few measured steps ({trials})")
+    return best
+
+
+def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _step_seed(seed: int, step: int, rank: int) -> int:
+    return int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0] >> 1)

@@ -1,0 +1,50 @@
+"""The same pictures again and again as training goes on, kept for the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanvq.files import whole_file
+
+KEPT = 8  # of all the moments shown, this many stay, evenly spread
+
+
+class ProgressPictures:
+    """Pictures of a stage at several moments, in one npz file of steps (m,) and images (m, n, H, W) uint8.
+
+    Where there are more than `KEPT` moments, every second one is dropped, the newest always kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._steps: list[int] = []
+        self._images: list[NDArray[np.uint8]] = []
+        if path.exists():
+            with np.load(path, allow_pickle=False) as saved:
+                self._steps = [int(step) for step in saved["steps"]]
+                self._images = list(saved["images"])
+
+    def add(self, step: int, images: NDArray[np.float32]) -> None:
+        """Adds a moment: images (n, H, W) in [0, 1]."""
+        while self._steps and self._steps[-1] >= step:  # a resumed run repeats its last steps
+            self._steps.pop()
+            self._images.pop()
+        self._steps.append(step)
+        self._images.append(np.round(np.clip(images, 0, 1) * 255).astype(np.uint8))
+        if len(self._steps) > KEPT:
+            keep = sorted({*range(0, len(self._steps) - 1, 2), len(self._steps) - 1})
+            self._steps = [self._steps[i] for i in keep]
+            self._images = [self._images[i] for i in keep]
+        with whole_file(self._path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, steps=np.array(self._steps), images=np.stack(self._images))
+
+
+def read_progress(path: Path) -> list[tuple[int, NDArray[np.uint8]]]:
+    """The moments kept: (step, images (n, H, W) uint8). Empty where there are none."""
+    if not path.exists():
+        return []
+    with np.load(path, allow_pickle=False) as saved:
+        return [(int(step), images) for step, images in zip(saved["steps"], saved["images"], strict=True)]

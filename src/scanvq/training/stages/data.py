@@ -1,0 +1,206 @@
+"""The data stage: from a folder to splits, a prepared store, and the training set's statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanvq.data.catalog import Catalog, CatalogError, Entry, read_catalog
+from scanvq.data.dataset import SliceDataset
+from scanvq.data.fingerprint import image_sizes
+from scanvq.data.geometry import decide_geometry
+from scanvq.data.preparation import Preparation
+from scanvq.data.splits import assign_splits
+from scanvq.data.statistics import decide_intensity, training_statistics
+from scanvq.data.store import Store, prepare_store
+from scanvq.settings import DataSettings, PreparationSettings
+
+SPLITS = ("train", "validation", "test")
+Progress = Callable[[int, int], None]
+
+
+class SourceChangedError(ValueError):
+    """The scans are no longer those that the run began with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunData:
+    """A run's slices: who is in which split, how they are prepared, and what they look like in numbers.
+
+    Attributes:
+        mean, std: of the training set's intensities in [0, 1].
+    """
+
+    catalog: Catalog
+    store: Store
+    preparation: Preparation
+    mean: float
+    std: float
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.catalog.labels
+
+    def rows(self, split: str) -> NDArray[np.int64]:
+        return self.store.rows(split)
+
+    def dataset(self, split: str) -> SliceDataset:
+        return SliceDataset(self.store, self.rows(split), self.preparation.intensity, self.label_numbers())
+
+    def label_numbers(self) -> NDArray[np.int64]:
+        """(N,) class number of every row; `len(labels)` where the label is not known."""
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        unknown = len(self.labels)
+        by_entry = np.array(
+            [unknown if e.label is None else numbers[e.label] for e in self.catalog.entries], np.int64
+        )
+        return by_entry[self.store.entry]
+
+
+def prepare_data(
+    folder: Path,
+    data: DataSettings,
+    preparation: PreparationSettings,
+    *,
+    multiple: int,
+    seed: int,
+    skip_bad: bool = False,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> RunData:
+    """Reads a folder's catalog, splits it, and prepares its slices.
+
+    Args:
+        folder: the scans.
+        data: which slices, and how large the splits are where none exist.
+        preparation: size and intensities.
+        multiple: height and width become multiples of this (the tokenizer's downsampling).
+        seed: of the splits.
+        skip_bad: leave unreadable files out rather than stop.
+        cache: where prepared stores are kept; None is the user's cache folder.
+        progress: called with files done and all files.
+
+    Raises:
+        CatalogError: nothing usable in the folder. BadScans: files that cannot be used, all of them.
+    """
+    catalog = assign_splits(
+        read_catalog(folder, images=data.images), seed=seed, validation=data.validation, test=data.test
+    )
+    sizes = image_sizes(catalog, plane=data.plane)
+    geometry = decide_geometry(sizes, size=preparation.size, fit=preparation.fit, multiple=multiple)
+    store = prepare_store(
+        catalog,
+        geometry=geometry,
+        plane=data.plane,
+        slices=data.slices,
+        cache=cache,
+        skip_bad=skip_bad,
+        progress=progress,
+    )
+    train = store.rows("train")
+    intensity = decide_intensity(store, train, intensity=preparation.intensity)
+    mean, std = training_statistics(store, train, intensity)
+    return RunData(
+        catalog=catalog,
+        store=store,
+        preparation=Preparation(geometry=geometry, intensity=intensity),
+        mean=mean,
+        std=std,
+    )
+
+
+def data_record(data: RunData) -> dict[str, Any]:
+    """What data.json keeps of a run's data."""
+    counts = {split: len(data.rows(split)) for split in SPLITS}
+    return {
+        "folder": str(data.catalog.root),
+        "layout": data.catalog.layout,
+        "labels": list(data.labels),
+        "slices": counts,
+        "subjects": {
+            split: len({e.subject for e in data.catalog.entries if e.split == split}) for split in SPLITS
+        },
+        "notes": list(data.catalog.notes),
+        "skipped": [[str(path), reason] for path, reason in data.store.skipped],
+        "preparation": data.preparation.to_dict(),
+        "mean": data.mean,
+        "std": data.std,
+        "store": data.store.folder.name,
+        "entries": [[e.path.as_posix(), e.subject, e.group, e.split, e.label] for e in data.catalog.entries],
+    }
+
+
+def reopen_data(
+    record: dict[str, Any],
+    data: DataSettings,
+    *,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> RunData:
+    """A run's data again from its record, prepared anew where the cache is gone.
+
+    Raises:
+        SourceChangedError: files were added, removed or changed since.
+    """
+    entries = tuple(
+        Entry(path=Path(path), subject=subject, group=group, split=split, label=label)
+        for path, subject, group, split, label in record["entries"]
+    )
+    catalog = Catalog(
+        root=Path(record["folder"]),
+        layout=record["layout"],
+        entries=entries,
+        labels=tuple(record["labels"]),
+        notes=tuple(record["notes"]),
+    )
+    preparation = Preparation.from_dict(record["preparation"])
+    store = prepare_store(
+        catalog,
+        geometry=preparation.geometry,
+        plane=data.plane,
+        slices=data.slices,
+        cache=cache,
+        skip_bad=bool(record["skipped"]),
+        progress=progress,
+    )
+    if store.folder.name != record["store"]:
+        raise SourceChangedError(
+            f"the scans in {catalog.root} are not those this run began with (files were changed, added or "
+            "removed); start a new run, or put the old files back"
+        )
+    return RunData(
+        catalog=catalog, store=store, preparation=preparation, mean=record["mean"], std=record["std"]
+    )
+
+
+def prepare_like(
+    folder: Path,
+    data: DataSettings,
+    preparation: Preparation,
+    labels: tuple[str, ...],
+    *,
+    cache: Path | None = None,
+) -> RunData:
+    """Other scans, prepared as a run's own: their test split where they have one, else all of them as test.
+
+    Raises:
+        CatalogError: nothing usable in the folder, or labels that the run does not know.
+    """
+    catalog = read_catalog(folder, images=data.images)
+    if not any(entry.split == "test" for entry in catalog.entries):
+        catalog = replace(catalog, entries=tuple(replace(e, split="test") for e in catalog.entries))
+    unknown = sorted(set(catalog.labels) - set(labels))
+    if labels and unknown:
+        raise CatalogError(f"{folder} has labels that the run was not trained with: {', '.join(unknown)}")
+    catalog = replace(catalog, labels=labels)
+    if not labels:
+        catalog = replace(catalog, entries=tuple(replace(e, label=None) for e in catalog.entries))
+    store = prepare_store(
+        catalog, geometry=preparation.geometry, plane=data.plane, slices=data.slices, cache=cache
+    )
+    return RunData(catalog=catalog, store=store, preparation=preparation, mean=0.0, std=1.0)

@@ -1,0 +1,128 @@
+"""The prior stage: build a prior for the tokenizer's codes, train it, load its best weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from scanvq.build import make_objective, make_prior
+from scanvq.priors.pyramid import Pyramid
+from scanvq.recipe import Recipe
+from scanvq.storage.run_directory import RunDirectory
+from scanvq.storage.weights import WeightsError, read_weights, save_weights
+from scanvq.training.engine import Engine
+from scanvq.training.history import Watchers
+from scanvq.training.interrupt import StopRequest
+from scanvq.training.limit import Limit
+from scanvq.training.loop import Stage, State, train
+from scanvq.training.sources import CodeSource
+from scanvq.training.stages.codes import read_codes
+from scanvq.training.stages.data import RunData
+from scanvq.training.validation import mean_parts
+from scanvq.types import UNKNOWN, Draw, Tokenizer
+
+WATCHED_SAMPLES = 4
+
+
+def train_prior(
+    recipe: Recipe,
+    data: RunData,
+    run: RunDirectory,
+    tokenizer: Tokenizer,
+    tokenizer_header: dict[str, Any],
+    *,
+    limit: Limit,
+    seed: int,
+    engine: Engine,
+    watchers: Watchers,
+    request: StopRequest,
+) -> State:
+    """Trains the recipe's prior on the codes of the training split."""
+    torch.manual_seed(seed)
+    settings = recipe.stage("prior")
+    facts = {
+        "codebook_sizes": tokenizer_header["codebook_sizes"],
+        "code_shapes": tokenizer_header["code_shapes"],
+        "classes": len(data.labels),
+    }
+    prior = _build(recipe.prior, facts)
+    objective = make_objective(settings.objective, prior=prior)
+    validation = _source(run, data, "validation")
+    tokenizer.to(engine.device)
+
+    def save(path: Path) -> None:
+        save_weights(
+            path,
+            prior,
+            role="prior",
+            spec=dict(recipe.prior),
+            recipe=recipe.name,
+            tokenizer=tokenizer_header["id"],
+            labels=list(data.labels),
+            **facts,
+        )
+
+    def pictures() -> NDArray[np.float32]:
+        generator = torch.Generator(engine.device).manual_seed(seed)
+        known = tuple(
+            torch.full((WATCHED_SAMPLES, *shape), UNKNOWN, device=engine.device) for shape in facts["code_shapes"]
+        )
+        codes = prior.sample(known, draw=Draw(), generator=generator)
+        return tokenizer.decode(codes)[:, 0].float().clamp(0, 1).cpu().numpy()
+
+    stage = Stage(
+        name="prior",
+        objective=objective,
+        source=_source(run, data, "train", mirrored=settings.augment == "flip"),
+        settings=settings,
+        limit=limit,
+        seed=seed,
+        directory=run.prior,
+        context=tokenizer_header["id"],
+        validate=lambda: mean_parts(
+            objective, "prior", validation, batch_size=settings.batch_size, engine=engine
+        ),
+        criterion="bits_per_code",
+        larger_is_better=False,
+        save=save,
+        pictures=pictures,
+    )
+    return train(stage, engine, watchers, request)
+
+
+def load_prior(path: Path, *, tokenizer_id: str) -> tuple[Pyramid, dict[str, Any]]:
+    """A prior with its weights, in evaluation mode, and the header of its file.
+
+    Raises:
+        WeightsError: the prior was trained on the codes of another tokenizer.
+    """
+    weights = read_weights(path, role="prior")
+    if weights.header["tokenizer"] != tokenizer_id:
+        raise WeightsError(
+            f"{path} was trained on the codes of tokenizer {weights.header['tokenizer']}, not of "
+            f"{tokenizer_id}: codes of one mean nothing to the other; train a prior on this tokenizer"
+        )
+    prior = _build(weights.header["spec"], weights.header)
+    prior.load_state_dict(weights.tensors)
+    return prior.eval(), weights.header
+
+
+def _build(spec: Any, facts: dict[str, Any]) -> Pyramid:
+    return make_prior(
+        spec,
+        codebook_sizes=tuple(facts["codebook_sizes"]),
+        code_shapes=tuple((shape[0], shape[1]) for shape in facts["code_shapes"]),
+        classes=facts["classes"],
+    )
+
+
+def _source(run: RunDirectory, data: RunData, split: str, *, mirrored: bool = False) -> CodeSource:
+    return CodeSource(
+        read_codes(run.codes, split),
+        mirrored=read_codes(run.codes, split, mirrored=True) if mirrored else None,
+        labels=data.label_numbers()[data.rows(split)] if data.labels else None,
+    )

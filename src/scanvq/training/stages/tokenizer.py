@@ -1,0 +1,103 @@
+"""The tokenizer stage: build it for the data, train it, load its best weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from scanvq.build import make_objective, make_tokenizer
+from scanvq.recipe import Recipe
+from scanvq.storage.run_directory import RunDirectory
+from scanvq.storage.weights import read_weights, save_weights
+from scanvq.training.engine import Engine
+from scanvq.training.history import Watchers
+from scanvq.training.interrupt import StopRequest
+from scanvq.training.limit import Limit
+from scanvq.training.loop import Stage, State, train
+from scanvq.training.sources import ImageSource
+from scanvq.training.stages.data import RunData
+from scanvq.training.validation import mean_parts
+from scanvq.types import Tokenizer
+
+WATCHED_IMAGES = 6
+
+
+def train_tokenizer(
+    recipe: Recipe,
+    data: RunData,
+    run: RunDirectory,
+    *,
+    limit: Limit,
+    seed: int,
+    engine: Engine,
+    watchers: Watchers,
+    request: StopRequest,
+) -> State:
+    """Trains the recipe's tokenizer on the training split; best and last weights are kept in the run."""
+    torch.manual_seed(seed)
+    spec = tokenizer_spec(recipe, data)
+    tokenizer = make_tokenizer(spec)
+    settings = recipe.stage("tokenizer")
+    objective = make_objective(settings.objective, tokenizer=tokenizer, variance=data.std**2)
+    validation = ImageSource(data.dataset("validation"))
+    geometry = data.preparation.geometry
+
+    def save(path: Path) -> None:
+        save_weights(
+            path,
+            tokenizer,
+            role="tokenizer",
+            spec=spec,
+            recipe=recipe.name,
+            preparation=data.preparation.to_dict(),
+            plane=recipe.data.plane,
+            labels=list(data.labels),
+            codebook_sizes=list(tokenizer.codebook_sizes),
+            code_shapes=[list(shape) for shape in tokenizer.code_shapes(geometry.height, geometry.width)],
+        )
+
+    watched = np.linspace(0, len(validation) - 1, min(WATCHED_IMAGES, len(validation))).astype(np.int64)
+
+    def pictures() -> NDArray[np.float32]:
+        images = validation.batch(watched, np.ones(len(watched)), engine.device).images
+        assert images is not None
+        rebuilt = tokenizer.decode(tokenizer.encode(images)).float().clamp(0, 1)
+        return torch.cat([images, rebuilt])[:, 0].cpu().numpy()
+
+    stage = Stage(
+        name="tokenizer",
+        objective=objective,
+        source=ImageSource(data.dataset("train"), flip=settings.augment == "flip"),
+        settings=settings,
+        limit=limit,
+        seed=seed,
+        directory=run.tokenizer,
+        context=data.store.folder.name,
+        validate=lambda: mean_parts(
+            objective, "tokenizer", validation, batch_size=settings.batch_size, engine=engine
+        ),
+        criterion="ssim",
+        larger_is_better=True,
+        save=save,
+        pictures=pictures,
+    )
+    return train(stage, engine, watchers, request)
+
+
+def tokenizer_spec(recipe: Recipe, data: RunData) -> dict[str, Any]:
+    """The recipe's tokenizer with the normalization that the training set asks for."""
+    if recipe.preparation.normalization == "z_score":
+        return {**recipe.tokenizer, "input_mean": data.mean, "input_std": data.std}
+    return {**recipe.tokenizer, "input_mean": 0.0, "input_std": 1.0}
+
+
+def load_tokenizer(path: Path) -> tuple[Tokenizer, dict[str, Any]]:
+    """A tokenizer with its weights, in evaluation mode, and the header of its file."""
+    weights = read_weights(path, role="tokenizer")
+    tokenizer = make_tokenizer(weights.header["spec"])
+    tokenizer.load_state_dict(weights.tensors)
+    return tokenizer.eval(), weights.header
