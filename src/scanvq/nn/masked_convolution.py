@@ -1,0 +1,60 @@
+"""Convolutions that see only cells before their own in raster order, with no weight that is always zero."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class VerticalConvolution(nn.Module):
+    """Sees rows above, three columns wide, and its own row unless `own_row` is False.
+
+    The vertical stack of gated PixelCNN (arXiv 1606.05328, section 2.2). Its input is already one row late,
+    so `own_row` is False only in the first layer, where it reads the codes themselves.
+
+    Args:
+        inputs: channels in.
+        outputs: channels out.
+        dilation: cells between taps, along rows and columns.
+        own_row: also see the row of the output cell.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, dilation: int = 1, own_row: bool = True) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.own_row = own_row
+        self.taps = nn.Conv2d(
+            inputs, outputs, (2 if own_row else 1, 3), padding=(0, dilation), dilation=dilation
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (B, inputs, h, w) to (B, outputs, h, w)."""
+        rows = F.pad(features, (0, 0, self.dilation, 0))  # (B, inputs, dilation + h, w)
+        return self.taps(rows if self.own_row else rows[:, :, : -self.dilation])
+
+
+class HorizontalConvolution(nn.Module):
+    """Sees the cell to the left, and its own cell unless `own_cell` is False.
+
+    The horizontal stack of gated PixelCNN (arXiv 1606.05328, section 2.2).
+
+    Args:
+        inputs: channels in.
+        outputs: channels out.
+        dilation: cells between the two taps.
+        own_cell: also see the output cell; False only where the codes themselves are read.
+        bias: learn a bias.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, dilation: int = 1, own_cell: bool = True, bias: bool = True
+    ) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.own_cell = own_cell
+        self.taps = nn.Conv2d(inputs, outputs, (1, 2 if own_cell else 1), dilation=dilation, bias=bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (B, inputs, h, w) to (B, outputs, h, w)."""
+        cells = F.pad(features, (self.dilation, 0))  # (B, inputs, h, dilation + w)
+        return self.taps(cells if self.own_cell else cells[..., : -self.dilation])

@@ -1,0 +1,182 @@
+"""What every prior of the build table must do."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from scanvq.build import TABLES
+from scanvq.priors.gated_pixelcnn import GatedPixelCNN
+from scanvq.priors.pyramid import Pyramid
+from scanvq.sampling.raster import sample_raster
+from scanvq.types import UNKNOWN, CodePrior, Condition, Draw, LikelihoodPrior
+
+SIZE, HEIGHT, WIDTH = 5, 4, 5
+
+
+def gated_pixelcnn(**changes: Any) -> GatedPixelCNN:
+    return GatedPixelCNN(
+        **{"channels": 8, "embedding_dim": 4, "dilations": (1, 2), "codebook_size": SIZE} | changes
+    )
+
+
+def placed_gated_pixelcnn(**changes: Any) -> GatedPixelCNN:
+    return gated_pixelcnn(**{"positions": True, "height": HEIGHT, "width": WIDTH} | changes)
+
+
+Maker = Callable[..., LikelihoodPrior]
+MAKERS: dict[str, Maker] = {
+    "gated_pixelcnn": gated_pixelcnn,
+    "gated_pixelcnn with positions": placed_gated_pixelcnn,
+}
+
+
+@pytest.fixture(params=sorted(MAKERS))
+def maker(request: pytest.FixtureRequest) -> Maker:
+    torch.manual_seed(0)
+    return MAKERS[request.param]
+
+
+def some_codes(batch: int = 2, height: int = HEIGHT, width: int = WIDTH, size: int = SIZE) -> torch.Tensor:
+    return torch.randint(size, (batch, height, width), generator=torch.Generator().manual_seed(3))
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_every_prior_of_the_table_is_here() -> None:
+    assert {name.split(" with ")[0] for name in MAKERS} == set(TABLES[CodePrior]) - {"pyramid"}
+
+
+def test_sees_all_cells_before_its_own_and_no_other(maker: Maker) -> None:
+    prior = maker().double().eval()
+    codes = some_codes(1)
+    before = prior.logits(codes)
+    for source in range(HEIGHT * WIDTH):
+        changed = codes.clone()
+        changed.view(-1)[source] = (codes.view(-1)[source] + 1) % SIZE
+        moved = (prior.logits(changed) - before).abs().amax(dim=1).view(-1) > 0
+        assert not moved[: source + 1].any()
+        assert moved[source + 1 :].all()
+
+
+def test_its_logits_have_one_entry_a_code(maker: Maker) -> None:
+    assert maker().logits(some_codes(3)).shape == (3, SIZE, HEIGHT, WIDTH)
+
+
+def test_sampling_keeps_known_codes_and_fills_the_rest(maker: Maker) -> None:
+    prior = maker().eval()
+    codes = some_codes()
+    hidden = torch.rand(codes.shape, generator=seeded()) < 0.5
+    known = torch.where(hidden, UNKNOWN, codes)
+    asked = known.clone()
+    sampled = prior.sample(known, draw=Draw(), generator=seeded())
+    assert torch.equal(known, asked)
+    assert torch.equal(sampled[~hidden], codes[~hidden])
+    assert sampled.dtype == torch.int64
+    assert ((sampled >= 0) & (sampled < SIZE)).all()
+    assert torch.equal(prior.sample(codes, draw=Draw(), generator=seeded()), codes)
+
+
+def test_same_seed_same_sample(maker: Maker) -> None:
+    prior = maker().eval()
+    known = torch.full((4, HEIGHT, WIDTH), UNKNOWN)
+    first, again, other = (prior.sample(known, draw=Draw(), generator=seeded(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_chunks_give_the_samples_of_one_batch(maker: Maker) -> None:
+    prior = maker().eval()
+    known = torch.full((6, HEIGHT, WIDTH), UNKNOWN)
+    generator = seeded()
+    chunks = [prior.sample(known[:size], draw=Draw(), generator=generator) for size in (1, 3, 2)]
+    assert torch.equal(torch.cat(chunks), prior.sample(known, draw=Draw(), generator=seeded()))
+
+
+def test_samples_are_those_of_running_the_network_for_every_cell(maker: Maker) -> None:
+    prior = maker().eval()
+    known = torch.full((3, HEIGHT, WIDTH), UNKNOWN)
+    with torch.no_grad():
+        plain = sample_raster(prior.logits, known, draw=Draw(), generator=seeded())
+    assert torch.equal(prior.sample(known, draw=Draw(), generator=seeded()), plain)
+
+
+def test_likelihood_sums_to_one_over_every_grid(maker: Maker) -> None:
+    sizes = {"height": 2, "width": 3} if maker is placed_gated_pixelcnn else {}
+    prior = Pyramid(levels=[maker(codebook_size=2, **sizes)]).double().eval()
+    grids = torch.tensor(list(itertools.product(range(2), repeat=6))).view(-1, 2, 3)
+    assert torch.exp2(-prior.bits((grids,))).sum().item() == pytest.approx(1, abs=1e-6)
+
+
+def test_every_parameter_gets_a_gradient(maker: Maker) -> None:
+    prior = maker(classes=2, coarser_size=3).train()
+    condition = Condition(label=torch.tensor([0, 1]))
+    logits = prior.logits(some_codes(), coarser=some_codes(2, 2, 3, size=3), condition=condition)
+    F.cross_entropy(logits, some_codes()).backward()
+    silent = [name for name, one in prior.named_parameters() if one.grad is None or not one.grad.any()]
+    assert silent == []
+
+
+def test_labels_matter_and_no_label_means_any_class(maker: Maker) -> None:
+    prior = maker(classes=2).eval()
+    codes = some_codes()
+    one, other, anything, null = (
+        prior.logits(codes, condition=condition)
+        for condition in (
+            Condition(label=torch.tensor([0, 0])),
+            Condition(label=torch.tensor([1, 1])),
+            Condition(label=torch.tensor([2, 2])),
+            None,
+        )
+    )
+    assert not torch.allclose(one, other)
+    assert not torch.allclose(one, anything)
+    assert torch.equal(anything, null)
+
+
+def test_labels_of_one_sample_leave_the_others_alone(maker: Maker) -> None:
+    prior = maker(classes=2).eval()
+    codes = some_codes()
+    one, other = (
+        prior.logits(codes, condition=Condition(label=torch.tensor(label))) for label in ([0, 0], [0, 1])
+    )
+    assert torch.allclose(one[0], other[0], atol=1e-6)
+
+
+def test_the_coarser_level_matters(maker: Maker) -> None:
+    prior = maker(coarser_size=3).eval()
+    codes, coarser = some_codes(), some_codes(2, 2, 3, size=3)
+    with pytest.raises(ValueError, match="coarser"):
+        prior.logits(codes)
+    assert not torch.allclose(
+        prior.logits(codes, coarser=coarser), prior.logits(codes, coarser=(coarser + 1) % 3)
+    )
+
+
+def test_bfloat16_autocast_is_near_float32(maker: Maker) -> None:
+    prior = maker(classes=2, coarser_size=3).eval()
+    codes, coarser = some_codes(), some_codes(2, 2, 3, size=3)
+    exact = F.cross_entropy(prior.logits(codes, coarser=coarser), codes)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = F.cross_entropy(prior.logits(codes, coarser=coarser).float(), codes)
+        sampled = prior.sample(codes.clone().fill_(UNKNOWN), coarser=coarser, draw=Draw(), generator=seeded())
+    rough.backward()
+    assert rough.item() == pytest.approx(exact.item(), abs=0.02)
+    assert torch.equal(
+        sampled,
+        prior.sample(torch.full_like(codes, UNKNOWN), coarser=coarser, draw=Draw(), generator=seeded()),
+    )
+
+
+def test_an_untrained_prior_scores_near_a_uniform_one(maker: Maker) -> None:
+    bits = Pyramid(levels=[maker()]).bits((some_codes(16),))
+    assert bits.shape == (16,)
+    assert bits.mean().item() / (HEIGHT * WIDTH) == pytest.approx(math.log2(SIZE), abs=0.5)

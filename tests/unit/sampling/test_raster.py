@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from scanvq.sampling.raster import sample_raster, sample_raster_cached
+from scanvq.types import UNKNOWN, Draw
+
+HEIGHT, WIDTH, SIZE = 4, 5, 7
+
+
+def counting_logits(codes: Tensor) -> Tensor:
+    """Certain of one code: the sum of all codes before the cell, plus one, modulo K."""
+    flat = codes.flatten(1)
+    answer = (flat.cumsum(dim=1) - flat + 1) % SIZE
+    return torch.nn.functional.one_hot(answer, SIZE).movedim(2, 1).unflatten(2, codes.shape[1:]) * 100.0
+
+
+class CountingSteps:
+    """The same, cell by cell; writes down what it is asked."""
+
+    def __init__(self, known: Tensor) -> None:
+        batch, _, width = known.shape
+        self.line = torch.zeros(width, batch, dtype=torch.int64)
+        self.asked: list[tuple[int, int, int]] = []
+        self.skipped = -1
+
+    def skip_to(self, row: int, codes: Tensor) -> None:
+        self.skipped = row
+
+    def start_row(self, row: int, codes: Tensor) -> None:
+        assert (codes[:, :row] >= 0).all()
+        self.row = row
+        self.total = codes[:, :row].sum(dim=(1, 2))
+
+    def advance(self, start: int, stop: int) -> Tensor:
+        self.asked.append((self.row, start, stop))
+        assert (self.line[: stop - 1] >= 0).all()
+        answer = (self.total + self.line[: stop - 1].sum(dim=0) + 1) % SIZE
+        return torch.nn.functional.one_hot(answer, SIZE) * 100.0
+
+
+def test_each_draw_sees_every_code_before_it() -> None:
+    known = torch.full((1, 2, 3), UNKNOWN)
+    known[0, 0, 1] = 5
+    filled = sample_raster(counting_logits, known, draw=Draw(temperature=0))
+    assert filled.tolist() == [[[1, 5, 0], [0, 0, 0]]]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.7, 1.0])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_cached_and_plain_agree_on_any_unknown_region(share: float, batch: int) -> None:
+    generator = torch.Generator().manual_seed(int(10 * share))
+    codes = torch.randint(SIZE, (batch, HEIGHT, WIDTH), generator=generator)
+    hidden = torch.rand(codes.shape, generator=generator) < share
+    known = torch.where(hidden, UNKNOWN, codes)
+    plain = sample_raster(counting_logits, known, draw=Draw(), generator=torch.Generator().manual_seed(1))
+    cached = sample_raster_cached(
+        CountingSteps(known), known, draw=Draw(), generator=torch.Generator().manual_seed(1)
+    )
+    assert torch.equal(plain, cached)
+    assert torch.equal(cached[~hidden], codes[~hidden])
+
+
+def test_known_cells_cost_no_draw_and_known_rows_nothing() -> None:
+    known = torch.zeros(2, HEIGHT, WIDTH, dtype=torch.int64)
+    known[0, 1, 2] = known[1, 1, 3] = known[1, 2, 0] = UNKNOWN
+    steps = CountingSteps(known)
+    sample_raster_cached(steps, known, draw=Draw())
+    assert steps.skipped == 1
+    assert steps.asked == [(1, 0, 3), (1, 3, 4), (2, 0, 1)]
+
+
+def test_the_number_of_threads_comes_back() -> None:
+    threads = torch.get_num_threads()
+    known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
+    sample_raster_cached(CountingSteps(known), known, draw=Draw())
+    assert torch.get_num_threads() == threads
