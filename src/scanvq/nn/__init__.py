@@ -1,0 +1,1 @@
+"""Network pieces that tokenizers and priors are built from."""

@@ -1,0 +1,31 @@
+"""Layers that double the height and width of a feature grid."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import nn
+
+Doubling = Literal["transposed", "shuffle", "nearest"]
+
+
+def make_doubling(kind: Doubling, inputs: int, outputs: int, *, kernel: int, bias: bool = True) -> nn.Module:
+    """(B, inputs, h, w) to (B, outputs, 2h, 2w).
+
+    Args:
+        kind: a transposed convolution of stride 2; a 3x3 convolution to 4 x outputs whose channels
+            become pixels (arXiv 1609.05158); or nearest neighbors and a 3x3 convolution.
+        inputs: channels in.
+        outputs: channels out.
+        kernel: of the transposed convolution: 2, 3 or 4.
+        bias: whether the convolution has one; before batch normalization it would do nothing.
+    """
+    if kind == "shuffle":
+        return nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 3, padding=1, bias=bias), nn.PixelShuffle(2))
+    if kind == "nearest":
+        return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias))
+    padding = (kernel - 1) // 2
+    extra = 2 + 2 * padding - kernel  # output_padding: 1 for kernel 3, else 0
+    return nn.ConvTranspose2d(
+        inputs, outputs, kernel, stride=2, padding=padding, output_padding=extra, bias=bias
+    )

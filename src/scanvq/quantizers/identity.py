@@ -1,0 +1,40 @@
+"""The quantizer that does not quantize: what a tokenizer reaches with no codebook at all."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from scanvq.quantizers.layout import rows_of
+from scanvq.types import Quantized, Quantizer
+
+
+class IdentityQuantizer(Quantizer):
+    """Passes features through, for tests and as the upper bound of a reconstruction.
+
+    The vectors are the features themselves, so the codes (all 0, of a codebook of size 1) say nothing:
+    they cannot be decoded, and no prior can be trained on them.
+    """
+
+    def __init__(self, *, code_dim: int = 64) -> None:
+        """
+        Args:
+            code_dim: number of channels D of the features.
+        """
+        super().__init__()
+        self.size = 1
+        self.dim = code_dim
+
+    def forward(self, features: Tensor) -> Quantized:
+        """Features (B, D, h, w) unchanged. Raises ValueError for another number of channels."""
+        rows_of(features, self.dim)
+        batch, _, height, width = features.shape
+        codes = torch.zeros(batch, height, width, dtype=torch.int64, device=features.device)
+        return Quantized(vectors=features, codes=codes)
+
+    def embed(self, codes: Tensor) -> Tensor:
+        """Raises ValueError: there is no codebook to look codes up in."""
+        raise ValueError(
+            "the identity quantizer keeps features as they are, so its codes cannot be decoded. "
+            "Choose the quantizer nearest or moving_average for codes that can."
+        )

@@ -1,0 +1,154 @@
+"""The quantizer whose codebook is a moving average of the features that chose each code."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from scanvq.quantizers.layout import check_sizes, grid_of, look_up, rows_of, straight_through
+from scanvq.quantizers.search import nearest_codes
+from scanvq.quantizers.shared_rows import check_finite, generator_at, place, rows_at, start_rows, summed
+from scanvq.types import Quantized, Quantizer
+
+_CANDIDATES = 4  # rows drawn for each dead code; the one that was quantized worst is taken
+
+
+class MovingAverageQuantizer(Quantizer):
+    """Nearest neighbor in a codebook of moving averages (arXiv 1711.00937, appendix A.1).
+
+    The codebook starts from features of the first training batch. A code that features stop choosing
+    is dead: it restarts at the worst quantized of a few random features of the current batch (so seldom
+    in the background, which one code serves), and its running sums restart with it.
+    A code counts as dead when its moving average falls below what is left of one batch's fair share
+    (N / K features) after `restart_after` steps without any.
+
+    Statistics and restarts are those of all processes' batches together. Random choices depend on the
+    number of steps alone, which is saved with the codebook, so training resumes exactly.
+    """
+
+    def __init__(
+        self,
+        *,
+        codebook_size: int = 512,
+        code_dim: int = 64,
+        commitment: float = 0.25,
+        decay: float = 0.99,
+        epsilon: float = 1e-5,
+        restart_after: int = 10,
+    ) -> None:
+        """
+        Args:
+            codebook_size: number of codes K.
+            code_dim: length of a code's vector D; the encoder must end with as many channels.
+            commitment: weight beta of the loss that keeps features near their codes.
+            decay: share of the running sums kept at each step, gamma in the paper; in [0, 1).
+            epsilon: Laplace smoothing of the counts.
+            restart_after: steps without features after which a code restarts; 0 = never.
+
+        Raises:
+            ValueError: no codes, a decay outside [0, 1), or a negative restart_after.
+        """
+        super().__init__()
+        check_sizes(codebook_size, code_dim)
+        if not 0 <= decay < 1:
+            raise ValueError(f"decay is {decay}; it must be at least 0 and below 1")
+        if restart_after < 0:
+            raise ValueError(f"restart_after is {restart_after}; it must be 0 (never) or more steps")
+        self.size = codebook_size
+        self.dim = code_dim
+        self.commitment = commitment
+        self.decay = decay
+        self.epsilon = epsilon
+        self.restart_after = restart_after
+        bound = 1 / codebook_size
+        codebook = torch.empty(codebook_size, code_dim).uniform_(-bound, bound)
+        self.register_buffer("codebook", codebook)
+        self.register_buffer("counts", torch.ones(codebook_size))
+        self.register_buffer("sums", codebook.clone())
+        self.register_buffer("steps", torch.tensor(0))
+        self._steps_read: int | None = None
+        self.register_load_state_dict_post_hook(_read_steps_again)
+
+    codebook: Tensor
+    counts: Tensor
+    sums: Tensor
+    steps: Tensor
+
+    def forward(self, features: Tensor) -> Quantized:
+        """Features (B, D, h, w) to vectors and codes. Raises ValueError for another number of channels."""
+        rows = rows_of(features, self.dim)  # (N, D)
+        updates = self.training and (self._step() > 0 or self._start(rows.detach()))
+        codes = nearest_codes(rows, self.codebook)  # (N,)
+        vectors = F.embedding(codes, self.codebook)  # (N, D)
+        errors = (rows - vectors).square().sum(1)  # (N,)
+        if updates:
+            self._update(rows.detach(), codes, errors.detach())
+        batch, _, height, width = features.shape
+        return Quantized(
+            vectors=straight_through(features, grid_of(vectors, features)),  # (B, D, h, w)
+            codes=codes.view(batch, height, width),
+            losses={"commitment": self.commitment * errors.sum() / max(rows.numel(), 1)},
+        )
+
+    def embed(self, codes: Tensor) -> Tensor:
+        """Codes (B, h, w) to vectors (B, D, h, w)."""
+        return look_up(self.codebook, codes)
+
+    def _step(self) -> int:
+        """Training steps so far; kept beside the buffer, so that a GPU is not waited for at each step."""
+        if self._steps_read is None:
+            self._steps_read = int(self.steps)
+        return self._steps_read
+
+    @torch.no_grad()
+    def _start(self, rows: Tensor) -> bool:
+        """Sets the codebook from data; False while there is none."""
+        drawn = start_rows(rows, self.size)
+        if drawn is None:
+            return False
+        _, total = place(rows)
+        self.codebook.copy_(drawn)
+        self.counts.copy_(self._fresh(total))
+        self.sums.copy_(drawn * self.counts[:, None])
+        return True
+
+    def _fresh(self, total: Tensor) -> Tensor:
+        """The moving average of a code that got its fair share of one batch, and nothing before."""
+        return (1 - self.decay) * total / self.size
+
+    @torch.no_grad()
+    def _update(self, rows: Tensor, codes: Tensor, errors: Tensor) -> None:
+        """One step of equations 6 to 8, then the restarts."""
+        step = self._step()
+        counts = torch.bincount(codes, minlength=self.size).to(rows.dtype)  # (K,)
+        sums = torch.zeros_like(self.sums).index_add_(0, codes, rows)  # (K, D)
+        batch = summed(torch.cat([counts[:, None], sums], dim=1))  # (K, 1 + D)
+        if batch.device.type == "cpu":  # on a GPU the check would wait for the device
+            check_finite(batch)
+        self.counts.mul_(self.decay).add_(batch[:, 0], alpha=1 - self.decay)
+        self.sums.mul_(self.decay).add_(batch[:, 1:], alpha=1 - self.decay)
+        everything = self.counts.sum()
+        smoothed = (self.counts + self.epsilon) / (everything + self.size * self.epsilon) * everything
+        self.codebook.copy_(self.sums / smoothed[:, None])
+        if self.restart_after > 0:
+            self._restart(rows, errors, step)
+        self.steps.fill_(step + 1)
+        self._steps_read = step + 1
+
+    def _restart(self, rows: Tensor, errors: Tensor, step: int) -> None:
+        """Moves dead codes to rows of this batch. Computed for all codes: nothing waits for the device."""
+        first, total = place(rows)
+        fresh = self._fresh(total)
+        dead = self.counts < fresh * self.decay**self.restart_after  # (K,)
+        uniform = torch.rand(_CANDIDATES, self.size, dtype=torch.float64, generator=generator_at(step))
+        candidates = (uniform.to(total.device) * total).long().to(rows.device)  # (candidates, K)
+        worst = rows_at(errors, candidates.flatten(), first).view_as(candidates).argmax(0, keepdim=True)
+        drawn = rows_at(rows, candidates.gather(0, worst)[0], first)  # (K, D)
+        self.counts.copy_(torch.where(dead, fresh, self.counts))
+        self.codebook.copy_(torch.where(dead[:, None], drawn, self.codebook))
+        self.sums.copy_(torch.where(dead[:, None], drawn * self.counts[:, None], self.sums))
+
+
+def _read_steps_again(module: MovingAverageQuantizer, _: object) -> None:
+    module._steps_read = None

@@ -1,0 +1,86 @@
+"""The quantizer of the VQ-VAE paper: the codebook is learned by gradient."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from scanvq.quantizers.layout import check_sizes, grid_of, look_up, mean_square, rows_of, straight_through
+from scanvq.quantizers.search import nearest_codes
+from scanvq.quantizers.shared_rows import start_rows
+from scanvq.types import Quantized, Quantizer
+
+
+class NearestQuantizer(Quantizer):
+    """Nearest neighbor in a codebook learned by gradient (arXiv 1711.00937, equation 3).
+
+    Losses: "codebook" |sg[z_e] - e|^2 and "commitment" beta |z_e - sg[e]|^2, as means over all elements.
+    """
+
+    def __init__(
+        self,
+        *,
+        codebook_size: int = 512,
+        code_dim: int = 64,
+        commitment: float = 0.25,
+        start: Literal["uniform", "data"] = "uniform",
+    ) -> None:
+        """
+        Args:
+            codebook_size: number of codes K.
+            code_dim: length of a code's vector D; the encoder must end with as many channels.
+            commitment: weight beta of the loss that keeps features near their codes.
+            start: the first codebook: uniform in +-1/K as the reports do, or features of the first
+                training batch, which keeps many more codes in use.
+
+        Raises:
+            ValueError: no codes, or codes without numbers.
+        """
+        super().__init__()
+        check_sizes(codebook_size, code_dim)
+        self.size = codebook_size
+        self.dim = code_dim
+        self.commitment = commitment
+        bound = 1 / codebook_size
+        self.codebook = nn.Parameter(torch.empty(codebook_size, code_dim).uniform_(-bound, bound))
+        self.register_buffer("started", torch.tensor(start == "uniform"))
+        self._may_start = start == "data"
+        self.register_load_state_dict_post_hook(_look_again)
+
+    started: Tensor
+
+    def forward(self, features: Tensor) -> Quantized:
+        """Features (B, D, h, w) to vectors and codes. Raises ValueError for another number of channels."""
+        rows = rows_of(features, self.dim)  # (N, D)
+        if self.training and self._may_start:
+            self._start(rows.detach())
+        codes = nearest_codes(rows, self.codebook)  # (N,)
+        vectors = F.embedding(codes, self.codebook.float())  # (N, D)
+        losses = {
+            "codebook": mean_square(rows.detach(), vectors),
+            "commitment": self.commitment * mean_square(rows, vectors.detach()),
+        }
+        batch, _, height, width = features.shape
+        return Quantized(
+            vectors=straight_through(features, grid_of(vectors.detach(), features)),  # (B, D, h, w)
+            codes=codes.view(batch, height, width),
+            losses=losses,
+        )
+
+    def embed(self, codes: Tensor) -> Tensor:
+        """Codes (B, h, w) to vectors (B, D, h, w)."""
+        return look_up(self.codebook, codes)
+
+    @torch.no_grad()
+    def _start(self, rows: Tensor) -> None:
+        if not self.started and (drawn := start_rows(rows, self.size)) is not None:
+            self.codebook.copy_(drawn)
+            self.started.fill_(True)
+        self._may_start = not self.started  # so that a GPU is waited for only until the start
+
+
+def _look_again(module: NearestQuantizer, _: object) -> None:
+    module._may_start = True

@@ -1,0 +1,90 @@
+"""Sums over all processes, and rows drawn from the batch of all processes together."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+_SEED = 1711_00937
+
+
+def is_shared() -> bool:
+    """Whether several processes train together."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def summed(tensor: Tensor) -> Tensor:
+    """The sum of every process's tensor, on all of them."""
+    if is_shared():
+        dist.all_reduce(tensor)
+    return tensor
+
+
+def place(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Where this process's rows stand among all: (index of the first, number of all), int64 scalars."""
+    if not is_shared():
+        return torch.tensor(0), torch.tensor(len(rows))
+    counts = torch.zeros(dist.get_world_size(), dtype=torch.int64, device=rows.device)
+    counts[dist.get_rank()] = len(rows)
+    summed(counts)
+    return counts[: dist.get_rank()].sum(), counts.sum()
+
+
+def rows_at(rows: Tensor, indices: Tensor, first: Tensor) -> Tensor:
+    """The rows with these indices among all processes' rows, on every process.
+
+    Args:
+        rows: this process's rows (N, ...).
+        indices: (M,) int64, the same on every process.
+        first: the index of this process's first row, from `place`.
+
+    Returns:
+        (M, ...).
+    """
+    if len(rows) == 0:
+        return summed(rows.new_zeros(len(indices), *rows.shape[1:]))
+    local = indices - first
+    held = (local >= 0) & (local < len(rows))
+    picked = rows[local.clamp(0, len(rows) - 1)]
+    return summed(picked * held.view(-1, *[1] * (rows.ndim - 1)))
+
+
+def generator_at(step: int) -> torch.Generator:
+    """Random numbers that depend on the step alone: equal on every process, and after a resume."""
+    return torch.Generator().manual_seed(_SEED + step)
+
+
+def start_rows(rows: Tensor, how_many: int) -> Tensor | None:
+    """Rows for a codebook that starts from data: distinct ones where the batch has enough.
+
+    With fewer rows than codes, rows repeat; of equal codes only the first is ever chosen.
+
+    Args:
+        rows: this process's rows (N, D) of the first training batch.
+        how_many: K.
+
+    Returns:
+        (K, D), or None while the batch of all processes is empty.
+
+    Raises:
+        FloatingPointError: the rows hold NaN or infinity.
+    """
+    first, total = place(rows)
+    count = int(total)
+    if count == 0:
+        return None
+    order = torch.randperm(count, generator=generator_at(0))
+    indices = order.repeat(-(-how_many // count))[:how_many].to(rows.device)
+    drawn = rows_at(rows, indices, first.to(rows.device))
+    check_finite(drawn)
+    return drawn
+
+
+def check_finite(statistics: Tensor) -> None:
+    """Raises FloatingPointError before NaN or infinity gets into a codebook."""
+    if not torch.isfinite(statistics).all():
+        raise FloatingPointError(
+            "the encoder's features hold NaN or infinity, so the codebook was not updated. "
+            "Lower the learning rate, or train in fp32."
+        )

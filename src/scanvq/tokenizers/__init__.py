@@ -1,0 +1,3 @@
+"""Tokenizers: images to codes and back."""
+
+from scanvq.tokenizers.vqvae import VQVAE as VQVAE
