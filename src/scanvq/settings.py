@@ -49,6 +49,7 @@ class StageSettings:
     augment: Literal["none", "flip"] = "none"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     budget_share: Share = 0.5
+    save_every: NonNegativeFloat = 60.0  # seconds between two saves of the resume state
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,10 +53,14 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Losses:
-    """One player's turn: the scalar to minimize and its named parts, for the log."""
+    """One player's turn: the scalar to minimize, and for the log its named parts.
+
+    `counts` says how often each code was used in this turn, (K,) a level; () where that tells nothing.
+    """
 
     total: Tensor
     parts: Mapping[str, Tensor] = field(default_factory=dict)
+    counts: tuple[Tensor, ...] = ()
 
 
 class Quantizer(nn.Module, ABC):
@@ -149,7 +153,9 @@ class Draw:
 
     def __post_init__(self) -> None:
         if not self.temperature >= 0:
-            raise ValueError(f"temperature is {self.temperature}; it must be 0 or more (0 = most likely code)")
+            raise ValueError(
+                f"temperature is {self.temperature}; it must be 0 or more (0 = most likely code)"
+            )
         if self.top_k < 0:
             raise ValueError(f"top_k is {self.top_k}; it must be 0 (off) or more")
         if not 0 < self.top_p <= 1:

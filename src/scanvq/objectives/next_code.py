@@ -35,7 +35,7 @@ class NextCode(Objective):
     def forward(self, batch: Batch, player: str, step: int) -> Losses:
         assert batch.codes is not None
         condition = self._with_hidden_labels(batch.condition)
-        nats, cells = 0.0, 0
+        nats, cells = batch.codes[0].new_zeros((), dtype=torch.float32), 0
         parts: dict[str, Tensor] = {}
         for level, logits in enumerate(self.prior.logits(batch.codes, condition=condition)):
             codes = batch.codes[level]

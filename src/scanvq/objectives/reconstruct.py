@@ -71,12 +71,14 @@ class Reconstruct(Objective):
         reconstruction, parts = self._reconstruction(images, batch.images.float())
         total = reconstruction + sum(result.losses.values())
         parts = {"loss": total, "reconstruction": reconstruction, **parts, **result.losses}
-        for level, codes in enumerate(result.codes):
-            counts = torch.bincount(codes.flatten(), minlength=self.tokenizer.codebook_sizes[level])
-            suffix = f"_{level}" if len(result.codes) > 1 else ""
-            parts[f"perplexity{suffix}"] = torch.special.entr(counts / counts.sum()).sum().exp()
-            parts[f"codes_used{suffix}"] = (counts > 0).sum().float()
-        return Losses(total=total, parts={name: value.detach() for name, value in parts.items()})
+        return Losses(
+            total=total,
+            parts={name: value.detach() for name, value in parts.items()},
+            counts=tuple(
+                torch.bincount(codes.flatten(), minlength=size)
+                for codes, size in zip(result.codes, self.tokenizer.codebook_sizes, strict=True)
+            ),
+        )
 
     def _reconstruction(self, images: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum, and what is worth a curve beside it."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import psutil
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
-from torch import nn
+from torch import Tensor, nn
 
 from scanvq.types import Objective
 
@@ -50,7 +51,11 @@ class Engine:
         """The objective on the device, its gradients averaged over the processes."""
         self._parallel.find_unused_parameters = len(objective.players) > 1
         objective.to(self.device)
-        wrapped: nn.Module = self.accelerator.prepare_model(objective)
+        if self.processes > 1:  # a convolution of one channel has two memory layouts that are the same
+            warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
+        with warnings.catch_warnings():  # PyTorch 2.4 does not know the newer name
+            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+            wrapped: nn.Module = self.accelerator.prepare_model(objective)
         return wrapped
 
     def largest(self, values: list[float]) -> list[float]:
@@ -61,13 +66,11 @@ class Engine:
         torch.distributed.all_reduce(numbers, op=torch.distributed.ReduceOp.MAX)
         return [float(number) for number in numbers]
 
-    def mean(self, values: dict[str, float], weight: float) -> dict[str, float]:
-        """The weighted mean over the processes of named numbers; all must give the same names."""
-        if self.processes == 1:
-            return values
-        numbers = torch.tensor([*values.values(), 1.0], device=self.device, dtype=torch.float64) * weight
-        torch.distributed.all_reduce(numbers)
-        return {name: float(numbers[i] / numbers[-1]) for i, name in enumerate(values)}
+    def sum(self, numbers: Tensor) -> Tensor:
+        """The sum over the processes; all must give the same shape."""
+        if self.processes > 1:
+            torch.distributed.all_reduce(numbers)
+        return numbers
 
     def peak_memory_mb(self) -> float:
         """The most memory held so far: of the device on CUDA, else of the process."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from scanvq.build import make_tokenizer
 from scanvq.data.fingerprint import fingerprint
-from scanvq.files import write_text
+from scanvq.files import UNFINISHED, remove_unfinished, write_text
 from scanvq.recipe import Recipe, read_recipe
 from scanvq.settings import StageSettings
 from scanvq.storage.run_directory import RunDirectory, RunError
@@ -49,14 +49,15 @@ class FitRequest:
 
 
 def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
-    """Makes a run directory. Raises RunError where there already is something."""
-    if run.path.exists() and any(run.path.iterdir()):
+    """Makes a run directory, which is one once it has recipe.toml. Raises RunError where something is."""
+    begun = [file for file in run.path.glob("*") if not file.name.startswith(UNFINISHED)]
+    if any(file != run.settings for file in begun):
         raise RunError(
             f"{run.path} exists and is not empty; go on with it by --resume, or choose another --out"
         )
     run.path.mkdir(parents=True, exist_ok=True)
-    write_text(run.recipe, recipe.toml())
     run.write(run.settings, asdict(request))
+    write_text(run.recipe, recipe.toml())
 
 
 def resumed_run(
@@ -65,8 +66,7 @@ def resumed_run(
     """The recipe and the call of a run that exists; a longer budget or more epochs may be given."""
     request = FitRequest(**run.read(run.settings))
     if budget is not None or epochs is not None:
-        request = FitRequest(**{**asdict(request), "budget": budget, "epochs": epochs})
-        run.write(run.settings, asdict(request))
+        request = replace(request, budget=budget, epochs=epochs)
     return read_recipe(run.recipe), request
 
 
@@ -95,10 +95,13 @@ def train_run(
         Interrupted: asked to stop; everything is saved.
     """
     progress = counted or (lambda name: lambda done, total: None)
+    seed = request.seed
+    if engine.is_main:
+        remove_unfinished(run.path)
+        run.write(run.settings, asdict(request))
+    data = _data(run, recipe, request, engine, cache, progress)  # stops at once when interrupted
+    watchers.say(_told(data))
     with stop_on_signal() as stop:
-        data = _data(run, recipe, request, engine, cache, progress)
-        watchers.say(_told(data))
-        seed = request.seed
         train_tokenizer(
             recipe,
             data,
@@ -122,7 +125,7 @@ def train_run(
                 progress=progress("codes"),
             )
         engine.wait()
-        if stop.made:
+        if engine.largest([float(stop.made)])[0]:
             raise Interrupted("the tokenizer is trained; the prior has not begun")
         train_prior(
             recipe,
@@ -194,4 +197,3 @@ def _told(data: RunData) -> str:
     geometry = data.preparation.geometry
     odd = f"; {len(data.store.skipped)} files left out" if data.store.skipped else ""
     return f"{data.catalog.layout}: {counts} slices of {geometry.height}x{geometry.width}{odd}"
-

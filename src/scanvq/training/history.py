@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from scanvq.metrics.code_usage import perplexity, used
+from scanvq.types import Losses
 
 Record = dict[str, Any]
 """step, epoch, seconds, split ("train" or "validation"), and name -> value."""
@@ -61,24 +64,41 @@ class Watchers:
             watcher.end(stage)
 
 
-class RunningMean:
-    """The mean of every named loss since it was last taken; nothing leaves the device before."""
+class Averages:
+    """What turns say since it was last asked: means of the losses, the use of codes over all turns.
+
+    Nothing leaves the device before it is asked.
+    """
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
-        self._steps = 0
+        self._counts: tuple[Tensor, ...] = ()
+        self._weight = 0.0
 
-    def add(self, parts: Mapping[str, Tensor]) -> None:
-        for name, value in parts.items():
-            self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
-        self._steps += 1
+    def add(self, losses: Losses, *, weight: float = 1.0) -> None:
+        """Adds a turn. Its losses weigh `weight`; with 0 only their names count."""
+        for name, value in losses.parts.items():
+            self._sums[name] = self._sums.get(name, 0) + value * weight
+        counts = tuple(level * (weight > 0) for level in losses.counts)
+        self._counts = tuple(map(torch.add, self._counts, counts)) if self._counts else counts
+        self._weight += weight
 
-    def take(self) -> dict[str, float]:
-        values = torch.stack([value.float() for value in self._sums.values()]) / max(1, self._steps)
-        means = dict(zip(self._sums, values.tolist(), strict=True))
-        self._sums, self._steps = {}, 0
-        return means
+    def take(self, over_processes: Callable[[Tensor], Tensor]) -> dict[str, float]:
+        """The averages, and begins anew.
 
-    @property
-    def steps(self) -> int:
-        return self._steps
+        Args:
+            over_processes: sums a tensor over the processes; all of them have added the same names.
+        """
+        sums = [*self._sums.values()]
+        numbers = torch.stack([*sums, torch.full_like(sums[0], self._weight)])
+        exact = torch.float32 if numbers.device.type == "mps" else torch.float64
+        levels = [level.to(exact) for level in self._counts]
+        flat = over_processes(torch.cat([numbers.to(exact), *levels])).cpu()
+        numbers, *levels = flat.split([len(numbers), *(len(level) for level in levels)])
+        values = dict(zip(self._sums, (numbers[:-1] / numbers[-1]).tolist(), strict=True))
+        for number, counts in enumerate(levels):
+            suffix = f"_{number}" if len(levels) > 1 else ""
+            values[f"perplexity{suffix}"] = perplexity(counts)
+            values[f"codes_used{suffix}"] = float(used(counts))
+        self._sums, self._counts, self._weight = {}, (), 0.0
+        return values

@@ -19,7 +19,7 @@ from scanvq.settings import StageSettings
 from scanvq.storage.resume import read_resume, save_resume
 from scanvq.storage.run_directory import StageDirectory
 from scanvq.training.engine import Engine
-from scanvq.training.history import Record, RunningMean, Watchers
+from scanvq.training.history import Averages, Record, Watchers
 from scanvq.training.interrupt import Interrupted, StopRequest
 from scanvq.training.limit import Limit
 from scanvq.training.optimizers import learning_rate, make_optimizer
@@ -28,7 +28,6 @@ from scanvq.training.precision import Precision, measure
 from scanvq.training.progress_pictures import ProgressPictures
 from scanvq.types import Batch, Objective
 
-SAVE_SECONDS = 60.0
 VALIDATIONS = 25  # at most this many in a whole training
 SHOWN_STEPS = 10  # a record in the history every so many steps, or ten times an epoch
 
@@ -38,7 +37,9 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batch(self, indices: NDArray[np.int64], draws: NDArray[np.float64], device: torch.device) -> Batch: ...
+    def batch(
+        self, indices: NDArray[np.int64], draws: NDArray[np.float64], device: torch.device
+    ) -> Batch: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class Stage:
         directory: where resume state and weights go.
         context: what the stage stands on (the prepared data, the tokenizer); a saved state from
             another one is not resumed.
-        validate: measures this process's share of the validation split: (values, weight).
+        validate: the values of the validation split, on every process.
         criterion: the validated value that decides which weights are best.
         larger_is_better: of the criterion.
         save: writes the weights of the part in training to a path.
@@ -70,7 +71,7 @@ class Stage:
     seed: int
     directory: StageDirectory
     context: str
-    validate: Callable[[], tuple[dict[str, float], float]]
+    validate: Callable[[], dict[str, float]]
     criterion: str
     larger_is_better: bool
     save: Callable[[Any], None]
@@ -147,7 +148,7 @@ class _Loop:
         self.stage, self.engine, self.watchers, self.order = stage, engine, watchers, order
         self.precision, self.optimizers, self.state = precision, optimizers, state
         self.objective = engine.parallel(stage.objective)
-        self.means = RunningMean()
+        self.averages = Averages()
         self.progress = ProgressPictures(stage.directory.progress)
 
     def run(self, request: StopRequest) -> None:
@@ -164,7 +165,7 @@ class _Loop:
             self._show()
             if self._validation_is_due():
                 self._validate()
-            if state.elapsed - saved_at > SAVE_SECONDS or stop:
+            if state.elapsed - saved_at >= self.stage.settings.save_every or stop:
                 self._save()
                 saved_at = state.elapsed
         if not stop:
@@ -193,7 +194,7 @@ class _Loop:
             if self.stage.settings.clip_norm:
                 nn.utils.clip_grad_norm_(_parameters(optimizer), self.stage.settings.clip_norm)
             optimizer.step()
-            self.means.add(losses.parts)
+            self.averages.add(losses)
         self.state.step += 1
         self.state.images += len(indices) * self.engine.processes
 
@@ -201,14 +202,8 @@ class _Loop:
         state = self.state
         done = self.stage.limit.progress(state.step, state.elapsed)
         if state.step % max(SHOWN_STEPS, self.order.steps_per_epoch // 10) == 0 or done >= 1:
-            values = self.engine.mean(self.means.take(), 1.0)
-            if not all(math.isfinite(value) for value in values.values()):
-                bad = ", ".join(name for name, value in values.items() if not math.isfinite(value))
-                raise FloatingPointError(
-                    f"training the {self.stage.name} diverged at step {state.step} ({bad} is not finite); "
-                    f"try --set training.{self.stage.name}.learning_rate="
-                    f"{self.stage.settings.learning_rate / 3:.2g}"
-                )
+            values = self.averages.take(self.engine.sum)
+            self._check([name for name, value in values.items() if not math.isfinite(value)])
             state.shown.update(values)
             self._record("train", values)
         left = (1 - done) / done * state.elapsed if done > 0 else math.inf
@@ -217,7 +212,10 @@ class _Loop:
     def _validation_is_due(self) -> bool:
         state = self.state
         if self.stage.limit.steps is not None:
-            progress, epoch_ends = state.step / self.stage.limit.steps, state.step % self.order.steps_per_epoch == 0
+            progress, epoch_ends = (
+                state.step / self.stage.limit.steps,
+                state.step % self.order.steps_per_epoch == 0,
+            )
             return epoch_ends and progress - state.validated_at >= 1 / VALIDATIONS - 1e-9
         done = self.stage.limit.progress(state.step, state.elapsed)
         return done - state.validated_at >= 1 / VALIDATIONS
@@ -227,7 +225,8 @@ class _Loop:
         state.validated_at = stage.limit.progress(state.step, state.elapsed)
         self.objective.eval()
         with torch.no_grad(), self.precision.context(self.engine.device):
-            values = self.engine.mean(*stage.validate())
+            values = stage.validate()
+            self._check([name for name, value in values.items() if not math.isfinite(value)])
             pictures = stage.pictures() if self.engine.is_main else None
         self.objective.train()
         self._record("validation", values)
@@ -260,7 +259,17 @@ class _Loop:
         self.state.finished = True
         self._save()
 
+    def _check(self, not_finite: list[str]) -> None:
+        if not_finite:
+            raise FloatingPointError(
+                f"training the {self.stage.name} diverged at step {self.state.step} "
+                f"({', '.join(not_finite)} not finite); try --set training.{self.stage.name}.learning_rate="
+                f"{self.stage.settings.learning_rate / 3:.2g}"
+            )
+
     def _save(self) -> None:
+        values = self.stage.objective.state_dict()
+        self._check([name for name, value in values.items() if not torch.isfinite(value).all()])
         self.state.peak_memory_mb = max(self.state.peak_memory_mb, self.engine.peak_memory_mb())
         if self.engine.is_main:
             write_json(self.stage.directory.history, vars(self.state))
@@ -270,7 +279,7 @@ class _Loop:
                     "context": self.stage.context,
                     "state": vars(self.state),
                     "precision": vars(self.precision),
-                    "objective": self.stage.objective.state_dict(),
+                    "objective": values,
                     "optimizers": {player: one.state_dict() for player, one in self.optimizers.items()},
                 },
             )
