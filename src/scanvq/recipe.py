@@ -61,8 +61,13 @@ class Recipe:
         return _settings(SamplingSettings, self.sections["sampling"])
 
     def stage(self, name: str) -> StageSettings:
-        """The settings of the stage `tokenizer` or `prior`; its objective stays a spec."""
+        """The settings of the stage `tokenizer` or `prior`."""
         return _settings(StageSettings, self.sections["training"][name])
+
+    def objective(self, name: str) -> Mapping[str, Any]:
+        """The spec of a stage's objective."""
+        spec: Mapping[str, Any] = self.sections["training"][name]["objective"]
+        return spec
 
     def toml(self) -> str:
         """The whole recipe as TOML, which `read_recipe` reads back equal."""
@@ -71,7 +76,9 @@ class Recipe:
 
 def recipe_names() -> list[str]:
     """The recipes that come with ScanVQ."""
-    return sorted(path.name.removesuffix(".toml") for path in _shelf().iterdir() if path.name.endswith(".toml"))
+    return sorted(
+        path.name.removesuffix(".toml") for path in _shelf().iterdir() if path.name.endswith(".toml")
+    )
 
 
 def recipe_text(name: str) -> str:
@@ -133,6 +140,8 @@ def _read_with_extends(name_or_file: str | Path, *, seen: tuple[str, ...]) -> di
     parent = table.pop("extends", None)
     if parent is None:
         return table
+    if parent.endswith(".toml"):  # beside the file that names it
+        parent = Path(name_or_file).parent / parent
     return _merged(_read_with_extends(parent, seen=(*seen, label)), table)
 
 
@@ -180,11 +189,8 @@ def _apply(table: dict[str, Any], override: str) -> None:
         value = text.strip()
     inner: Any = table
     for key in keys[:-1]:
-        if isinstance(inner, list):
-            inner = _entry(inner, key, override)
-        else:
-            inner = inner.setdefault(key, {})
-        if isinstance(inner, str):
+        inner = _entry(inner, key, override) if isinstance(inner, list) else inner.setdefault(key, {})
+        if not isinstance(inner, dict | list):
             raise SpecError(f"--set {override!r}: {key} holds one value, not settings.")
     if isinstance(inner, list):
         raise SpecError(f"--set {override!r}: name a setting inside entry {keys[-1]}.")

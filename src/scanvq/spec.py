@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -30,7 +30,9 @@ class SpecError(ValueError):
     """A setting that does not exist or cannot have that value. The message is for the user."""
 
 
-def complete(maker: Callable[..., Any], given: Mapping[str, Any], *, where: str, tables: Tables) -> dict[str, Any]:
+def complete(
+    maker: Callable[..., Any], given: Mapping[str, Any], *, where: str, tables: Tables
+) -> dict[str, Any]:
     """Checks settings against the maker's signature and fills in its defaults.
 
     Args:
@@ -40,7 +42,7 @@ def complete(maker: Callable[..., Any], given: Mapping[str, Any], *, where: str,
         tables: for arguments that are themselves parts.
 
     Returns:
-        Every setting, in the order of the signature; derived ones only where given.
+        Every setting, in the order of the signature, without the derived ones.
 
     Raises:
         SpecError: an unknown name, a wrong value, or a required setting left out.
@@ -48,11 +50,14 @@ def complete(maker: Callable[..., Any], given: Mapping[str, Any], *, where: str,
     hints = _settings(maker)
     for name in given:
         if name not in hints:
-            raise SpecError(f"{where}.{name} does not exist. {nearest(name, hints)}")
+            raise SpecError(f"{where}.{name} does not exist. {nearest(name, setting_names(maker))}")
+        if is_derived(hints[name]):
+            raise SpecError(f"{where}.{name} is found out from the data and cannot be set.")
     completed: dict[str, Any] = {}
     signature = inspect.signature(maker)
     plain = {}
-    for name, hint in hints.items():
+    for name in setting_names(maker):
+        hint = hints[name]
         role = part_role(hint, tables)
         default = signature.parameters[name].default
         if role is not None:
@@ -61,7 +66,7 @@ def complete(maker: Callable[..., Any], given: Mapping[str, Any], *, where: str,
             plain[name] = given[name]
         elif default is not inspect.Parameter.empty:
             plain[name] = default
-        elif not is_derived(hint):
+        else:
             raise SpecError(f"{where}.{name} is missing: it has no default, so the recipe must give it.")
     completed.update(_validated(maker, plain, where))
     return {name: completed[name] for name in hints if name in completed}
@@ -82,7 +87,13 @@ def complete_part(role: type, given: Any, *, where: str, tables: Tables) -> dict
 
 
 def make_part(role: type, spec: Mapping[str, Any], *, tables: Tables, **derived: Any) -> Any:
-    """Builds a part from its completed spec; `derived` fills the arguments the signature marks so."""
+    """Builds a part from its completed spec; `derived` fills the arguments the signature marks so.
+
+    Raises:
+        SpecError: a kind that this version does not have.
+    """
+    if spec["kind"] not in tables[role]:
+        raise SpecError(f"{spec['kind']!r} is not known here. {nearest(spec['kind'], tables[role])}")
     maker = tables[role][spec["kind"]]
     hints = _settings(maker)
     arguments: dict[str, Any] = {}
@@ -145,7 +156,7 @@ def _complete_parts(hint: Any, role: type, given: Any, where: str, tables: Table
     ]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _settings(maker: Callable[..., Any]) -> dict[str, Any]:
     """Name -> type of every keyword-only argument, in order."""
     function = maker.__init__ if isinstance(maker, type) else maker  # type: ignore[misc]
@@ -154,7 +165,7 @@ def _settings(maker: Callable[..., Any]) -> dict[str, Any]:
     return {p.name: hints[p.name] for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _model(maker: Callable[..., Any], names: tuple[str, ...]) -> type[BaseModel]:
     hints = _settings(maker)
     fields: dict[str, Any] = {name: (hints[name], ...) for name in names}
@@ -167,7 +178,9 @@ def _validated(maker: Callable[..., Any], plain: dict[str, Any], where: str) -> 
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join([where, *map(str, first["loc"])])
-        raise SpecError(f"{place} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}.") from None
+        raise SpecError(
+            f"{place} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+        ) from None
     return {name: _plain(value) for name, value in model.model_dump().items()}
 
 

@@ -68,12 +68,24 @@ def read_weights(path: Path, *, role: str) -> Weights:
         raise WeightsError(f"{path} is not a whole safetensors file: {error}") from None
     if HEADER_KEY not in metadata:
         raise WeightsError(f"{path} was not written by ScanVQ: its header has no {HEADER_KEY!r} entry")
-    header = json.loads(metadata[HEADER_KEY])
+    header = _header(path, metadata[HEADER_KEY])
     if header["format_version"] > FORMAT_VERSION:
-        raise WeightsError(f"{path} was written by a newer ScanVQ (format {header['format_version']}); upgrade it")
+        raise WeightsError(
+            f"{path} was written by a newer ScanVQ (format {header['format_version']}); upgrade it"
+        )
     if header["role"] != role:
         raise WeightsError(f"{path} holds a {header['role']}, not a {role}")
     return Weights(header=header, tensors=tensors)
+
+
+def _header(path: Path, text: str) -> dict[str, Any]:
+    try:
+        header: dict[str, Any] = json.loads(text)
+        if {"format_version", "role", "id", "spec"} <= header.keys():
+            return header
+    except (json.JSONDecodeError, AttributeError):
+        pass
+    raise WeightsError(f"{path} has a damaged header; train again, or get the file anew")
 
 
 def content_id(spec: dict[str, Any], tensors: dict[str, Tensor]) -> str:
