@@ -50,8 +50,8 @@ def inpaint_scan(
 ) -> list[Scan]:
     """Several completions of a scan.
 
-    The unknown pixels never reach the tokenizer: they are set to the image's darkest value before
-    encoding, and codes next to them are drawn anew, since the encoder has seen that value there.
+    The unknown pixels reach nothing: they are set to the darkest known value of their slice before
+    anything else, and codes next to them are drawn anew, since the encoder has seen that value there.
 
     Args:
         tokenizer: in evaluation mode, on `device`.
@@ -69,24 +69,27 @@ def inpaint_scan(
         `count` scans whose known pixels equal those of `scan` bit for bit.
 
     Raises:
-        ValueError: a mask of another size, nothing unknown, or a prior that cannot fill a region.
+        ValueError: a mask of another size, nothing unknown or nothing known, or a prior that cannot
+            fill a region.
     """
     if mask.shape != scan.slices.shape[1:]:
-        raise ValueError(f"the mask is {mask.shape[0]}x{mask.shape[1]}, the scan {scan.slices.shape[1]}x"
-                         f"{scan.slices.shape[2]}; they must have one size")
+        raise ValueError(
+            f"the mask is {mask.shape[0]}x{mask.shape[1]}, the scan {scan.slices.shape[1]}x"
+            f"{scan.slices.shape[2]}; they must have one size"
+        )
     if not mask.any():
         raise ValueError("the mask marks nothing as unknown (white), so there is nothing to fill in")
+    if mask.all():
+        raise ValueError("the mask marks everything as unknown; use `scanvq sample` for whole new images")
     if any(level.fills == "nothing" for level in prior.priors):
         raise ValueError("this run's prior makes whole images only; completing needs an autoregressive prior")
-    images = prepare_scan(scan, preparation)
-    unknown = _prepared_mask(mask, preparation)
-    blank = torch.where(unknown, images.amin(dim=(2, 3), keepdim=True), images)
-    codes = encode(tokenizer, blank, device=device)
-    known = known_codes(codes, unknown)
+    blanked = _blanked(scan, mask)
+    codes = encode(tokenizer, prepare_scan(blanked, preparation), device=device)
+    known = known_codes(codes, _prepared_mask(mask, preparation))
     completions = []
     for number in range(count):
         filled = fill_codes(prior, known, label=label, draw=draw, seed=seed + number, device=device)
-        restored = restore_scan(decode(tokenizer, filled, device=device), scan, preparation)
+        restored = restore_scan(decode(tokenizer, filled, device=device), blanked, preparation)
         slices = np.where(mask, restored.slices, scan.slices)
         completions.append(Scan(slices=slices, properties=scan.properties))
     return completions
@@ -105,6 +108,11 @@ def known_codes(codes: Codes, unknown: Tensor) -> Codes:
         touched = F.max_pool2d(touched, 3, stride=1, padding=1)[0, 0] > 0
         levels.append(torch.where(touched, UNKNOWN, level))
     return tuple(levels)
+
+
+def _blanked(scan: Scan, mask: NDArray[np.bool_]) -> Scan:
+    darkest = scan.slices[:, ~mask].min(axis=1)[:, None, None]
+    return Scan(slices=np.where(mask, darkest, scan.slices), properties=scan.properties)
 
 
 def _prepared_mask(mask: NDArray[np.bool_], preparation: Preparation) -> Tensor:
