@@ -92,18 +92,6 @@ class Run:
         """The codes of every slice of a scan, (S, h, w) a level."""
         return encode(self.tokenizer, prepare_scan(scan, self.preparation), device=self.device)
 
-    def read(self, path: str | Path) -> Scan:
-        """A scan from a file, cut in the plane that the run was trained on. Raises UnreadableScan."""
-        scan = format_of(Path(path)).read(Path(path), plane=self.recipe.data.plane)
-        reason = check(scan)
-        if reason is not None and not reason.startswith("constant"):
-            raise UnreadableScan(path, reason)
-        return scan
-
-    def encode_scan(self, scan: Scan) -> Codes:
-        """The codes of every slice of a scan, (S, h, w) a level."""
-        return encode(self.tokenizer, prepare_scan(scan, self.preparation), device=self.device)
-
     def encode(self, images: Array) -> tuple[Array, ...]:
         """Images to codes, one (n, h, w) array a level, coarse to fine."""
         scan, preparation = self._as_scan(images)
@@ -176,7 +164,7 @@ class Run:
         seed: int = 0,
         draw: Draw | None = None,
     ) -> Array:
-        """Completions (count, H, W) of one image (H, W) where `mask` (H, W) is true; the rest stays as it is."""
+        """Completions (count, H, W) of an image (H, W) where `mask` is true; the rest stays as it is."""
         scan, preparation = self._as_scan(image)
         completions = inpaint_scan(
             self.tokenizer,
@@ -238,7 +226,7 @@ class Run:
             levels = read_codes(self.directory.codes, "test")
         else:
             levels = encode_dataset(self.tokenizer, dataset, device=self.device)
-        labels = torch.from_numpy(data.label_numbers()[data.rows("test")]) if self.labels else None
+        labels = torch.from_numpy(dataset.labels) if self.labels else None
         evaluation = evaluate(
             self.tokenizer,
             self.prior if self.has_prior else None,
@@ -281,9 +269,7 @@ class Run:
         if pixels.ndim == 4 and pixels.shape[1] == 1:
             pixels = pixels[:, 0]
         if pixels.ndim not in (2, 3):
-            raise ValueError(
-                f"images have the shape {pixels.shape}; give (H, W), (n, H, W) or (n, 1, H, W)"
-            )
+            raise ValueError(f"images have the shape {pixels.shape}; give (H, W), (n, H, W) or (n, 1, H, W)")
         pixels = pixels.reshape(-1, *pixels.shape[-2:])
         if pixels.dtype.kind != "f":
             return Scan(slices=pixels), self.preparation
@@ -362,5 +348,3 @@ def _like(values: Any, original: Array) -> Array:
     if isinstance(original, Tensor):
         return torch.as_tensor(values)
     return values.numpy() if isinstance(values, Tensor) else values
-
-

@@ -84,7 +84,9 @@ def prepare(
     )
     geometry = data.preparation.geometry
     counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
-    print(f"{len(data.store):,} slices of {geometry.height}x{geometry.width} ({counts}) in {data.store.folder}")
+    print(
+        f"{len(data.store):,} slices of {geometry.height}x{geometry.width} ({counts}) in {data.store.folder}"
+    )
     if data.store.replaced:
         print("files had changed since they were last prepared: the old store is replaced")
     for path, reason in data.store.skipped:
@@ -96,7 +98,9 @@ def demo_(
     out: Annotated[Path, typer.Argument(help="The folder to make.")],
     subjects: Annotated[int, typer.Option(min=4, help="How many people.")] = 60,
     slices: Annotated[int, typer.Option(min=1, help="Slices of each.")] = 8,
-    layout: Annotated[Layout, typer.Option(help="The tree, names and sizes of which data set.")] = Layout.OASIS,
+    layout: Annotated[
+        Layout, typer.Option(help="The tree, names and sizes of which data set.")
+    ] = Layout.OASIS,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same cohort.")] = 0,
 ) -> None:
     """Make a cohort of synthetic brains, in the layout of one of the three course data sets.

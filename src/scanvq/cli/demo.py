@@ -12,7 +12,9 @@ RECONSTRUCTED, COMPLETED, SAMPLED = 8, 4, 32
 
 
 def demo(
-    budget: Annotated[str, typer.Option(help="How long to train: 4m, 10m. The rest takes about two minutes.")] = "4m",
+    budget: Annotated[
+        str, typer.Option(help="How long to train: 4m, 10m. The rest takes about two minutes.")
+    ] = "4m",
     out: Annotated[Path, typer.Option(help="The run to make; its scans go beside it.")] = Path("demo-run"),
     seed: Annotated[int, typer.Option(min=0, help="Of the cohort, the training and the samples.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",

@@ -17,7 +17,9 @@ def scan_files(named: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in named:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.name.lower().endswith(READABLE) and p.name[0] != ".")
+            inside = sorted(
+                p for p in path.rglob("*") if p.name.lower().endswith(READABLE) and p.name[0] != "."
+            )
             if not inside:
                 raise ValueError(f"{path} holds no scans ({', '.join(READABLE)})")
             found += inside

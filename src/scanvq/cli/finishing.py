@@ -25,13 +25,15 @@ def summary(metrics: dict[str, Any]) -> list[str]:
     test = metrics["tokenizer"]["test"]
     ssim, foreground = test["ssim"], test["ssim_foreground"]
     lines = [
-        f"reconstruction of {test['n']} test images at {metrics['tokenizer']['bits_per_pixel']:.4f} bits a pixel:",
+        f"{test['n']} test images at {metrics['tokenizer']['bits_per_pixel']:.4f} bits a pixel:",
         f"  SSIM {ssim['mean']:.3f} (5th percentile {ssim['p05']:.3f}; {ssim['above_0.6']:.0%} above 0.6), "
         f"foreground only {foreground['mean']:.3f}, PSNR {test['psnr']['mean']:.1f} dB",
     ]
     for level, book in enumerate(metrics["tokenizer"]["codebook"]):
         name = f"codebook {level}" if len(metrics["tokenizer"]["codebook"]) > 1 else "codebook"
-        lines.append(f"  {name}: {book['used']} of {book['size']} codes used, perplexity {book['perplexity']:.0f}")
+        lines.append(
+            f"  {name}: {book['used']} of {book['size']} codes used, perplexity {book['perplexity']:.0f}"
+        )
     prior = metrics["prior"]["test"]
     if prior is not None:
         lines.append(

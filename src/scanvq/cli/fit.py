@@ -16,7 +16,8 @@ def fit(
         str, typer.Option(help="A recipe's name (see `scanvq recipes`) or a TOML file.")
     ] = "oasis-vqvae-gated-pixelcnn",
     out: Annotated[
-        Path | None, typer.Option(help="Where the run goes. Default: runs/RECIPE-DATE-TIME.", show_default=False)
+        Path | None,
+        typer.Option(help="Where the run goes. Default: runs/RECIPE-DATE-TIME.", show_default=False),
     ] = None,
     overrides: Annotated[
         list[str] | None,
@@ -37,7 +38,9 @@ def fit(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     log: Annotated[
         list[str] | None,
-        typer.Option(help="tensorboard, wandb or none. May be repeated. [default: tensorboard]", show_default=False),
+        typer.Option(
+            help="tensorboard, wandb or none. May be repeated. [default: tensorboard]", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Train a tokenizer and a prior on a folder of scans, then evaluate them and write the report.

@@ -14,7 +14,9 @@ def inpaint(
     out: Annotated[Path, typer.Option(help="Where the completions go.")],
     mask: Annotated[
         Path | None,
-        typer.Option(help="A picture of the scan's size: white is filled in, black is kept.", show_default=False),
+        typer.Option(
+            help="A picture of the scan's size: white is filled in, black is kept.", show_default=False
+        ),
     ] = None,
     keep: Annotated[
         str | None,
@@ -24,7 +26,9 @@ def inpaint(
     label: Annotated[
         str | None, typer.Option(help="Complete as this class. Default: any.", show_default=False)
     ] = None,
-    temperature: Annotated[float | None, typer.Option(help="Default: the recipe's.", show_default=False)] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Default: the recipe's.", show_default=False)
+    ] = None,
     top_p: Annotated[float | None, typer.Option(help="Default: the recipe's.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same completions.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -45,7 +49,9 @@ def inpaint(
     scan = trained.read(file)
     unknown = mask_of(scan, mask, keep)
     if all(prior.fills == "later codes" for prior in trained.prior.priors):
-        typer.echo("note: this prior fills in raster order; each code sees what is above and left of it", err=True)
+        typer.echo(
+            "note: this prior fills in raster order; each code sees what is above and left of it", err=True
+        )
     completions = inpaint_scan(
         trained.tokenizer,
         trained.prior,

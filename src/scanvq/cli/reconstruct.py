@@ -12,7 +12,9 @@ def reconstruct(
     run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
     files: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
     out: Annotated[Path, typer.Option(help="Where the reconstructions go.")],
-    panels: Annotated[bool, typer.Option(help="Also make pictures: original | codes | reconstruction.")] = True,
+    panels: Annotated[
+        bool, typer.Option(help="Also make pictures: original | codes | reconstruction.")
+    ] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Turn scans into codes and back: same name, format, size and units as they came.

@@ -17,7 +17,9 @@ def sample(
     ] = None,
     temperature: Annotated[
         float | None,
-        typer.Option(help="Below 1: more typical; above 1: more varied. Default: the recipe's.", show_default=False),
+        typer.Option(
+            help="Below 1: more typical; above 1: more varied. Default: the recipe's.", show_default=False
+        ),
     ] = None,
     top_k: Annotated[
         int | None, typer.Option(help="Draw from the k most likely codes only; 0 = all.", show_default=False)
@@ -46,7 +48,9 @@ def sample(
         raise ValueError(f"--format is {format!r}; use png, nifti or npz")
     trained = api.load(run, device=device)
     draw = trained.draw(temperature=temperature, top_k=top_k, top_p=top_p)
-    codes = trained.sample_codes(count, label=label, draw=draw, seed=seed, progress=Watching().counted("sample"))
+    codes = trained.sample_codes(
+        count, label=label, draw=draw, seed=seed, progress=Watching().counted("sample")
+    )
     images = decode(trained.tokenizer, codes, device=trained.device)[:, 0].numpy()
     write_pictures(out, images, format, stem="sample")
     write_codes(out / "codes.npz", trained.header["id"], codes, [])

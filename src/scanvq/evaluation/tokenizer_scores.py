@@ -69,7 +69,12 @@ def score_tokenizer(
         images, _ = dataset.batch(np.arange(start, min(start + BATCH, len(dataset))), device)
         codes = tokenizer.encode(images)
         rebuilt = tokenizer.decode(codes).float().clamp(0, 1)
-        for name, score in (("ssim", ssim), ("ssim_foreground", ssim_foreground), ("psnr", psnr), ("mae", mae)):
+        for name, score in (
+            ("ssim", ssim),
+            ("ssim_foreground", ssim_foreground),
+            ("psnr", psnr),
+            ("mae", mae),
+        ):
             scores[name].append(score(rebuilt, images).cpu())
         for level, counted in enumerate(usage):
             counted.add(codes[level].cpu())

@@ -25,7 +25,7 @@ def decode(tokenizer: Tokenizer, codes: Codes, *, device: torch.device) -> Tenso
         ValueError: codes that the codebook does not have.
     """
     for level, (grid, size) in enumerate(zip(codes, tokenizer.codebook_sizes, strict=True)):
-        if grid.numel() and not (0 <= int(grid.min()) and int(grid.max()) < size):
+        if grid.numel() and not (int(grid.min()) >= 0 and int(grid.max()) < size):
             raise ValueError(
                 f"codes of level {level} run from {int(grid.min())} to {int(grid.max())}; "
                 f"this tokenizer's codebook has 0 to {size - 1}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,10 +50,10 @@ class Origin:
 
 def write_codes(path: Path, tokenizer_id: str, codes: Codes, origins: list[Origin]) -> None:
     """Writes codes, (n, h, w) a level, of the scans named by `origins` in their order (may be empty)."""
-    arrays = {
+    arrays: dict[str, Any] = {
         f"level_{number}": level.numpy().astype(np.int32) for number, level in enumerate(codes)
     }
-    facts = {
+    facts: dict[str, Any] = {
         "tokenizer": np.array(tokenizer_id),
         "files": np.array([o.name for o in origins], dtype=np.str_),
         "shapes": np.array([o.shape for o in origins], np.int64).reshape(-1, 3),
@@ -61,7 +62,7 @@ def write_codes(path: Path, tokenizer_id: str, codes: Codes, origins: list[Origi
         "file_of_slice": np.repeat(np.arange(len(origins)), [o.shape[0] for o in origins]),
     }
     with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays, **facts)  # type: ignore[arg-type]
+        np.savez_compressed(file, **arrays, **facts)
 
 
 def read_code_file(path: Path, *, tokenizer_id: str) -> tuple[Codes, list[Origin]]:
@@ -79,7 +80,9 @@ def read_code_file(path: Path, *, tokenizer_id: str) -> tuple[Codes, list[Origin
         raise CodeFileError(f"{path} is not a whole npz file: {error}") from None
     levels = sorted(name for name in arrays if name.startswith("level_"))
     if not levels:
-        raise CodeFileError(f"{path} holds no codes (no array level_0); it has {', '.join(arrays) or 'nothing'}")
+        raise CodeFileError(
+            f"{path} holds no codes (no array level_0); it has {', '.join(arrays) or 'nothing'}"
+        )
     if any(arrays[name].ndim != 3 or arrays[name].dtype.kind not in "iu" for name in levels):
         raise CodeFileError(f"{path}: every level must be integers of shape (n, h, w)")
     made_by = str(arrays["tokenizer"]) if "tokenizer" in arrays else None

@@ -64,4 +64,3 @@ def fill_codes(
         if progress is not None:
             progress(start + wanted, count)
     return tuple(torch.cat([codes[level] for codes in filled]) for level in range(len(known)))
-

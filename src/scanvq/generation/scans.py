@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,15 +18,17 @@ from scanvq.types import Codes, Tokenizer
 
 def prepare_scan(scan: Scan, preparation: Preparation) -> Tensor:
     """Every slice of a scan as an image: (S, 1, H, W) in [0, 1]."""
-    return torch.stack([preparation.apply(one) for one in _slices(scan)])
+    return torch.stack([preparation.apply(one) for one in slices_of(scan)])
 
 
 def restore_scan(images: Tensor, scan: Scan, preparation: Preparation) -> Scan:
     """Images (S, 1, H, W) as a scan of the size, type, units and geometry of `scan`."""
-    slices = [
-        preparation.undo(image, one).pixels for image, one in zip(images, _slices(scan), strict=True)
-    ]
-    return Scan(slices=np.stack(slices), properties=scan.properties)
+    return Scan(slices=restore_slices(images, slices_of(scan), preparation), properties=scan.properties)
+
+
+def restore_slices(images: Tensor, slices: Sequence[Slice], preparation: Preparation) -> NDArray[Any]:
+    """Images (S, 1, H, W) as pixels (S, H', W') of the size, type and units of the slices they come from."""
+    return np.stack([preparation.undo(image, one).pixels for image, one in zip(images, slices, strict=True)])
 
 
 def reconstruct_scan(
@@ -36,10 +41,7 @@ def reconstruct_scan(
     return restore_scan(decoded, scan, preparation), images, codes, decoded
 
 
-def _slices(scan: Scan) -> list[Slice]:
-    low, high = _range(scan.slices)
+def slices_of(scan: Scan) -> list[Slice]:
+    """The slices of a scan, each with the range of the whole."""
+    low, high = float(scan.slices.min()), float(scan.slices.max())
     return [Slice(pixels=pixels, file_low=low, file_high=high) for pixels in scan.slices]
-
-
-def _range(pixels: NDArray[np.generic]) -> tuple[float, float]:
-    return float(pixels.min()), float(pixels.max())

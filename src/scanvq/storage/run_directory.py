@@ -103,9 +103,13 @@ class RunDirectory:
     def read(self, file: Path) -> Any:
         """A JSON file of the run. Raises RunError where the folder or the file is missing."""
         if not self.recipe.is_file():
-            raise RunError(f"{self.path} is no ScanVQ run (it has no recipe.toml); make one with `scanvq fit`")
+            raise RunError(
+                f"{self.path} is no ScanVQ run (it has no recipe.toml); make one with `scanvq fit`"
+            )
         if not file.is_file():
-            raise RunError(f"{self.path} has no {file.name} yet; finish it with `scanvq fit --resume --out {self.path}`")
+            raise RunError(
+                f"{self.path} has no {file.name} yet; finish it with `scanvq fit --resume --out {self.path}`"
+            )
         return read_json(file)
 
     def write(self, file: Path, value: Any) -> None:

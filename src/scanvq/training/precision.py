@@ -32,7 +32,7 @@ class Precision:
 
     def lay_out(self, objective: Objective) -> None:
         if self.channels_last:
-            objective.to(memory_format=torch.channels_last)
+            objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def __str__(self) -> str:
         return f"{self.autocast}{' channels_last' if self.channels_last else ''}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,7 +59,8 @@ def encode_splits(
 
         levels = encode_dataset(tokenizer, dataset, device=device, flip=flip, advance=advance)
         with whole_file(codes_file(folder, split, mirrored=flip)) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{f"level_{number}": level for number, level in enumerate(levels)})
+            arrays: dict[str, Any] = {f"level_{number}": level for number, level in enumerate(levels)}
+            np.savez(file, **arrays)
     write_json(marker, wanted)
 
 

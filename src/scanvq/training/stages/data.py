@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry, read_catalog
 from scanvq.data.dataset import SliceDataset
-from scanvq.data.fingerprint import image_sizes
+from scanvq.data.headers import image_sizes
 from scanvq.data.geometry import decide_geometry
 from scanvq.data.preparation import Preparation
 from scanvq.data.splits import assign_splits
@@ -50,16 +50,8 @@ class RunData:
         return self.store.rows(split)
 
     def dataset(self, split: str) -> SliceDataset:
-        return SliceDataset(self.store, self.rows(split), self.preparation.intensity, self.label_numbers())
-
-    def label_numbers(self) -> NDArray[np.int64]:
-        """(N,) class number of every row; `len(labels)` where the label is not known."""
         numbers = {label: number for number, label in enumerate(self.labels)}
-        unknown = len(self.labels)
-        by_entry = np.array(
-            [unknown if e.label is None else numbers[e.label] for e in self.catalog.entries], np.int64
-        )
-        return by_entry[self.store.entry]
+        return SliceDataset(self.store, self.rows(split), self.preparation.intensity, numbers)
 
 
 def prepare_data(

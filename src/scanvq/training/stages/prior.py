@@ -50,7 +50,7 @@ def train_prior(
         "classes": len(data.labels),
     }
     prior = _build(recipe.prior, facts)
-    objective = make_objective(settings.objective, prior=prior)
+    objective = make_objective(recipe.objective("prior"), prior=prior)
     validation = _source(run, data, "validation")
     tokenizer.to(engine.device)
 
@@ -69,7 +69,8 @@ def train_prior(
     def pictures() -> NDArray[np.float32]:
         generator = torch.Generator(engine.device).manual_seed(seed)
         known = tuple(
-            torch.full((WATCHED_SAMPLES, *shape), UNKNOWN, device=engine.device) for shape in facts["code_shapes"]
+            torch.full((WATCHED_SAMPLES, *shape), UNKNOWN, device=engine.device)
+            for shape in facts["code_shapes"]
         )
         codes = prior.sample(known, draw=Draw(), generator=generator)
         return tokenizer.decode(codes)[:, 0].float().clamp(0, 1).cpu().numpy()
@@ -124,5 +125,5 @@ def _source(run: RunDirectory, data: RunData, split: str, *, mirrored: bool = Fa
     return CodeSource(
         read_codes(run.codes, split),
         mirrored=read_codes(run.codes, split, mirrored=True) if mirrored else None,
-        labels=data.label_numbers()[data.rows(split)] if data.labels else None,
+        labels=data.dataset(split).labels if data.labels else None,
     )

@@ -42,7 +42,7 @@ def train_tokenizer(
     spec = tokenizer_spec(recipe, data)
     tokenizer = make_tokenizer(spec)
     settings = recipe.stage("tokenizer")
-    objective = make_objective(settings.objective, tokenizer=tokenizer, variance=data.std**2)
+    objective = make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer, variance=data.std**2)
     validation = ImageSource(data.dataset("validation"))
     geometry = data.preparation.geometry
 

@@ -59,7 +59,9 @@ class TerminalWatcher:
             self._line_at = time.monotonic()
             left = duration(seconds_left)
             self.console.print(
-                f"{self._stage} {progress:4.0%}, {left} left: {_shown(values)}", highlight=False, soft_wrap=True
+                f"{self._stage} {progress:4.0%}, {left} left: {_shown(values)}",
+                highlight=False,
+                soft_wrap=True,
             )
 
     def count(self, done: int, total: int) -> None:
@@ -98,6 +100,4 @@ def duration(seconds: float) -> str:
 
 
 def _shown(values: Mapping[str, float]) -> str:
-    return "  ".join(
-        f"{name.replace('_', ' ')} {values[name]:.4g}" for name in SHOWN if name in values
-    )
+    return "  ".join(f"{name.replace('_', ' ')} {values[name]:.4g}" for name in SHOWN if name in values)

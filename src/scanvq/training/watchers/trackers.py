@@ -50,7 +50,9 @@ class TrackerWatcher:
 
     def record(self, stage: str, record: Record) -> None:
         numbers = {k: v for k, v in record.items() if k not in ("step", "split")}
-        values: dict[str, Any] = {f"{stage}/{record['split']}/{name}": value for name, value in numbers.items()}
+        values: dict[str, Any] = {
+            f"{stage}/{record['split']}/{name}": value for name, value in numbers.items()
+        }
         for tracker in self._trackers:
             if isinstance(tracker, WandBTracker):  # its own step may only grow, and every stage begins at 0
                 tracker.log({**values, f"{stage}/step": record["step"]})

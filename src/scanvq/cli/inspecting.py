@@ -1,0 +1,35 @@
+"""A fingerprint as lines that a person reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SIZES_SHOWN = 5
+
+
+def lines_of(found: dict[str, Any]) -> list[str]:
+    """What `scanvq data inspect` prints."""
+    lines = [
+        f"{found['folder']}: {found['layout']}",
+        f"  {found['files']:,} files, {found['slices']:,} slices, {found['subjects']:,} subjects"
+        + (f" in {found['groups']:,} groups" if found["groups"] != found["subjects"] else ""),
+    ]
+    for split, counts in found["splits"].items():
+        lines.append(
+            f"  {split}: {counts['slices']:,} slices of {counts['files']:,} files, "
+            f"{counts['subjects']:,} subjects"
+        )
+    for title in ("labels", "formats", "types", "sizes"):
+        if found[title]:
+            shown = list(found[title].items())
+            rest = f", and {len(shown) - SIZES_SHOWN} more" if len(shown) > SIZES_SHOWN else ""
+            lines.append(f"  {title}: " + ", ".join(f"{k} ({v:,})" for k, v in shown[:SIZES_SHOWN]) + rest)
+    if found["intensities"]:
+        values = found["intensities"]
+        lines.append(
+            f"  intensities: {values['minimum']:g} to {values['maximum']:g}, median {values['p50']:g}, "
+            f"99.9th percentile {values['p99.9']:g}; {values['foreground']:.0%} foreground"
+        )
+    lines += [f"  note: {note}" for note in found["notes"]]
+    lines += [f"  odd: {odd}" for odd in found["odd"]]
+    return lines

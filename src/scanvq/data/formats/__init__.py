@@ -1,0 +1,54 @@
+"""The file formats that are read and written. A new one is a file here and a line in FORMATS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from scanvq.data.formats.format import Format, Header, Plane, Scan, UnreadableScan, check
+from scanvq.data.formats.jpeg import Jpeg
+from scanvq.data.formats.nifti import Nifti
+from scanvq.data.formats.orientation import PLANES
+from scanvq.data.formats.png import Png
+
+FORMATS: Mapping[str, Format] = MappingProxyType({"png": Png(), "jpeg": Jpeg(), "nifti": Nifti()})
+READABLE: tuple[str, ...] = tuple(suffix for one in FORMATS.values() for suffix in one.suffixes)
+
+__all__ = [
+    "FORMATS",
+    "PLANES",
+    "READABLE",
+    "Format",
+    "Header",
+    "Plane",
+    "Scan",
+    "UnreadableScan",
+    "check",
+    "format_of",
+    "is_readable",
+    "stem_of",
+]
+
+
+def format_of(path: Path | str) -> Format:
+    """The format of a file, by its suffix. Raises UnreadableScan naming the known suffixes."""
+    name = Path(path).name.lower()
+    for one in FORMATS.values():
+        if name.endswith(one.suffixes):
+            return one
+    raise UnreadableScan(path, f"not a known kind of file; known are {', '.join(READABLE)}")
+
+
+def is_readable(path: Path | str) -> bool:
+    """Whether the suffix of a file is one that is read."""
+    return Path(path).name.lower().endswith(READABLE)
+
+
+def stem_of(path: Path | str) -> str:
+    """A file's name without its suffixes: case_001_slice_0.nii.png gives case_001_slice_0."""
+    name = Path(path).name
+    for suffix in (*READABLE, ".nii"):
+        if name.lower().endswith(suffix):
+            name = name[: -len(suffix)]
+    return name

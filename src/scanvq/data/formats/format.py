@@ -1,0 +1,133 @@
+"""What a file format is: scans read with all that is needed to write them back the same way."""
+
+from __future__ import annotations
+
+import os
+import threading
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+Plane = Literal["axial", "coronal", "sagittal"]
+
+PIXEL_LIMIT = 2**31
+"""A file that claims more pixels than this is refused before anything is decoded."""
+
+
+class UnreadableScan(ValueError):  # noqa: N818 - it names what is wrong, as a user reads it
+    """A file that cannot be used, with a short reason meant for the user."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(path, reason)  # both in args, so that it survives a process pool
+        self.path = Path(path)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What is known of a scan before its pixels are decoded.
+
+    Attributes:
+        slices: number of slices in the plane asked for; 1 for an image.
+        height: rows of a slice.
+        width: columns of a slice.
+        dtype: type of the pixels that `read` returns.
+        remarks: unusual ways of storing, such as "stored as RGB".
+    """
+
+    slices: int
+    height: int
+    width: int
+    dtype: np.dtype[Any]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scan:
+    """A file's pixels in its own units.
+
+    Attributes:
+        slices: (S, H, W), uint8, uint16, int16, int32 or float32, each slice the usual way up.
+        properties: what the format needs to write the scan back as it was; empty for a new scan.
+    """
+
+    slices: np.ndarray
+    properties: dict[str, Any] = field(default_factory=dict)
+
+
+class Format(ABC):
+    """One kind of file. `suffixes` are in lower case, with their dot."""
+
+    suffixes: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def header(self, path: Path, *, plane: Plane = "axial") -> Header:
+        """Reads size and type without decoding pixels. Raises UnreadableScan."""
+
+    @abstractmethod
+    def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
+        """Reads a scan; `plane` cuts a volume and means nothing to an image. Raises UnreadableScan."""
+
+    @abstractmethod
+    def write(self, path: Path, scan: Scan) -> None:
+        """Writes a scan as its properties say, whole or not at all. Raises ValueError if it cannot."""
+
+
+def check(scan: Scan) -> str | None:
+    """The reason why a decoded scan is of no use for training; None for a good one."""
+    pixels = scan.slices
+    if pixels.size == 0:
+        return "holds no pixels"
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        bad = pixels.size - int(np.isfinite(pixels).sum())
+        return f"{bad:,} of {pixels.size:,} pixels are NaN or infinite"
+    low = pixels.min()
+    if low == pixels.max():
+        return f"constant: every pixel is {low:g}"
+    return None
+
+
+def read_bytes(path: Path, count: int = -1) -> bytes:
+    """The first `count` bytes of a file (-1 = all). Raises UnreadableScan with a plain reason."""
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(count)
+    except FileNotFoundError:
+        raise UnreadableScan(path, "no such file") from None
+    except OSError as error:
+        raise UnreadableScan(path, f"cannot be opened: {error.strerror or error}") from None
+    if not data:
+        raise UnreadableScan(path, "empty file (0 bytes)")
+    return data
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes a file whole or not at all: beside its place, to the disk, then renamed."""
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def as_type(pixels: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Pixels in another type; into integers they are rounded and clipped, never wrapped around."""
+    dtype = np.dtype(dtype)
+    if pixels.dtype == dtype:
+        return pixels
+    if dtype.kind not in "iu":
+        return pixels.astype(dtype)
+    limits = np.iinfo(dtype)
+    rounded = np.rint(pixels) if pixels.dtype.kind == "f" else pixels
+    return np.clip(rounded.astype(np.float64), limits.min, limits.max).astype(dtype)

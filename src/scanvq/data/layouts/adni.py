@@ -1,0 +1,29 @@
+"""ADNI: JPEG slices of the brain in train and test, AD and NC; the files' names hold a scan id."""
+
+from __future__ import annotations
+
+import re
+
+from scanvq.data.catalog import Catalog, Entry, Images
+from scanvq.data.layouts.tree import Tree, make_catalog, only_original
+
+NAME = re.compile(r"(?P<scan>\d+)_\d+\.(?:jpe?g|png)", re.IGNORECASE)
+CLASSES = ("AD", "NC")
+
+
+def read_adni(tree: Tree, images: Images) -> Catalog | None:
+    """`AD_NC/{train,test}/{AD,NC}/218391_78.jpeg`, or `{train,test}/218391_78.png` without classes."""
+    entries = []
+    for path in tree.scans:
+        name = NAME.fullmatch(path.name)
+        split = [part for part in path.parts[:-1] if part in ("train", "test")]
+        label = path.parent.name if path.parent.name in CLASSES else None
+        if name is None or len(split) != 1:
+            return None
+        scan = name["scan"]
+        entries.append(Entry(path=path, subject=scan, group=scan, split=split[0], label=label))
+    if not entries:
+        return None
+    only_original(images, "ADNI")
+    note = "a scan id is not a patient id: one patient's scans may be on both sides of a split"
+    return make_catalog(tree, "ADNI", entries, [note])

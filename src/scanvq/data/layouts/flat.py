@@ -1,0 +1,28 @@
+"""A folder of scans, with or without folders for subjects."""
+
+from __future__ import annotations
+
+from scanvq.data.catalog import Catalog, Entry, Images
+from scanvq.data.layouts.subjects import group_of, label_of, read_subjects, subject_of
+from scanvq.data.layouts.tree import Tree, make_catalog, only_original
+
+
+def read_flat(tree: Tree, images: Images) -> Catalog | None:
+    """Any scans: the subject comes from subjects.csv, from sub-XXX, or from the file's name."""
+    if not tree.scans:
+        return None
+    only_original(images, "flat")
+    subjects = read_subjects(tree.root)
+    entries = []
+    for path in tree.scans:
+        subject = subject_of(path, subjects)
+        entries.append(
+            Entry(
+                path=path,
+                subject=subject,
+                group=group_of(subject, subjects),
+                split=None,
+                label=label_of(subject, subjects),
+            )
+        )
+    return make_catalog(tree, "flat folder", entries)

@@ -1,0 +1,89 @@
+"""A CSV of path, subject, split, label."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from scanvq.data.catalog import Catalog, CatalogError, Entry, Images
+from scanvq.data.layouts.subjects import Subject, subject_of
+from scanvq.data.layouts.tree import SPLIT_NAMES, Tree, make_catalog, only_original
+
+COLUMNS = {
+    "path": ("path", "file", "filename", "file_name", "filepath", "image", "image_path"),
+    "subject": ("subject", "subject_id", "patient", "patient_id", "participant_id", "case"),
+    "group": ("patient_group", "group"),
+    "split": ("split", "set", "partition", "subset"),
+    "label": ("label", "class", "diagnosis", "dx"),
+}
+
+
+def read_table(tree: Tree, images: Images) -> Catalog | None:
+    """The files that a CSV (or TSV) names; paths are relative to the table.
+
+    Raises:
+        CatalogError: no column of paths, a row without one, or an unknown split.
+    """
+    if tree.table is None:
+        return None
+    only_original(images, "table")
+    rows, columns = _read(tree.table)
+    no_subjects: Mapping[str, Subject] = {}
+    entries = []
+    for number, row in enumerate(rows, start=2):
+        path = Path(_value(row, columns, "path") or "")
+        if not path.name:
+            raise CatalogError(f"{tree.table}, line {number}: no path")
+        subject = _value(row, columns, "subject") or subject_of(path, no_subjects)
+        entries.append(
+            Entry(
+                path=path,
+                subject=subject,
+                group=_value(row, columns, "group") or subject,
+                split=_split(_value(row, columns, "split"), tree.table, number),
+                label=_value(row, columns, "label"),
+            )
+        )
+    repeated = [path for path, count in Counter(entry.path for entry in entries).items() if count > 1]
+    if repeated:
+        raise CatalogError(f"{tree.table} names {len(repeated)} files more than once, such as {repeated[0]}")
+    some = {entry.split is None for entry in entries}
+    if len(some) > 1:
+        raise CatalogError(f"{tree.table} gives some files a split and others none; give all or none")
+    return make_catalog(tree, "table", entries)
+
+
+def _read(table: Path) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """The rows, and for each of COLUMNS that is there, its name in the table."""
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{table} cannot be read: {error}") from None
+    head = text.partition("\n")[0]
+    delimiter = max("\t;,", key=head.count)
+    rows = list(csv.DictReader(text.splitlines(), delimiter=delimiter))
+    names = {name.strip().lower(): name for name in (rows[0] if rows else []) if name}
+    columns = {
+        meaning: names[known]
+        for meaning, all_known in COLUMNS.items()
+        for known in all_known
+        if known in names
+    }
+    if "path" not in columns:
+        there = ", ".join(names) or "nothing"
+        raise CatalogError(f"{table} has no column of paths (path, file, image); it has {there}")
+    return rows, columns
+
+
+def _value(row: Mapping[str, str | None], columns: Mapping[str, str], meaning: str) -> str | None:
+    return (row.get(columns[meaning]) or "").strip() or None if meaning in columns else None
+
+
+def _split(given: str | None, table: Path, line: int) -> str | None:
+    if given is None:
+        return None
+    if given.lower() not in SPLIT_NAMES:
+        raise CatalogError(f"{table}, line {line}: split is {given!r}; use train, validation or test")
+    return SPLIT_NAMES[given.lower()]

@@ -1,0 +1,94 @@
+"""A folder's files, and how entries and catalogs are made of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanvq.data.catalog import Catalog, CatalogError, Entry, Images
+from scanvq.data.formats import READABLE
+
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validate": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+TABLES = (".csv", ".tsv", ".json", ".txt", ".md", ".bval", ".bvec")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The files below a folder.
+
+    Attributes:
+        root: the folder, or that of the single file or table given.
+        scans: readable files, relative to the root, in natural order.
+        others: suffixes of files that are neither scans nor tables, with their numbers.
+        table: the CSV that was given in place of a folder, or None.
+    """
+
+    root: Path
+    scans: tuple[Path, ...]
+    others: Counter[str]
+    table: Path | None = None
+
+    def told(self) -> str:
+        """What is there instead of scans, and what would be read."""
+        found = ", ".join(f"{count} {suffix}" for suffix, count in self.others.most_common(5))
+        return f"found {found or 'no files'}; readable are {', '.join(READABLE)}"
+
+    def notes(self) -> tuple[str, ...]:
+        if not self.others:
+            return ()
+        found = ", ".join(f"{count} {suffix}" for suffix, count in self.others.most_common(5))
+        return (f"files of other kinds are left alone: {found}",)
+
+
+def read_tree(folder: Path) -> Tree:
+    """Lists a folder without opening anything; hidden files and folders are passed over."""
+    if folder.is_file() and folder.suffix.lower() in (".csv", ".tsv"):
+        return Tree(root=folder.parent, scans=(), others=Counter(), table=folder)
+    if folder.is_file():
+        return Tree(root=folder.parent, scans=(Path(folder.name),), others=Counter())
+    scans, others = [], Counter[str]()
+    for path in folder.rglob("*"):
+        relative = path.relative_to(folder)
+        if any(part.startswith(".") for part in relative.parts) or not path.is_file():
+            continue
+        name = path.name.lower()
+        if name.endswith(READABLE):
+            scans.append(relative)
+        elif not name.endswith(TABLES):
+            others[path.suffix or path.name] += 1
+    return Tree(root=folder, scans=tuple(sorted(scans, key=natural)), others=others)
+
+
+def natural(path: Path) -> tuple[tuple[int, int, str], ...]:
+    """A sort key by which slice_2 comes before slice_10."""
+    pieces = re.split(r"(\d+)", path.as_posix())
+    return tuple((1, int(p), p) if p.isdigit() else (0, 0, p) for p in pieces)
+
+
+def make_catalog(tree: Tree, layout: str, entries: Sequence[Entry], notes: Sequence[str] = ()) -> Catalog:
+    """A catalog of entries in their order; partial labels are noted."""
+    labels = tuple(sorted({entry.label for entry in entries if entry.label is not None}))
+    unlabeled = sum(entry.label is None for entry in entries)
+    said = [*notes, *tree.notes()]
+    if labels and unlabeled:
+        said.append(f"{unlabeled} of {len(entries)} files have no label; they count as of any class")
+    return Catalog(root=tree.root, layout=layout, entries=tuple(entries), labels=labels, notes=tuple(said))
+
+
+def only_original(images: Images, layout: str) -> None:
+    """Raises CatalogError where segmentations are asked for and the layout has none."""
+    if images != "original":
+        raise CatalogError(f"images is {images!r}, but a {layout} data set has no segmentations of its own")

@@ -1,0 +1,108 @@
+"""Who is in which split: the official split where there is one, else by group, by a hash of the group."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+
+from scanvq.data.catalog import Catalog, CatalogError, Entry
+
+SPLITS = ("train", "validation", "test")
+
+
+def assign_splits(catalog: Catalog, *, seed: int = 0, validation: float = 0.1, test: float = 0.1) -> Catalog:
+    """Gives every entry a split.
+
+    A test split that exists is left as it is, and nothing is ever moved out of it. A validation split that
+    does not exist is taken out of train, group by group. Without any split, whole groups go to test,
+    validation or train. Where a group goes depends on the seed and its own name, so it stays there when
+    files are added; when that leaves a split empty, the group with the next number fills it.
+
+    Args:
+        catalog: as read.
+        seed: another seed, another split.
+        validation: share of the groups (of those in train where a test split exists).
+        test: share of the groups.
+
+    Raises:
+        CatalogError: fewer groups than splits, or a split of the data set without any file.
+    """
+    entries = list(catalog.entries)
+    notes = list(catalog.notes)
+    if any(entry.split is None for entry in entries):
+        entries = _split_all(catalog, seed, validation, test)
+        notes.append(f"split by group with seed {seed}: the data set brings no split")
+    else:
+        present = {entry.split for entry in entries}
+        if "train" not in present or "test" not in present:
+            missing = "train" if "train" not in present else "test"
+            raise CatalogError(
+                f"{catalog.root} has a split without any {missing} file; add one, or give the folder of all "
+                "files without splits"
+            )
+        if "validation" not in present:
+            entries = _take_validation(catalog, seed, validation)
+            notes.append(f"validation is taken out of train by group with seed {seed}; test is untouched")
+        notes += _leaks(entries)
+    return replace(catalog, entries=tuple(entries), notes=tuple(notes))
+
+
+def _split_all(catalog: Catalog, seed: int, validation: float, test: float) -> list[Entry]:
+    groups = {entry.group for entry in catalog.entries}
+    if len(groups) < len(SPLITS):
+        raise CatalogError(
+            f"{catalog.root} has {len(groups)} subject(s); to train, validate and "
+            "test on different people at least 3 are needed. If several people were taken for one, add a "
+            "subjects.csv or a CSV of path, subject"
+        )
+    number = {group: _number(group, seed) for group in groups}
+    of_group = {
+        group: "test" if n < test else "validation" if n < test + validation else "train"
+        for group, n in number.items()
+    }
+    _fill_empty(of_group, number)
+    return [replace(entry, split=of_group[entry.group]) for entry in catalog.entries]
+
+
+def _take_validation(catalog: Catalog, seed: int, validation: float) -> list[Entry]:
+    groups = {entry.group for entry in catalog.entries if entry.split == "train"}
+    if len(groups) < 2:
+        raise CatalogError(
+            f"{catalog.root} trains on one subject only, so none can be held out for validation; add subjects"
+        )
+    number = {group: _number(group, seed) for group in groups}
+    chosen = {group for group in groups if number[group] < validation}
+    if not chosen or chosen == groups:
+        chosen = {min(groups, key=lambda group: number[group])}
+    return [
+        replace(entry, split="validation") if entry.split == "train" and entry.group in chosen else entry
+        for entry in catalog.entries
+    ]
+
+
+def _fill_empty(of_group: dict[str, str], number: dict[str, float]) -> None:
+    """Moves single groups so that no split is empty, always the ones with the lowest numbers."""
+    for split in SPLITS:
+        if split in of_group.values():
+            continue
+        largest = max(SPLITS, key=list(of_group.values()).count)
+        movable = [group for group, its in of_group.items() if its == largest]
+        of_group[min(movable, key=lambda group: number[group])] = split
+
+
+def _leaks(entries: Iterable[Entry]) -> list[str]:
+    splits: dict[str, set[str]] = {}
+    for entry in entries:
+        splits.setdefault(entry.group, set()).add(str(entry.split))
+    shared = sorted(group for group, its in splits.items() if len(its) > 1)
+    if not shared:
+        return []
+    named = ", ".join(shared[:5]) + (", ..." if len(shared) > 5 else "")
+    return [f"LEAK: {len(shared)} subjects are in more than one split of the data set ({named})"]
+
+
+def _number(group: str, seed: int) -> float:
+    """A number in [0, 1) that depends on the group's name and the seed alone."""
+    digest = hashlib.sha256(f"{seed}:{group}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
