@@ -47,7 +47,9 @@ class Nifti(Format):
     """A slice (H, W), its first axis the rows, or a volume cut along `plane` by its affine.
 
     A volume's slices show the usual way up (see `Orientation`). `properties`: all bytes before the
-    voxels, and the plane; so the header, its extensions, the voxel type and its scaling are kept.
+    voxels, and the plane; so the header, its extensions, the voxel type and its scaling are kept. Where
+    float32 cannot hold every stored value (float64, scaled voxels), the stored voxels too: those whose
+    value in `slices` is still what was read are written back bit for bit.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".nii.gz", ".nii")
@@ -67,7 +69,9 @@ class Nifti(Format):
             raise UnreadableScan(path, f"truncated ({len(data):,} of {layout.end:,} bytes)")
         stored = np.frombuffer(data, layout.dtype, int(np.prod(layout.shape)), layout.offset)
         slices = layout.show(_native(path, stored, layout).reshape(layout.axes, order="F"), plane)
-        properties = {"head": data[: layout.offset], "plane": plane}
+        properties: dict[str, Any] = {"head": data[: layout.offset], "plane": plane}
+        if layout.rounds:
+            properties["voxels"] = data[layout.offset : layout.end]
         return Scan(slices=np.ascontiguousarray(slices), properties=properties)
 
     def write(self, path: Path, scan: Scan) -> None:
@@ -82,7 +86,12 @@ class Nifti(Format):
         if layout.scaling is not None:
             slope, intercept = layout.scaling
             values = (values.astype(np.float64) - intercept) / slope
-        voxels = as_type(values, layout.dtype.newbyteorder("=")).astype(layout.dtype)
+        voxels = as_type(values, layout.dtype.newbyteorder("="))
+        if stored_bytes := scan.properties.get("voxels"):
+            stored = np.frombuffer(stored_bytes, layout.dtype).reshape(layout.axes, order="F")
+            read, now = _native(path, stored, layout), layout.hide(scan.slices, plane)
+            voxels = np.where((read == now) | (np.isnan(read) & np.isnan(now)), stored, voxels)
+        voxels = voxels.astype(layout.dtype)
         data = head + voxels.tobytes(order="F")
         # mtime 0: the same scan gives the same bytes.
         packed = gzip.compress(data, 6, mtime=0) if str(path).lower().endswith(".gz") else data
@@ -107,6 +116,11 @@ class _Layout:
     @property
     def read_type(self) -> np.dtype[Any]:
         return _FLOAT32 if self.scaling is not None else _TYPES[self.dtype.str[1:]]
+
+    @property
+    def rounds(self) -> bool:
+        """Whether what is read may be a rounded value of what is stored."""
+        return self.scaling is not None or self.dtype.str[1:] == "f8"
 
     def turn(self, plane: Plane) -> Orientation:
         """How a volume is turned; a volume that is one slice thick has only its own plane."""
@@ -162,7 +176,9 @@ def _layout(path: Path, head: bytes) -> _Layout:
     if dtype.str[1:] not in _TYPES:
         kind = "colors" if dtype.names else str(dtype)
         raise UnreadableScan(path, f"holds {kind}; only gray whole or real numbers are read")
-    offset = header["vox_offset"]
+    offset = float(header["vox_offset"])
+    if offset > PIXEL_LIMIT:
+        raise UnreadableScan(path, f"damaged header: its voxels begin at byte {offset:.0f}")
     start = int(offset) if np.isfinite(offset) and offset >= size else size + 4
     scaling = None if slope is None or (slope, intercept) == (1.0, 0.0) else (float(slope), float(intercept))
     return _Layout(header, shape, axes, dtype, start, scaling)
@@ -172,12 +188,13 @@ def _native(path: Path, stored: np.ndarray, layout: _Layout) -> np.ndarray:
     """Stored voxels in the scan's own units."""
     if layout.scaling is not None:
         slope, intercept = layout.scaling
-        return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # becomes infinite or NaN, and is told as such
+            return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
     if layout.read_type.kind == "i" and layout.dtype.itemsize >= 4 and layout.dtype.str[1:] != "i4":
         limits = np.iinfo(np.int32)
         if stored.size and not (limits.min <= int(stored.min()) and int(stored.max()) <= limits.max):
             raise UnreadableScan(path, "holds whole numbers beyond 32 bits")
-    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, and is told as such
+    with np.errstate(over="ignore"):  # as above, of a float64 beyond float32
         return stored.astype(layout.read_type)
 
 

@@ -1,0 +1,217 @@
+"""What every format promises: what is written is read back, and damage is one clear error."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scanvq.data.formats import FORMATS, READABLE, Scan, UnreadableScan, check, format_of, stem_of
+
+CASES = [(name, suffix) for name, one in FORMATS.items() for suffix in one.suffixes]
+LOSSLESS = [(name, suffix) for name, suffix in CASES if name != "jpeg"]
+DTYPES = {
+    "png": ("uint8", "uint16"),
+    "jpeg": ("uint8",),
+    "nifti": ("uint8", "uint16", "int16", "int32", "float32"),
+}
+
+
+def pixels(dtype: str, shape: tuple[int, ...] = (1, 21, 34)) -> np.ndarray:
+    """A smooth slope over most of the type's range, so that JPEG holds it too."""
+    ramp = np.linspace(0, 1, int(np.prod(shape))).reshape(shape)
+    if dtype == "float32":
+        return (ramp * 7 - 3).astype(dtype)
+    limits = np.iinfo(dtype)
+    return (ramp * (limits.max - 1) + (0 if limits.min == 0 else -5)).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "dtype"),
+    [(name, suffix, dtype) for name, suffix in LOSSLESS for dtype in DTYPES[name]],
+)
+def test_write_and_read_are_equal(name: str, suffix: str, dtype: str, tmp_path: Path) -> None:
+    path, scan = tmp_path / f"scan{suffix}", Scan(slices=pixels(dtype))
+    FORMATS[name].write(path, scan)
+    back = FORMATS[name].read(path)
+    assert back.slices.dtype == scan.slices.dtype
+    np.testing.assert_array_equal(back.slices, scan.slices)
+    again = tmp_path / f"again{suffix}"
+    FORMATS[name].write(again, back)
+    assert again.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(("name", "suffix"), CASES)
+def test_what_is_read_can_be_written_and_keeps_type_size_and_properties(
+    name: str, suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"scan{suffix}"
+    FORMATS[name].write(path, Scan(slices=pixels("uint8")))
+    first = FORMATS[name].read(path)
+    FORMATS[name].write(path, replace(first, slices=first.slices[:, ::-1]))
+    second = FORMATS[name].read(path)
+    assert second.slices.dtype == first.slices.dtype == np.uint8
+    assert second.properties == first.properties
+    tolerance = 0 if name != "jpeg" else 4
+    np.testing.assert_allclose(second.slices.astype(int), first.slices[:, ::-1].astype(int), atol=tolerance)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "dtype"), [(name, suffix, dtype) for name, suffix in CASES for dtype in DTYPES[name]]
+)
+def test_header_agrees_with_read(name: str, suffix: str, dtype: str, tmp_path: Path) -> None:
+    path = tmp_path / f"scan{suffix}"
+    FORMATS[name].write(path, Scan(slices=pixels(dtype)))
+    header, scan = FORMATS[name].header(path), FORMATS[name].read(path)
+    assert (header.slices, header.height, header.width) == scan.slices.shape == (1, 21, 34)
+    assert header.dtype == scan.slices.dtype
+    assert check(scan) is None
+
+
+@pytest.mark.parametrize(("name", "suffix"), CASES)
+def test_the_format_of_a_name(name: str, suffix: str) -> None:
+    for path in (f"a{suffix}", f"x/case_1_slice_0.nii{suffix}", f"A{suffix.upper()}"):
+        assert format_of(path) is FORMATS[name]
+    assert stem_of(f"x/case_1.5{suffix}") == "case_1.5"
+
+
+def test_other_names_are_refused_with_the_known_suffixes() -> None:
+    with pytest.raises(UnreadableScan, match=r"slide\.tiff: not a known kind.*\.png.*\.nii") as caught:
+        format_of("slide.tiff")
+    assert caught.value.path == Path("slide.tiff")
+    assert set(READABLE) == {".png", ".jpg", ".jpeg", ".nii", ".nii.gz"}
+
+
+@pytest.mark.parametrize(("name", "suffix"), CASES)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0",
+        b"hello",
+        b"\xff\xd8\xff",
+        b"\x89PNG\r\n\x1a\n",
+        b"\x1f\x8b\x08\0",
+        bytes(4000),
+        b"\xff" * 4000,
+    ],
+    ids=["empty", "zero", "text", "jpeg-start", "png-start", "gzip-start", "zeros", "ones"],
+)
+def test_garbage_is_unreadable(name: str, suffix: str, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"scan{suffix}"
+    path.write_bytes(content)
+    for look in (FORMATS[name].header, FORMATS[name].read):
+        assert_unreadable(look, path)
+
+
+@pytest.mark.parametrize(("name", "suffix"), CASES)
+def test_no_file_and_a_folder_are_unreadable(name: str, suffix: str, tmp_path: Path) -> None:
+    (tmp_path / f"folder{suffix}").mkdir()
+    for path in (tmp_path / f"none{suffix}", tmp_path / f"folder{suffix}"):
+        assert_unreadable(FORMATS[name].header, path)
+        assert_unreadable(FORMATS[name].read, path)
+
+
+@pytest.mark.parametrize(("name", "suffix"), CASES)
+def test_a_file_cut_anywhere_is_unreadable_or_whole(name: str, suffix: str, tmp_path: Path) -> None:
+    """The last bytes of some formats hold no pixels; cutting those may go unnoticed, no more."""
+    one, path = FORMATS[name], tmp_path / f"scan{suffix}"
+    one.write(path, Scan(slices=noise()))
+    whole, expected = path.read_bytes(), one.read(path).slices
+    for length in [*range(0, len(whole), max(1, len(whole) // 40)), len(whole) - 20, len(whole) - 1]:
+        path.write_bytes(whole[:length])
+        try:
+            found = one.read(path).slices
+        except UnreadableScan as error:
+            assert_clear(error, path)
+        else:
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("name", "suffix"), CASES)
+def test_damaged_bytes_never_raise_anything_else(name: str, suffix: str, tmp_path: Path) -> None:
+    one, path = FORMATS[name], tmp_path / f"scan{suffix}"
+    one.write(path, Scan(slices=noise()))
+    whole = path.read_bytes()
+    random = np.random.default_rng(0)
+    for trial in range(200):
+        data = bytearray(whole)
+        end = min(len(data), 400) if trial % 2 else len(data)  # every other time in the header
+        for place in random.integers(0, end, size=1 + trial % 5):
+            data[place] = int(random.integers(256))
+        path.write_bytes(bytes(data))
+        for look in (one.header, one.read):
+            try:
+                look(path)
+            except UnreadableScan as error:
+                assert_clear(error, path)
+
+
+@pytest.mark.parametrize(("name", "suffix"), CASES)
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    name: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"scan{suffix}"
+    FORMATS[name].write(path, Scan(slices=pixels("uint8")))
+    old = path.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        FORMATS[name].write(path, Scan(slices=noise()))
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == old
+
+
+@pytest.mark.parametrize(
+    ("name", "scan", "message"),
+    [
+        ("png", Scan(slices=np.zeros((3, 4, 5), np.uint8)), "one slice.*Write NIfTI"),
+        ("jpeg", Scan(slices=np.zeros((3, 4, 5), np.uint8)), "one slice.*Write NIfTI"),
+        ("png", Scan(slices=np.zeros((1, 4, 5), np.float32)), "whole numbers"),
+        ("jpeg", Scan(slices=np.zeros((1, 4, 5), np.uint16)), "8-bit"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_a_clear_error(
+    name: str, scan: Scan, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        FORMATS[name].write(tmp_path / f"scan{FORMATS[name].suffixes[0]}", scan)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("slices", "reason"),
+    [
+        (np.zeros((0, 4, 5), np.uint8), "no pixels"),
+        (np.full((1, 4, 5), 7, np.uint8), "constant: every pixel is 7"),
+        (np.full((2, 4, 5), -1.5, np.float32), "constant: every pixel is -1.5"),
+        (np.array([[[0, np.nan, np.inf]]], np.float32), "2 of 3 pixels are NaN or infinite"),
+    ],
+)
+def test_check_tells_why_a_scan_is_of_no_use(slices: np.ndarray, reason: str) -> None:
+    assert reason in str(check(Scan(slices=slices)))
+
+
+def noise() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (1, 40, 30), np.uint8)
+
+
+def assert_unreadable(look: Callable[[Path], object], path: Path) -> None:
+    with pytest.raises(UnreadableScan) as caught:
+        look(path)
+    assert_clear(caught.value, path)
+
+
+def assert_clear(error: UnreadableScan, path: Path) -> None:
+    assert error.path == path
+    assert str(error) == f"{path}: {error.reason}"
+    assert 3 < len(error.reason) < 250
+    assert "\n" not in error.reason
