@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry, read_catalog
 from scanvq.data.dataset import SliceDataset
-from scanvq.data.headers import image_sizes
 from scanvq.data.geometry import decide_geometry
+from scanvq.data.headers import image_sizes
 from scanvq.data.preparation import Preparation
 from scanvq.data.splits import assign_splits
 from scanvq.data.statistics import decide_intensity, training_statistics
 from scanvq.data.store import Store, prepare_store
+from scanvq.data.store_source import Source
 from scanvq.settings import DataSettings, PreparationSettings
 
 SPLITS = ("train", "validation", "test")
@@ -151,6 +152,12 @@ def reopen_data(
         notes=tuple(record["notes"]),
     )
     preparation = Preparation.from_dict(record["preparation"])
+    source = Source.of(catalog, geometry=preparation.geometry, plane=data.plane, slices=data.slices)
+    if source.name != record["store"]:
+        raise SourceChangedError(
+            f"the scans in {catalog.root} are not those this run began with (files were changed, moved or "
+            "removed); start a new run, or put the old files back"
+        )
     store = prepare_store(
         catalog,
         geometry=preparation.geometry,
@@ -160,11 +167,6 @@ def reopen_data(
         skip_bad=bool(record["skipped"]),
         progress=progress,
     )
-    if store.folder.name != record["store"]:
-        raise SourceChangedError(
-            f"the scans in {catalog.root} are not those this run began with (files were changed, added or "
-            "removed); start a new run, or put the old files back"
-        )
     return RunData(
         catalog=catalog, store=store, preparation=preparation, mean=record["mean"], std=record["std"]
     )
