@@ -1,0 +1,1 @@
+"""The report: everything a run shows, gathered, drawn, and written as one page."""

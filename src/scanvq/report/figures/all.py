@@ -1,0 +1,167 @@
+"""Every figure of a page, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from scanvq.report.figures.chart import draw
+from scanvq.report.figures.codebook import code_use
+from scanvq.report.figures.colors import gray
+from scanvq.report.figures.curves import curve, curve_names
+from scanvq.report.figures.drawn import Drawn
+from scanvq.report.figures.panels import code_tiles, panel_row
+from scanvq.report.figures.scores import ssim_histogram
+from scanvq.report.figures.tiles import Row, Sheet, Tile
+from scanvq.report.material import Completed, Generated, Material, Moments, Rebuilt
+from scanvq.report.words import label_of
+
+CODES_SHOWN = 6
+MOMENT_TILES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """The figures of a page.
+
+    Attributes:
+        charts: by name, drawn.
+        curves: stage to (number, name of its chart, name of its last fifth's chart).
+        sheets: by name.
+    """
+
+    charts: Mapping[str, Drawn]
+    curves: Mapping[str, tuple[tuple[str, str, str], ...]]
+    sheets: Mapping[str, Sheet]
+
+
+def all_figures(material: Material, *, progress: Callable[[int, int], None] | None = None) -> Figures:
+    """Draws what there is to draw.
+
+    Args:
+        material: of the page.
+        progress: called with charts drawn and all.
+    """
+    curves = {
+        stage: tuple(
+            (name, f"{stage}-{name}".replace("_", "-"), f"{stage}-{name}-last-fifth".replace("_", "-"))
+            for name in curve_names(records)
+        )
+        for stage, records in material.histories.items()
+        if records
+    }
+    total = 2 * sum(map(len, curves.values())) + (material.ssim is not None) + len(material.usage)
+    charts: dict[str, Drawn] = {}
+    for drawn in _charts(material, curves):
+        charts[drawn.name] = drawn
+        if progress is not None:
+            progress(len(charts), total)
+    sheets = {sheet.name: sheet for sheet in _sheets(material) if any(row.tiles for row in sheet.rows)}
+    return Figures(charts=charts, curves=curves, sheets=sheets)
+
+
+def _charts(material: Material, curves: Mapping[str, tuple[tuple[str, str, str], ...]]) -> Iterator[Drawn]:
+    for stage, names in curves.items():
+        for name, whole, last in names:
+            records, label = material.histories[stage], label_of(name)
+            yield draw(curve(records, name, label=label), whole)
+            yield draw(curve(records, name, label=label, last_fifth=True), last)
+    if material.ssim is not None:
+        yield draw(ssim_histogram(material.ssim), "ssim-histogram")
+    for level, counts in enumerate(material.usage):
+        yield draw(code_use(counts), f"codebook-{level}")
+
+
+def _sheets(material: Material) -> Iterator[Sheet]:
+    yield Sheet(
+        name="contact-sheet",
+        rows=tuple(
+            Row(heading=split, tiles=tuple(Tile(pixels=gray(example.image)) for example in examples))
+            for split, examples in material.examples.items()
+        ),
+    )
+    for name, shown in (("reconstructions", material.rebuilt), ("best-median-worst", material.ranked)):
+        rows = tuple(_panel(one, material.codebook_sizes) for one in shown)
+        yield Sheet(name=name, rows=rows, columns=3 + len(material.codebook_sizes), fixed=True)
+    yield Sheet(name="generated", rows=tuple(chain.from_iterable(map(_beside_real, material.generated))))
+    yield Sheet(
+        name="generated-codes",
+        rows=_with_codes(material),
+        columns=1 + len(material.codebook_sizes),
+        fixed=True,
+    )
+    most = max((len(one.completions) for one in material.completed), default=0)
+    rows = tuple(map(_completion, material.completed))
+    yield Sheet(name="completions", rows=rows, columns=2 + most, fixed=True)
+    for stage, moments in material.progress.items():
+        yield Sheet(name=f"{stage}-progress", rows=_moments(stage, moments), columns=MOMENT_TILES, fixed=True)
+
+
+def _panel(one: Rebuilt, codebook_sizes: tuple[int, ...]) -> Row:
+    rank = f"{one.rank}: " if one.rank else ""
+    return panel_row(
+        one.image,
+        one.codes,
+        one.reconstruction,
+        codebook_sizes=codebook_sizes,
+        heading=f"{rank}SSIM {one.ssim:.3f} · {one.name}",
+    )
+
+
+def _beside_real(one: Generated) -> Iterator[Row]:
+    label = f" · {one.label}" if one.label else ""
+    yield Row(
+        heading=f"generated (synthetic){label}",
+        tiles=tuple(Tile(pixels=gray(image), synthetic=True) for image in one.images),
+    )
+    if len(one.real):
+        tiles = tuple(Tile(pixels=gray(image), label="real") for image in one.real)
+        yield Row(heading=f"real test scans{label}", tiles=tiles)
+
+
+def _with_codes(material: Material) -> tuple[Row, ...]:
+    each = -(-CODES_SHOWN // max(1, len(material.generated)))
+    return tuple(
+        Row(
+            tiles=(
+                *code_tiles(
+                    [level[n] for level in one.codes], codebook_sizes=material.codebook_sizes, synthetic=True
+                ),
+                Tile(pixels=gray(one.images[n]), label="decoded", synthetic=True),
+            ),
+            heading=one.label,
+        )
+        for one in material.generated
+        for n in range(min(each, len(one.images)))
+    )
+
+
+def _completion(one: Completed) -> Row:
+    return Row(
+        tiles=(
+            Tile(pixels=gray(one.image), label="original"),
+            Tile(pixels=gray(one.given), label="given"),
+            *(Tile(pixels=gray(image), label="completed", synthetic=True) for image in one.completions),
+        ),
+        heading=one.name,
+    )
+
+
+def _moments(stage: str, moments: Moments) -> tuple[Row, ...]:
+    """One row a moment; a tokenizer's pictures are originals, then as many reconstructions."""
+    rows = []
+    for step, images in moments:
+        shown = images[len(images) // 2 :] if stage == "tokenizer" else images
+        tiles = tuple(
+            Tile(pixels=np.ascontiguousarray(image), synthetic=stage == "prior")
+            for image in shown[:MOMENT_TILES]
+        )
+        rows.append(Row(tiles=tiles, heading=f"step {step:,}"))
+    if stage == "tokenizer" and moments:
+        originals = moments[-1][1]
+        kept = originals[: len(originals) // 2][:MOMENT_TILES]
+        rows.append(Row(tiles=tuple(Tile(pixels=np.ascontiguousarray(i)) for i in kept), heading="originals"))
+    return tuple(rows)

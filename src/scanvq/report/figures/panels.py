@@ -1,0 +1,77 @@
+"""An image and what the tokenizer makes of it: original | codes | reconstruction | difference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanvq.files import whole_file
+from scanvq.report.figures.colors import code_colors, difference_colors, gray
+from scanvq.report.figures.tiles import Row, Sheet, Tile
+
+
+def panel_row(
+    image: NDArray[Any],
+    grids: Sequence[NDArray[np.integer[Any]]],
+    reconstruction: NDArray[Any],
+    *,
+    codebook_sizes: Sequence[int],
+    heading: str = "",
+    difference: bool = True,
+) -> Row:
+    """The tiles of one image, side by side.
+
+    Args:
+        image: (H, W) in [0, 1].
+        grids: the codes (h, w) of every level.
+        reconstruction: (H, W) in [0, 1].
+        codebook_sizes: K of every level.
+        heading: of the row.
+        difference: also show where the two differ.
+    """
+    tiles = [Tile(pixels=gray(image), label="original"), *code_tiles(grids, codebook_sizes=codebook_sizes)]
+    tiles.append(Tile(pixels=gray(reconstruction), label="reconstruction"))
+    if difference:
+        tiles.append(Tile(pixels=difference_colors(image, reconstruction), label="difference"))
+    return Row(tiles=tuple(tiles), heading=heading)
+
+
+def code_tiles(
+    grids: Sequence[NDArray[np.integer[Any]]], *, codebook_sizes: Sequence[int], synthetic: bool = False
+) -> list[Tile]:
+    """The codes of every level as pictures, one pixel a code."""
+    return [
+        Tile(
+            pixels=code_colors(grid, codebook_size=size),
+            label=f"codes {grid.shape[0]}x{grid.shape[1]}",
+            synthetic=synthetic,
+        )
+        for grid, size in zip(grids, codebook_sizes, strict=True)
+    ]
+
+
+def save_panel(
+    path: Path,
+    image: NDArray[Any],
+    grids: Sequence[NDArray[np.integer[Any]]],
+    reconstruction: NDArray[Any],
+    *,
+    codebook_sizes: Sequence[int],
+) -> None:
+    """Writes original | codes of every level | reconstruction as one labeled PNG.
+
+    Args:
+        path: of the PNG; its folder is made where it is missing.
+        image: (H, W) in [0, 1].
+        grids: the codes (h, w) of every level.
+        reconstruction: (H, W) in [0, 1].
+        codebook_sizes: K of every level.
+    """
+    row = panel_row(image, grids, reconstruction, codebook_sizes=codebook_sizes, difference=False)
+    sheet = Sheet(name=path.stem, rows=(row,), columns=len(row.tiles), fixed=True)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(sheet.draw().png)

@@ -1,0 +1,145 @@
+"""Gathers what the page shows from a run's files, its data and its models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from scanvq.data.store import BadScans
+from scanvq.recipe_facts import parameters_by_part
+from scanvq.report import numbers, pictures
+from scanvq.report.material import Material
+from scanvq.report.trained import Trained
+from scanvq.storage.weights import WeightsError
+from scanvq.training.fit import open_data
+from scanvq.training.progress_pictures import read_progress
+from scanvq.training.stages.data import RunData
+
+STAGES = ("tokenizer", "prior")
+PIECES = 7
+
+
+def gather(run: Trained, *, progress: Callable[[int, int], None], cache: Path | None = None) -> Material:
+    """Everything that can be shown of a run; `missing` says what cannot, and what to do about it.
+
+    Args:
+        run: with a trained tokenizer at least.
+        progress: called with pieces done and all.
+        cache: where prepared stores are kept; None is the user's cache folder.
+    """
+    done = iter(range(1, PIECES + 1))
+
+    def piece() -> None:
+        progress(next(done), PIECES)
+
+    directory, about = run.directory, run.recipe.about
+    missing: list[str] = []
+    metrics = directory.read(directory.metrics) if directory.metrics.is_file() else None
+    if metrics is None:
+        missing.append(f"Scores of the test images: run `scanvq evaluate {directory.path.name}` first.")
+    histories = {stage: _history(run, stage) for stage in STAGES}
+    data = _data(run, cache, missing)
+    piece()
+    scores, usage = _scores(run, data, missing if metrics is not None else [])
+    shown: dict[str, Any] = {}
+    if data is not None:
+        shown["examples"] = pictures.examples(data)
+        piece()
+        test = pictures.spread(len(data.rows("test")), pictures.REBUILT)
+        shown["rebuilt"] = pictures.rebuilt(run, data, test)
+        piece()
+        if scores is not None and len(scores) == len(data.rows("test")):
+            shown["ranked"] = pictures.rebuilt(run, data, *pictures.best_median_worst(scores))
+        piece()
+    models: dict[str, nn.Module] = {"tokenizer": run.tokenizer}
+    if _prior_is_usable(run, missing):
+        models["prior"] = run.prior
+        shown["generated"] = pictures.generated(run, data)
+        piece()
+        if data is not None:
+            shown["completed"] = pictures.completed(run, data)
+            if not shown["completed"]:
+                missing.append("Completions: this prior makes whole images only, not parts of one.")
+        piece()
+    parameters = {name: parameters_by_part(model) for name, model in models.items()}
+    environment = directory.read(directory.environment) if directory.environment.is_file() else {}
+    expect = dict(about.get("expect", {}))
+    source = dict(about.get("source", {}))
+    material = Material(
+        title=run.recipe.name,
+        summary=str(about.get("summary", "")),
+        run=directory.path.resolve().name,
+        command=_repeat(run),
+        original_command=str(environment.get("command", "")),
+        recipe=run.recipe.toml(),
+        missing=tuple(missing),
+        data=numbers.data_facts(directory.read(directory.data)) if directory.data.is_file() else None,
+        metrics=metrics,
+        ssim=scores,
+        usage=usage,
+        histories=histories,
+        codebook_sizes=run.tokenizer.codebook_sizes,
+        progress={stage: read_progress(getattr(directory, stage).progress) for stage in STAGES},
+        source=numbers.source_facts(source),
+        assumed=tuple(source.get("assumed", ())),
+        comparisons=numbers.comparisons(expect, metrics=metrics, histories=histories, parameters=parameters),
+        expect_note=str(expect.get("note", "")),
+        parameters=parameters,
+        environment=numbers.environment_facts(environment),
+        **shown,
+    )
+    progress(PIECES, PIECES)
+    return material
+
+
+def _history(run: Trained, stage: str) -> list[dict[str, Any]]:
+    file = getattr(run.directory, stage).history
+    records: list[dict[str, Any]] = run.directory.read(file)["history"] if file.is_file() else []
+    return records
+
+
+def _data(run: Trained, cache: Path | None, missing: list[str]) -> RunData | None:
+    try:
+        return open_data(run.directory, run.recipe, cache=cache)
+    except (OSError, ValueError, BadScans) as error:
+        missing.append(f"Pictures of real scans: {error}")
+        return None
+
+
+def _scores(
+    run: Trained, data: RunData | None, missing: list[str]
+) -> tuple[NDArray[np.float64] | None, tuple[NDArray[np.int64], ...]]:
+    """SSIM of every test image and the use of codes, where they were measured on the data as it is."""
+    file = run.directory.path / "test_scores.json"
+    if not file.is_file():
+        missing.append(f"SSIM of each image: run `scanvq evaluate {run.directory.path.name}`.")
+        return None, ()
+    scores = run.directory.read(file)
+    if data is not None and scores["rows"] != data.rows("test").tolist():
+        missing.append(f"SSIM of each image is out of date: run `scanvq evaluate {run.directory.path.name}`.")
+        return None, ()
+    usage = tuple(np.array(counts, np.int64) for counts in scores["usage"])
+    return np.array(scores["ssim"], np.float64), usage
+
+
+def _prior_is_usable(run: Trained, missing: list[str]) -> bool:
+    if not run.has_prior:
+        missing.append("Generated scans: no prior is trained yet; go on with `scanvq fit --resume`.")
+        return False
+    try:
+        return bool(run.prior.priors)
+    except WeightsError as error:
+        missing.append(f"Generated scans: {error}.")
+        return False
+
+
+def _repeat(run: Trained) -> str:
+    settings = run.directory.settings
+    if not settings.is_file():
+        return ""
+    return numbers.repeat_command(run.directory.read(settings), recipe=str(run.directory.recipe))

@@ -1,0 +1,80 @@
+"""Lays a run's material and figures out as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+from importlib import resources
+from importlib.metadata import version
+from typing import Any
+
+from scanvq.report.figures.all import Figures
+from scanvq.report.figures.colors import DIFFERENCE_WHITE
+from scanvq.report.material import Material
+from scanvq.report.numbers import number
+from scanvq.report.words import label_of, look_at
+
+
+def page(material: Material, figures: Figures) -> str:
+    """The HTML of the page; sections without material are left out."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+    def chart(name: str, description: str) -> Markup:
+        return Markup(figures.charts[name].inline(description))
+
+    environment.filters["number"] = number
+    template = environment.from_string(_text("template.html"))
+    return template.render(
+        m=material,
+        figures=figures,
+        sheets=figures.sheets,
+        chart=chart,
+        label_of=label_of,
+        look_at=look_at,
+        cards=_cards(material),
+        difference_white=DIFFERENCE_WHITE,
+        style=Markup(_text("style.css")),
+        version=version("scanvq"),
+    )
+
+
+def _cards(material: Material) -> list[tuple[str, str, str]]:
+    """The numbers at the top: name, value, what it means."""
+    if material.metrics is None:
+        return []
+    tokenizer, prior = material.metrics["tokenizer"], material.metrics["prior"]["test"]
+    test = tokenizer["test"]
+    cards = [
+        ("SSIM", f"{test['ssim']['mean']:.3f}", f"mean of {test['n']:,} test images; 1 is equal"),
+        ("at", f"{tokenizer['bits_per_pixel']:.3g}", "bits per pixel that the codes take; raw has 8 or 16"),
+        (
+            "SSIM, foreground",
+            f"{test['ssim_foreground']['mean']:.3f}",
+            "without the empty air, which is easy",
+        ),
+        ("PSNR", f"{test['psnr']['mean']:.1f} dB", "pixel error; higher is better"),
+        *_codebook_cards(tokenizer["codebook"]),
+    ]
+    if prior is not None:
+        size = f"{prior['bits_per_code']:.2f}"
+        cards.append(("Prior", size, f"bits per code on {prior['n']:,} test images; lower is better"))
+    return cards
+
+
+def _codebook_cards(codebooks: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    many = len(codebooks) > 1
+    return [
+        (
+            f"Codes used, level {level}" if many else "Codes used",
+            f"{book['used']:,} of {book['size']:,}",
+            f"perplexity {book['perplexity']:.0f}; higher is more of the codebook",
+        )
+        for level, book in enumerate(codebooks)
+    ]
+
+
+def _text(name: str) -> str:
+    return (resources.files("scanvq.report") / name).read_text(encoding="utf-8")

@@ -1,0 +1,161 @@
+"""The pictures that need data or models: examples, reconstructions, samples, completions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from scanvq.data.dataset import SliceDataset
+from scanvq.data.formats import Scan
+from scanvq.data.geometry import Geometry
+from scanvq.data.intensity import Intensity
+from scanvq.data.preparation import Preparation
+from scanvq.generation.batches import decode, encode
+from scanvq.generation.inpaint import inpaint_scan, unknown_region
+from scanvq.metrics.ssim import ssim
+from scanvq.report.material import Completed, Example, Generated, Rebuilt
+from scanvq.report.trained import Trained
+from scanvq.training.stages.data import SPLITS, RunData
+
+EXAMPLES, REBUILT, SAMPLES, COMPLETED, COMPLETIONS = 8, 6, 16, 3, 3
+MOST_LABELS = 8
+SEED = 0
+KEPT_HALF = "top-half"
+
+
+def examples(data: RunData) -> dict[str, list[Example]]:
+    """Some images of every split, evenly spread over it."""
+    found = {}
+    for split in SPLITS:
+        dataset = data.dataset(split)
+        chosen = spread(len(dataset), EXAMPLES)
+        if len(chosen):
+            images = _images(dataset, chosen)
+            found[split] = [
+                Example(image=image, name=_name(dataset, index))
+                for image, index in zip(images, chosen, strict=True)
+            ]
+    return found
+
+
+def rebuilt(
+    run: Trained, data: RunData, indices: NDArray[np.int64], ranks: Sequence[str] = ()
+) -> tuple[Rebuilt, ...]:
+    """Test images through the tokenizer.
+
+    Args:
+        run: its tokenizer.
+        data: its data.
+        indices: which images of the test split.
+        ranks: what to call each of them; empty for nothing.
+    """
+    dataset = data.dataset("test")
+    if not len(indices):
+        return ()
+    images = torch.from_numpy(_images(dataset, indices))[:, None]
+    codes = encode(run.tokenizer, images, device=run.device)
+    decoded = decode(run.tokenizer, codes, device=run.device)
+    scores = ssim(decoded, images).tolist()
+    return tuple(
+        Rebuilt(
+            image=images[n, 0].numpy(),
+            name=_name(dataset, int(index)),
+            codes=tuple(level[n].numpy() for level in codes),
+            reconstruction=decoded[n, 0].numpy(),
+            ssim=scores[n],
+            rank=ranks[n] if ranks else "",
+        )
+        for n, index in enumerate(indices)
+    )
+
+
+def best_median_worst(scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Which images those are, and what they are called."""
+    order = np.argsort(-scores, kind="stable")
+    return order[[0, (len(order) - 1) // 2, len(order) - 1]].astype(np.int64), ("best", "median", "worst")
+
+
+def generated(run: Trained, data: RunData | None) -> tuple[Generated, ...]:
+    """New images from the prior, for each label, beside real test images of that label."""
+    labels: tuple[str | None, ...] = run.labels[:MOST_LABELS] or (None,)
+    count = max(2, SAMPLES // len(labels))
+    found = []
+    for label in labels:
+        codes = run.sample_codes(count, label=label, draw=run.draw(), seed=SEED)
+        images = decode(run.tokenizer, codes, device=run.device)[:, 0].numpy()
+        real = np.zeros((0, *images.shape[1:]), np.float32)
+        if data is not None:
+            dataset = data.dataset("test")
+            own = np.arange(len(dataset))
+            if label is not None:
+                own = own[dataset.labels == run.labels.index(label)]
+            if len(own):
+                real = _images(dataset, own[spread(len(own), count)])
+        grids = tuple(level.numpy() for level in codes)
+        found.append(Generated(label=label or "", images=images, codes=grids, real=real))
+    return tuple(found)
+
+
+def completed(run: Trained, data: RunData) -> tuple[Completed, ...]:
+    """Test images whose lower half is drawn anew. Empty where the prior makes whole grids only."""
+    dataset = data.dataset("test")
+    indices = spread(len(dataset), COMPLETED)
+    if any(level.fills == "nothing" for level in run.prior.priors) or not len(indices):
+        return ()
+    images = _images(dataset, indices)
+    hidden = unknown_region(KEPT_HALF, images.shape[1:])
+    height, width = images.shape[1:]
+    as_is = Preparation(
+        geometry=Geometry(height=height, width=width, fit="pad"),
+        intensity=Intensity(kind="full", low=0.0, high=1.0),
+    )
+    scans = inpaint_scan(
+        run.tokenizer,
+        run.prior,
+        Scan(slices=images),
+        hidden,
+        as_is,
+        count=COMPLETIONS,
+        draw=run.draw(),
+        seed=SEED,
+        device=run.device,
+    )
+    return tuple(
+        Completed(
+            image=image,
+            name=_name(dataset, int(index)),
+            given=np.where(hidden, 0.0, image).astype(np.float32),
+            completions=np.stack([scan.slices[n] for scan in scans]),
+        )
+        for n, (image, index) in enumerate(zip(images, indices, strict=True))
+    )
+
+
+def spread(total: int, count: int) -> NDArray[np.int64]:
+    """Up to `count` numbers below `total`, evenly spread."""
+    if total == 0:
+        return np.zeros(0, np.int64)
+    chosen: NDArray[np.int64] = np.unique(
+        np.linspace(0, total - 1, min(count, total)).round().astype(np.int64)
+    )
+    return chosen
+
+
+def _images(dataset: SliceDataset, indices: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+    images: Tensor = dataset.batch(np.asarray(indices, np.int64))[0]
+    pixels: NDArray[np.float32] = images[:, 0].numpy()
+    return pixels
+
+
+def _name(dataset: SliceDataset, index: int) -> str:
+    """The file of an image, and which slice of it where there are several."""
+    store, row = dataset.store, int(dataset.rows[index])
+    entry = int(store.entry[row])
+    name = store.catalog.entries[entry].path.name
+    several = int((store.entry == entry).sum()) > 1
+    return f"{name}, slice {int(store.slice_index[row])}" if several else name
