@@ -48,5 +48,5 @@ def perplexity(counts: Tensor) -> float:
     total = counts.sum()
     if total == 0:
         return 0.0
-    share = counts[counts > 0].double() / total
+    share = counts[counts > 0].cpu().double() / float(total)
     return float(torch.exp(-(share * share.log()).sum()))

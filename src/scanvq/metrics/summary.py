@@ -22,7 +22,7 @@ def distribution(values: Tensor, *, above: float | None = None) -> dict[str, flo
     """
     if values.numel() == 0:
         raise ValueError("no values to summarize: the split has no images")
-    values = values.detach().double().flatten().cpu()
+    values = values.detach().cpu().double().flatten()
     p05, median, p95 = torch.quantile(values, torch.tensor([0.05, 0.5, 0.95], dtype=torch.float64)).tolist()
     summary = {
         "mean": values.mean().item(),
