@@ -36,10 +36,11 @@ class TerminalWatcher:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._stage = ""
-        self._line_at = 0.0
+        self._begun_at = self._line_at = 0.0
 
     def begin(self, stage: str) -> None:
-        self._stage, self._line_at = stage, time.monotonic()
+        self._stage = stage
+        self._begun_at = self._line_at = time.monotonic()
         if self.console.is_terminal:
             self._progress = Progress(
                 TextColumn("[bold]{task.description:<10}"),
@@ -66,11 +67,8 @@ class TerminalWatcher:
 
     def count(self, done: int, total: int) -> None:
         """Progress of work that is counted in pieces; between `begin` and `end`."""
-        if done == 1:
-            self._counted_from = time.monotonic()
-        elapsed = time.monotonic() - getattr(self, "_counted_from", time.monotonic())
-        left = elapsed / max(1, done - 1) * (total - done)
-        self.step(done / max(1, total), left, {})
+        elapsed = time.monotonic() - self._begun_at
+        self.step(done / max(1, total), elapsed / max(1, done) * (total - done), {})
 
     def record(self, stage: str, record: Record) -> None:
         pass
