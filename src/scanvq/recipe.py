@@ -14,8 +14,8 @@ import tomlkit
 
 from scanvq.build import TABLES
 from scanvq.settings import DataSettings, PreparationSettings, SamplingSettings, StageSettings
-from scanvq.spec import SpecError, complete, complete_part, nearest, setting_names
-from scanvq.types import CodePrior, Tokenizer
+from scanvq.spec import SpecError, complete, complete_part, derived_names, nearest, setting_names
+from scanvq.types import CodePrior, Objective, Tokenizer
 
 SECTIONS = ("data", "preparation", "tokenizer", "prior", "training", "sampling")
 ABOUT = ("name", "summary", "source", "expect")
@@ -113,6 +113,7 @@ def complete_recipe(table: Mapping[str, Any]) -> Recipe:
     for stage in ("tokenizer", "prior"):
         settings = training.pop(stage, {})
         stages[stage] = complete(StageSettings, settings, where=f"training.{stage}", tables=TABLES)
+        _check_objective(stage, stages[stage]["objective"]["kind"])
     for key in training:
         raise SpecError(f"training.{key} does not exist. {nearest(key, ('tokenizer', 'prior'))}")
     sections = {
@@ -127,6 +128,15 @@ def complete_recipe(table: Mapping[str, Any]) -> Recipe:
     }
     about = {key: deepcopy(table[key]) for key in ABOUT if key in table}
     return Recipe(about=about, sections=sections)
+
+
+def _check_objective(stage: str, kind: str) -> None:
+    fitting = [name for name, one in TABLES[Objective].items() if stage in derived_names(one)]
+    if kind not in fitting:
+        raise SpecError(
+            f"training.{stage}.objective.kind is {kind!r}, which trains no {stage}; "
+            f"use {' or '.join(fitting)}."
+        )
 
 
 def _read_with_extends(name_or_file: str | Path, *, seen: tuple[str, ...]) -> dict[str, Any]:

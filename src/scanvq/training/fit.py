@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from scanvq.build import make_tokenizer
+from scanvq.build import make_objective, make_prior, make_tokenizer
 from scanvq.data.fingerprint import fingerprint
 from scanvq.files import UNFINISHED, remove_unfinished, write_text
 from scanvq.recipe import Recipe, read_recipe
@@ -49,9 +49,9 @@ class FitRequest:
 
 
 def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
-    """Makes a run directory, which is one once it has recipe.toml. Raises RunError where something is."""
-    begun = [file for file in run.path.glob("*") if not file.name.startswith(UNFINISHED)]
-    if any(file != run.settings for file in begun):
+    """Makes a run directory. Raises RunError where there is more than a start that came to nothing."""
+    start = {run.settings, run.recipe, run.fingerprint, run.environment, run.logs}
+    if any(file not in start and not file.name.startswith(UNFINISHED) for file in run.path.glob("*")):
         raise RunError(
             f"{run.path} exists and is not empty; go on with it by --resume, or choose another --out"
         )
@@ -101,6 +101,7 @@ def train_run(
         run.write(run.settings, asdict(request))
     data = _data(run, recipe, request, engine, cache, progress)  # stops at once when interrupted
     watchers.say(_told(data))
+    _check_parts(recipe, data)
     with stop_on_signal() as stop:
         train_tokenizer(
             recipe,
@@ -174,6 +175,20 @@ def _data(
         return data
     engine.wait()
     return reopen_data(run.read(run.data), recipe.data, cache=cache, progress=progress("prepare"))
+
+
+def _check_parts(recipe: Recipe, data: RunData) -> None:
+    """Builds everything once, so that what does not fit together is said now and not after hours."""
+    tokenizer = make_tokenizer(recipe.tokenizer)
+    geometry = data.preparation.geometry
+    prior = make_prior(
+        recipe.prior,
+        codebook_sizes=tokenizer.codebook_sizes,
+        code_shapes=tokenizer.code_shapes(geometry.height, geometry.width),
+        classes=len(data.labels),
+    )
+    make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer)
+    make_objective(recipe.objective("prior"), prior=prior)
 
 
 def _limit(stage: str, recipe: Recipe, request: FitRequest, samples: int, engine: Engine) -> Limit:

@@ -261,9 +261,11 @@ class _Loop:
 
     def _check(self, not_finite: list[str]) -> None:
         if not_finite:
+            more = f" and {len(not_finite) - 3} more" if len(not_finite) > 3 else ""
             raise FloatingPointError(
                 f"training the {self.stage.name} diverged at step {self.state.step} "
-                f"({', '.join(not_finite)} not finite); try --set training.{self.stage.name}.learning_rate="
+                f"({', '.join(not_finite[:3])}{more} not finite); "
+                f"try --set training.{self.stage.name}.learning_rate="
                 f"{self.stage.settings.learning_rate / 3:.2g}"
             )
 
