@@ -10,14 +10,14 @@ from scanvq.types import Codes, Tokenizer
 BATCH = 32
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def encode(tokenizer: Tokenizer, images: Tensor, *, device: torch.device) -> Codes:
     """Images (n, 1, H, W) in [0, 1] to codes on the CPU, coarse to fine."""
     batches = [tokenizer.encode(batch.to(device)) for batch in images.split(BATCH)]
     return tuple(torch.cat([codes[level].cpu() for codes in batches]) for level in range(len(batches[0])))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def decode(tokenizer: Tokenizer, codes: Codes, *, device: torch.device) -> Tensor:
     """Codes to images (n, 1, H, W) on the CPU, clamped to [0, 1].
 

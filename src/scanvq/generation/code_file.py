@@ -74,11 +74,11 @@ def read_code_file(path: Path, *, tokenizer_id: str) -> tuple[Codes, list[Origin
     if not path.is_file():
         raise CodeFileError(f"there is no file {path}")
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             arrays = {name: saved[name] for name in saved.files}
     except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
         raise CodeFileError(f"{path} is not a whole npz file: {error}") from None
-    levels = sorted(name for name in arrays if name.startswith("level_"))
+    levels = [name for name in (f"level_{number}" for number in range(len(arrays))) if name in arrays]
     if not levels:
         raise CodeFileError(
             f"{path} holds no codes (no array level_0); it has {', '.join(arrays) or 'nothing'}"

@@ -40,7 +40,7 @@ def sample_codes(
     return fill_codes(prior, known, label=label, draw=draw, seed=seed, device=device, progress=progress)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def fill_codes(
     prior: Pyramid,
     known: Codes,
