@@ -1,0 +1,212 @@
+"""What every objective of the build table must do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+
+import pytest
+import torch
+
+from scanvq.build import TABLES
+from scanvq.objectives.next_code import NextCode
+from scanvq.objectives.reconstruct import Reconstruct
+from scanvq.priors.gated_pixelcnn import GatedPixelCNN
+from scanvq.priors.pyramid import Pyramid
+from scanvq.quantizers import MovingAverageQuantizer, NearestQuantizer
+from scanvq.tokenizers import VQVAE
+from scanvq.types import Batch, Condition, Objective, Quantizer
+
+K = 8
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def tokenizer(quantizer: Quantizer) -> VQVAE:
+    return VQVAE(quantizer=quantizer, channels=(8, 8), norm="batch", residual_channels=4)
+
+
+def prior(*, levels: int = 1, classes: int = 0, dropout: float = 0.2) -> Pyramid:
+    return Pyramid(
+        levels=[
+            GatedPixelCNN(
+                channels=8,
+                dilations=(1, 2),
+                embedding_dim=4,
+                dropout=dropout,
+                codebook_size=K,
+                classes=classes,
+                coarser_size=K if level else 0,
+            )
+            for level in range(levels)
+        ]
+    )
+
+
+def image_batch() -> Batch:
+    rows, columns = torch.meshgrid(torch.linspace(-1, 1, 32), torch.linspace(-1, 1, 16), indexing="ij")
+    widths = torch.rand(4, 1, 1, 1, generator=seeded()) + 0.2
+    return Batch(images=torch.exp(-(rows**2 + columns**2) / widths))
+
+
+def code_batch(levels: int = 1, classes: int = 0) -> Batch:
+    labels = torch.arange(4) % classes if classes else None
+    codes = tuple(
+        torch.randint(3, (4, 4 * (level + 1), 3 * (level + 1)), generator=seeded(level))
+        for level in range(levels)
+    )
+    return Batch(codes=codes, condition=Condition(label=labels))
+
+
+Case = tuple[Callable[[], Objective], Callable[[], Batch]]
+CASES: dict[str, Case] = {
+    "reconstruct, all losses": (
+        lambda: Reconstruct(
+            tokenizer=tokenizer(NearestQuantizer(codebook_size=K, code_dim=4)),
+            variance=0.1,
+            mse=1.0,
+            mse_over_variance=1.0,
+            l1=1.0,
+            bce=1.0,
+            ssim=1.0,
+        ),
+        image_batch,
+    ),
+    "reconstruct, one loss": (
+        lambda: Reconstruct(tokenizer=tokenizer(MovingAverageQuantizer(codebook_size=K, code_dim=4)), l1=1.0),
+        image_batch,
+    ),
+    "next_code": (lambda: NextCode(prior=prior(), label_dropout=0.0), code_batch),
+    "next_code, two levels with labels": (
+        lambda: NextCode(prior=prior(levels=2, classes=2), label_dropout=0.5),
+        lambda: code_batch(2, 2),
+    ),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> tuple[Objective, Batch]:
+    torch.manual_seed(0)
+    objective, batch = CASES[request.param]
+    return objective(), batch()
+
+
+def test_every_objective_of_the_table_is_here() -> None:
+    assert {name.split(",")[0] for name in CASES} == set(TABLES[Objective])
+
+
+def test_every_parameter_belongs_to_one_player(case: tuple[Objective, Batch]) -> None:
+    objective, _ = case
+    players = {player: {id(one) for one in parameters} for player, parameters in objective.players.items()}
+    assert all(not first & second for first, second in combinations(players.values(), 2))
+    assert set().union(*players.values()) == {id(one) for one in objective.parameters()}
+
+
+def test_parameters_get_gradients_in_their_own_turn_only(case: tuple[Objective, Batch]) -> None:
+    objective, batch = case
+    for turn in objective.players:
+        objective.zero_grad(set_to_none=True)
+        objective(batch, turn, 0).total.backward()
+        for player, parameters in objective.players.items():
+            for parameter in parameters:
+                assert (parameter.grad is not None) == (player == turn)
+                assert parameter.grad is None or torch.isfinite(parameter.grad).all()
+
+
+def test_the_loss_falls_in_20_steps(case: tuple[Objective, Batch]) -> None:
+    objective, batch = case
+    optimizers = {
+        player: torch.optim.Adam(parameters, lr=1e-2) for player, parameters in objective.players.items()
+    }
+    losses = []
+    for step in range(20):
+        for player, optimizer in optimizers.items():
+            optimizer.zero_grad()
+            turn = objective(batch, player, step)
+            turn.total.backward()
+            optimizer.step()
+        losses.append(turn.total.item())
+    assert sum(losses[-3:]) / 3 < 0.9 * losses[0]
+
+
+def test_evaluation_is_deterministic_and_changes_nothing(case: tuple[Objective, Batch]) -> None:
+    objective, batch = case
+    for player in objective.players:
+        objective(batch, player, 0)  # a codebook starts from its first batch
+    objective.eval()
+    before = {name: value.clone() for name, value in objective.state_dict().items()}
+    for player in objective.players:
+        torch.manual_seed(1)
+        first = objective(batch, player, 0)
+        torch.manual_seed(2)
+        second = objective(batch, player, 7)
+        assert torch.equal(first.total, second.total)
+        assert all(torch.equal(value, second.parts[name]) for name, value in first.parts.items())
+    assert all(torch.equal(value, before[name]) for name, value in objective.state_dict().items())
+
+
+def test_parts_are_for_the_log(case: tuple[Objective, Batch]) -> None:
+    objective, batch = case
+    for player in objective.players:
+        losses = objective(batch, player, 0)
+        assert losses.total.requires_grad
+        assert torch.equal(losses.parts["loss"], losses.total.detach())
+        assert all(part.ndim == 0 and not part.requires_grad for part in losses.parts.values())
+
+
+def test_losses_are_single_precision_under_autocast(case: tuple[Objective, Batch]) -> None:
+    objective, batch = case
+    for player in objective.players:
+        with torch.autocast("cpu", torch.bfloat16):
+            losses = objective(batch, player, 0)
+        assert losses.total.dtype == torch.float32
+        losses.total.backward()
+
+
+def test_every_code_of_a_batch_is_counted() -> None:
+    objective, batch = CASES["reconstruct, one loss"]
+    (counts,) = objective()(batch(), "tokenizer", 0).counts
+    assert counts.shape == (K,)
+    assert counts.sum() == 4 * 8 * 4
+
+
+def test_reconstruction_losses_have_their_weights() -> None:
+    torch.manual_seed(0)
+    network = tokenizer(NearestQuantizer(codebook_size=K, code_dim=4)).eval()
+    given = image_batch()
+    assert given.images is not None
+    result = network(given.images)
+    error = (result.images - given.images).square().mean()
+    objective = Reconstruct(tokenizer=network, variance=0.25, mse=2.0, mse_over_variance=3.0)
+    total = objective(given, "tokenizer", 0).total
+    torch.testing.assert_close(total, (2 + 3 / 0.25) * error + sum(result.losses.values()))
+
+
+def test_a_reconstruction_without_a_loss() -> None:
+    with pytest.raises(ValueError, match="every reconstruction weight is 0; set one of mse"):
+        Reconstruct(tokenizer=tokenizer(NearestQuantizer()))
+
+
+def test_hidden_labels_train_any_class() -> None:
+    """With every label hidden, labels make no difference in training, and do in evaluation."""
+    torch.manual_seed(0)
+    objective = NextCode(prior=prior(classes=2, dropout=0.0), label_dropout=1.0)
+    (codes,) = code_batch().codes or ()
+    zeros, ones = (
+        Batch(codes=(codes,), condition=Condition(label=torch.full((4,), label))) for label in (0, 1)
+    )
+    assert torch.equal(objective(zeros, "prior", 0).total, objective(ones, "prior", 0).total)
+    objective.eval()
+    assert not torch.equal(objective(zeros, "prior", 0).total, objective(ones, "prior", 0).total)
+
+
+def test_the_codes_of_all_levels_weigh_the_same() -> None:
+    torch.manual_seed(0)
+    network = prior(levels=2).eval()
+    batch = code_batch(2)
+    assert batch.codes is not None
+    bits = NextCode(prior=network).eval()(batch, "prior", 0).total
+    cells = sum(level[0].numel() for level in batch.codes)
+    torch.testing.assert_close(bits.double(), network.bits(batch.codes).mean() / cells)

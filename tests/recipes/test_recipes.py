@@ -1,0 +1,87 @@
+"""Every recipe completes, survives being written, builds, and trains two shrunken steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from scanvq.build import make_objective, make_prior, make_tokenizer
+from scanvq.recipe import read_recipe, recipe_names, recipe_text
+from scanvq.recipe_facts import facts_of
+from scanvq.training.optimizers import make_optimizer
+from scanvq.types import Batch, Condition, Objective
+
+every = pytest.mark.parametrize("name", recipe_names())
+CLASSES = 2
+
+
+@every
+def test_it_is_complete_and_says_where_it_comes_from(name: str) -> None:
+    recipe = read_recipe(name)
+    assert recipe.name == name
+    assert recipe.about["summary"]
+    assert recipe.about["source"]["assumed"]
+    assert recipe.data
+    assert recipe.preparation
+    assert recipe.sampling
+    for stage in ("tokenizer", "prior"):
+        assert recipe.stage(stage).epochs > 0
+
+
+@every
+def test_the_completed_recipe_reads_back_equal(name: str, tmp_path: Path) -> None:
+    recipe = read_recipe(name)
+    file = tmp_path / "completed.toml"
+    file.write_text(recipe.toml(), encoding="utf-8")
+    assert read_recipe(file) == recipe
+
+
+@every
+def test_its_own_file_reads_as_the_name_does(name: str, tmp_path: Path) -> None:
+    file = tmp_path / f"{name}.toml"
+    file.write_text(recipe_text(name), encoding="utf-8")
+    assert read_recipe(file) == read_recipe(name)
+
+
+@every
+def test_its_facts_can_be_told(name: str) -> None:
+    lines = facts_of(read_recipe(name), classes=CLASSES)
+    assert [line.split(":")[0].split(" of ")[0] for line in lines] == ["images", "tokenizer", "prior"]
+
+
+@every
+def test_it_trains_two_shrunken_steps(name: str) -> None:
+    torch.manual_seed(0)
+    recipe = read_recipe(name)
+    tokenizer = make_tokenizer({**recipe.tokenizer, "input_mean": 0.4, "input_std": 0.3})
+    size = max(16, 2 * tokenizer.multiple)  # SSIM looks through a window of 11
+    images = torch.rand(2, 1, size, size)
+    objective = make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer, variance=0.09)
+    two_steps(objective, Batch(images=images), recipe.stage("tokenizer"))
+    tokenizer.eval()
+    with torch.no_grad():
+        codes = tokenizer.encode(images)
+    prior = make_prior(
+        recipe.prior,
+        codebook_sizes=tokenizer.codebook_sizes,
+        code_shapes=tokenizer.code_shapes(size, size),
+        classes=CLASSES,
+    )
+    objective = make_objective(recipe.objective("prior"), prior=prior)
+    batch = Batch(codes=codes, condition=Condition(label=torch.tensor([0, 1])))
+    two_steps(objective, batch, recipe.stage("prior"))
+
+
+def two_steps(objective: Objective, batch: Batch, settings: object) -> None:
+    before = {name: value.clone() for name, value in objective.named_parameters()}
+    for player, parameters in objective.players.items():
+        optimizer = make_optimizer(parameters, settings)  # type: ignore[arg-type]
+        for step in range(2):
+            optimizer.zero_grad()
+            losses = objective(batch, player, step)
+            losses.total.backward()
+            optimizer.step()
+            assert torch.isfinite(losses.total)
+    assert [name for name, value in objective.named_parameters() if torch.equal(value, before[name])] == []

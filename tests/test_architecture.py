@@ -1,0 +1,126 @@
+"""The plan of the house: imports go down only, files are short, names are plain and pinned."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import scanvq
+
+SOURCE = Path(scanvq.__file__).parent
+TESTS = Path(__file__).parent
+LONGEST = 350
+FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
+
+# Lowest first. What stands in one row does not import each other.
+LAYERS = (
+    ("types",),
+    ("spec", "files"),
+    ("settings",),
+    ("nn", "data", "metrics"),
+    ("quantizers", "sampling"),
+    ("tokenizers", "priors"),
+    ("objectives",),
+    ("build",),
+    ("recipe",),
+    ("recipe_facts", "storage"),
+    ("plan", "training", "generation", "evaluation"),
+    ("report",),
+    ("api",),
+    ("__init__",),
+    ("cli", "app"),
+    ("__main__",),
+)
+LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    """`training/loop.py` is of `training`, `api.py` is `api`."""
+    first = path.relative_to(SOURCE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported_parts(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, part) of everything that a file imports from scanvq, at its top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
+            whole = node.module == "scanvq"
+            names = [f"scanvq.{alias.name}" for alias in node.names] if whole else [node.module or ""]
+        else:
+            continue
+        for name in names:
+            top, _, rest = name.partition(".")
+            if top == "scanvq":
+                part = rest.split(".")[0]
+                yield node.lineno, part if part in LEVEL else "__init__"
+
+
+def test_every_part_has_its_layer() -> None:
+    assert {part_of(path) for path in MODULES} <= set(LEVEL)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_go_down_only(path: Path) -> None:
+    own = part_of(path)
+    upward = [
+        f"line {line}: {own} imports {part}"
+        for line, part in imported_parts(path)
+        if part != own and LEVEL[part] >= LEVEL[own]
+    ]
+    assert upward == []
+
+
+def test_no_file_is_two_things() -> None:
+    files = [*MODULES, *TESTS.rglob("*.py"), *SOURCE.rglob("*.html")]
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert [f"{path.name} has {lines} lines" for path, lines in lengths.items() if lines > LONGEST] == []
+
+
+def test_names_say_what_a_file_is() -> None:
+    names = {part.removesuffix(".py") for path in MODULES for part in path.relative_to(SOURCE).parts}
+    assert {word for name in names for word in name.lower().split("_")} & FORBIDDEN == set()
+
+
+def test_every_module_begins_by_saying_what_it_is() -> None:
+    silent = [str(path) for path in MODULES if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
+    assert silent == []
+
+
+def test_only_the_table_of_parts_knows_them_all() -> None:
+    """Recipes, storage, training and everything above take parts from `build`, not by their class."""
+    above = {name for name, level in LEVEL.items() if level > LEVEL["build"]}
+    parts = ("scanvq.quantizers.", "scanvq.tokenizers.", "scanvq.objectives.")
+    found = [
+        f"{path.name}: {node.module}"
+        for path in MODULES
+        if part_of(path) in above
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(parts)
+    ]
+    assert found == []
+
+
+def test_public_names() -> None:
+    from scanvq import Run
+
+    assert scanvq.__all__ == ["Run", "__version__", "fit", "load"]
+    assert all(getattr(scanvq, name) for name in scanvq.__all__)
+    assert {"decode", "encode", "evaluate", "inpaint", "reconstruct", "sample"} <= set(vars(Run))
+    with pytest.raises(AttributeError, match="no attribute 'train'"):
+        _ = scanvq.train
+
+
+@pytest.mark.parametrize("module", ["scanvq", "scanvq.cli.main"])
+def test_importing_is_immediate(module: str) -> None:
+    code = f"import sys, {module}; print(sorted({{'torch', 'scipy', 'matplotlib'}} & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"

@@ -1,0 +1,153 @@
+"""Completing: known pixels stay bit for bit, unknown ones reach nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from scanvq.data.formats import Scan
+from scanvq.data.geometry import Geometry
+from scanvq.data.intensity import Intensity
+from scanvq.data.preparation import Preparation
+from scanvq.generation.inpaint import REGIONS, inpaint_scan, known_codes, unknown_region
+from scanvq.priors.pyramid import Pyramid
+from scanvq.tokenizers import VQVAE
+from scanvq.types import UNKNOWN, CodePrior, Draw
+
+CPU = torch.device("cpu")
+SIZE = (20, 22)
+
+
+@pytest.fixture
+def scan() -> Scan:
+    pixels = np.random.default_rng(0).integers(100, 3000, (2, *SIZE), dtype=np.int16)
+    return Scan(slices=pixels, properties={"spacing": 2})
+
+
+@pytest.fixture
+def hole() -> NDArray[np.bool_]:
+    mask = np.zeros(SIZE, np.bool_)
+    mask[6:14, 8:15] = True
+    return mask
+
+
+def complete(
+    tokenizer: VQVAE,
+    prior: Pyramid,
+    scan: Scan,
+    mask: NDArray[np.bool_],
+    preparation: Preparation,
+    count: int = 2,
+    seed: int = 0,
+) -> list[Scan]:
+    return inpaint_scan(
+        tokenizer, prior, scan, mask, preparation, count=count, draw=Draw(), seed=seed, device=CPU
+    )
+
+
+def test_known_pixels_come_back_bit_for_bit(
+    tokenizer: VQVAE, prior: Pyramid, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
+) -> None:
+    completions = complete(tokenizer, prior, scan, hole, preparation)
+    assert len(completions) == 2
+    for one in completions:
+        assert one.slices.dtype == scan.slices.dtype
+        assert one.properties == scan.properties
+        assert np.array_equal(one.slices[:, ~hole], scan.slices[:, ~hole])
+        assert not np.array_equal(one.slices[:, hole], scan.slices[:, hole])
+    assert not np.array_equal(completions[0].slices, completions[1].slices)
+
+
+def test_a_completion_does_not_depend_on_how_many_are_asked_for(
+    tokenizer: VQVAE, prior: Pyramid, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
+) -> None:
+    one, three = (complete(tokenizer, prior, scan, hole, preparation, count=n) for n in (1, 3))
+    assert np.array_equal(one[0].slices, three[0].slices)
+
+
+@pytest.mark.parametrize("fit", ["pad", "resize"])
+@pytest.mark.parametrize("kind", ["file", "full"])
+@pytest.mark.parametrize("hidden", [-3000, 0, 30000])
+def test_unknown_pixels_change_nothing(
+    tokenizer: VQVAE, prior: Pyramid, scan: Scan, hole: NDArray[np.bool_], fit: str, kind: str, hidden: int
+) -> None:
+    preparation = Preparation(
+        geometry=Geometry(height=16, width=24, fit=fit),  # type: ignore[arg-type]
+        intensity=Intensity(kind=kind, low=0.0, high=4000.0),  # type: ignore[arg-type]
+    )
+    other = Scan(slices=np.where(hole, np.int16(hidden), scan.slices))
+    first, second = (complete(tokenizer, prior, one, hole, preparation)[0] for one in (scan, other))
+    assert np.array_equal(first.slices, second.slices)
+
+
+def test_codes_that_saw_an_unknown_pixel_are_unknown_and_so_are_their_neighbors() -> None:
+    codes = torch.arange(2 * 5 * 6).view(2, 5, 6)
+    unknown = torch.zeros(20, 24, dtype=torch.bool)
+    unknown[8, 11] = True  # the cell of row 2, column 2
+    (known,) = known_codes((codes,), unknown)
+    touched = torch.zeros(5, 6, dtype=torch.bool)
+    touched[1:4, 1:4] = True
+    assert (known[:, touched] == UNKNOWN).all()
+    assert torch.equal(known[:, ~touched], codes[:, ~touched])
+
+
+def test_every_level_has_its_own_cells() -> None:
+    codes = (torch.zeros(1, 2, 2, dtype=torch.int64), torch.zeros(1, 8, 8, dtype=torch.int64))
+    unknown = torch.zeros(32, 32, dtype=torch.bool)
+    unknown[0, 0] = True
+    coarse, fine = known_codes(codes, unknown)
+    assert (coarse == UNKNOWN).all()
+    assert (fine == UNKNOWN).sum() == 4
+
+
+@pytest.mark.parametrize("keep", REGIONS)
+def test_half_of_an_image_stays(keep: str) -> None:
+    unknown = unknown_region(keep, (10, 8))
+    assert unknown.sum() == 40
+    side, axis = keep.split("-")[0], 0 if keep[0] in "tb" else 1
+    line = unknown.all(axis=1 - axis)
+    assert line.tolist() == sorted(line.tolist(), reverse=side in ("bottom", "right"))
+
+
+def test_the_middle_row_of_an_odd_height_is_in_one_half() -> None:
+    assert np.array_equal(unknown_region("top-half", (5, 4)), ~unknown_region("bottom-half", (5, 4)))
+
+
+def test_an_unknown_half() -> None:
+    with pytest.raises(ValueError, match="keep is 'middle'; use one of top-half"):
+        unknown_region("middle", (4, 4))
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.zeros((4, 4), np.bool_), "the mask is 4x4, the scan 20x22"),
+        (np.zeros(SIZE, np.bool_), "marks nothing as unknown"),
+        (np.ones(SIZE, np.bool_), "marks everything as unknown"),
+    ],
+)
+def test_a_mask_that_makes_no_sense(
+    tokenizer: VQVAE,
+    prior: Pyramid,
+    scan: Scan,
+    preparation: Preparation,
+    mask: NDArray[np.bool_],
+    message: str,
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        complete(tokenizer, prior, scan, mask, preparation)
+
+
+def test_a_prior_of_whole_grids_cannot_complete(
+    tokenizer: VQVAE, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
+) -> None:
+    class WholeGrids(CodePrior):
+        fills = "nothing"
+
+        def sample(self, known: torch.Tensor, **given: object) -> torch.Tensor:  # type: ignore[override]
+            raise AssertionError
+
+    with pytest.raises(ValueError, match="whole images only"):
+        complete(tokenizer, Pyramid(levels=[WholeGrids()]), scan, hole, preparation)

@@ -1,0 +1,46 @@
+"""The paths of a run, and what is said where something is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scanvq.storage.run_directory import RunDirectory, RunError
+
+
+def test_values_are_read_as_written(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run")
+    run.write(run.recipe, "any")
+    run.write(run.metrics, {"ssim": 0.9})
+    assert run.read(run.metrics) == {"ssim": 0.9}
+
+
+def test_the_files_of_a_run_have_the_documented_names(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    paths = (run.recipe, run.fingerprint, run.environment, run.metrics, run.report, run.codes, run.samples)
+    assert [path.name for path in paths] == [
+        "recipe.toml",
+        "fingerprint.json",
+        "environment.json",
+        "metrics.json",
+        "report.html",
+        "codes",
+        "samples",
+    ]
+    assert run.tokenizer.best == tmp_path / "tokenizer" / "best.safetensors"
+    assert run.prior.last == tmp_path / "prior" / "last.safetensors"
+    assert run.prior.resume == tmp_path / "prior" / "resume.pt"
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    with pytest.raises(RunError, match=r"is no ScanVQ run \(it has no recipe\.toml\)"):
+        run.read(run.metrics)
+
+
+def test_a_run_that_is_not_finished(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.write(run.recipe, "any")
+    with pytest.raises(RunError, match=r"has no metrics\.json yet; finish it with `scanvq fit --resume"):
+        run.read(run.metrics)

@@ -1,0 +1,81 @@
+"""Weights files carry what rebuilds their part; nothing else is believed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from scanvq.storage.weights import FORMAT_VERSION, WeightsError, content_id, read_weights, save_weights
+
+SPEC = {"kind": "vqvae", "channels": [4, 8]}
+
+
+class Part(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 4, 3)
+        self.register_buffer("steps", torch.tensor(3))
+
+
+def test_saved_and_read_weights_are_equal(tmp_path: Path) -> None:
+    part = Part().to(memory_format=torch.channels_last)
+    given = save_weights(tmp_path / "a.safetensors", part, role="tokenizer", spec=SPEC, labels=["AD", "NC"])
+    weights = read_weights(tmp_path / "a.safetensors", role="tokenizer")
+    assert weights.id == given
+    assert weights.header["spec"] == SPEC
+    assert weights.header["labels"] == ["AD", "NC"]
+    assert weights.header["format_version"] == FORMAT_VERSION
+    assert weights.tensors.keys() == part.state_dict().keys()
+    assert all(torch.equal(value, weights.tensors[name]) for name, value in part.state_dict().items())
+
+
+def test_the_id_changes_with_the_spec_and_any_weight() -> None:
+    tensors = {"a": torch.zeros(3), "b": torch.zeros(2, 2)}
+    first = content_id(SPEC, tensors)
+    assert first == content_id(dict(reversed(SPEC.items())), dict(reversed(tensors.items())))
+    assert first != content_id({**SPEC, "channels": [4, 9]}, tensors)
+    assert first != content_id(SPEC, {**tensors, "b": torch.tensor([[0.0, 0.0], [0.0, 1e-30]])})
+
+
+def test_what_is_no_weights_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    with pytest.raises(WeightsError, match=r"no tokenizer at .*a\.safetensors; train it"):
+        read_weights(path, role="tokenizer")
+    path.write_bytes(b"not safetensors at all")
+    with pytest.raises(WeightsError, match="not a whole safetensors file"):
+        read_weights(path, role="tokenizer")
+    save_weights(path, Part(), role="tokenizer", spec=SPEC)
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(WeightsError, match="not a whole safetensors file"):
+        read_weights(path, role="tokenizer")
+
+
+def test_another_role_is_refused(tmp_path: Path) -> None:
+    save_weights(tmp_path / "a.safetensors", Part(), role="tokenizer", spec=SPEC)
+    with pytest.raises(WeightsError, match="holds a tokenizer, not a prior"):
+        read_weights(tmp_path / "a.safetensors", role="prior")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({}, "not written by ScanVQ"),
+        ({"scanvq": "{"}, "damaged header"),
+        ({"scanvq": "[]"}, "damaged header"),
+        ({"scanvq": json.dumps({"format_version": 1})}, "damaged header"),
+        (
+            {"scanvq": json.dumps({"format_version": 99, "role": "tokenizer", "id": "0", "spec": {}})},
+            r"newer ScanVQ \(format 99\)",
+        ),
+    ],
+)
+def test_a_header_that_is_not_ours(tmp_path: Path, metadata: dict[str, str], message: str) -> None:
+    path = tmp_path / "a.safetensors"
+    save_file({"a": torch.zeros(1)}, path, metadata=metadata)
+    with pytest.raises(WeightsError, match=message):
+        read_weights(path, role="tokenizer")

@@ -1,0 +1,314 @@
+"""The loop: any number of players, stopped and resumed without a trace, the best weights kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from scanvq.build import TABLES
+from scanvq.settings import StageSettings
+from scanvq.spec import complete
+from scanvq.storage.run_directory import StageDirectory
+from scanvq.training.engine import Engine
+from scanvq.training.history import Watchers
+from scanvq.training.interrupt import Interrupted, StopRequest
+from scanvq.training.limit import Limit
+from scanvq.training.loop import VALIDATIONS, Stage, State, train
+from scanvq.training.order import Order
+from scanvq.types import Batch, Losses, Objective
+
+SAMPLES, BATCH = 23, 4  # five steps an epoch
+CPU = torch.device("cpu")
+
+
+class Duel(Objective):
+    """Two players and a random number in every turn: what a loop may get wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Linear(3, 2), nn.Linear(3, 2)
+        self.norm = nn.BatchNorm1d(2)
+        self.turns: list[tuple[str, int]] = []
+
+    @property
+    def players(self) -> Mapping[str, Iterable[nn.Parameter]]:
+        return {
+            "first": [*self.first.parameters(), *self.norm.parameters()],
+            "second": self.second.parameters(),
+        }
+
+    def forward(self, batch: Batch, player: str, step: int) -> Losses:
+        assert batch.images is not None
+        self.turns.append((player, step))
+        made, judged = self.norm(self.first(batch.images)), self.second(batch.images)
+        other = judged.detach() if player == "first" else made.detach()
+        mine = made if player == "first" else judged
+        total = (mine - other + torch.rand(())).square().mean()
+        return Losses(total=total, parts={"loss": total.detach()})
+
+
+class Numbers:
+    def __init__(self) -> None:
+        self.values = torch.randn(SAMPLES, 3, generator=torch.Generator().manual_seed(1))
+        self.served = 0
+
+    def __len__(self) -> int:
+        return SAMPLES
+
+    def batch(self, indices: NDArray[np.int64], draws: NDArray[np.float64], device: torch.device) -> Batch:
+        self.served += 1
+        return Batch(images=self.values[torch.from_numpy(indices)] + float(draws[0]))
+
+
+class Onlooker:
+    """Keeps what is said, and asks to stop after some steps."""
+
+    def __init__(self, request: StopRequest | None = None, stop_after: int = -1) -> None:
+        self.request, self.stop_after = request, stop_after
+        self.steps, self.said, self.shown = 0, [""], {}
+
+    def begin(self, stage: str) -> None: ...
+
+    def step(self, progress: float, seconds_left: float, values: Mapping[str, float]) -> None:
+        self.steps += 1
+        self.shown = dict(values)
+        if self.request is not None and self.steps == self.stop_after:
+            self.request.made = True
+
+    def record(self, stage: str, record: dict[str, Any]) -> None: ...
+
+    def pictures(self, stage: str, step: int, images: NDArray[np.float32]) -> None: ...
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+    def end(self, stage: str) -> None: ...
+
+
+def settings(**given: Any) -> StageSettings:
+    whole = {"objective": "next_code", "batch_size": BATCH, "precision": "fp32", **given}
+    return StageSettings(**complete(StageSettings, whole, where="stage", tables=TABLES))
+
+
+def make_stage(path: Path, validate: Callable[[], dict[str, float]] | None = None, **given: Any) -> Stage:
+    objective = Duel()
+
+    def save(file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(objective.state_dict(), file)
+
+    return Stage(
+        name="tokenizer",
+        objective=objective,
+        source=Numbers(),
+        settings=settings(**given),
+        limit=Limit(steps=20),
+        seed=5,
+        directory=StageDirectory(path),
+        context="these scans",
+        validate=validate or (lambda: {"score": 0.0}),
+        criterion="score",
+        larger_is_better=True,
+        save=save,
+        pictures=lambda: None,
+    )
+
+
+def run(stage: Stage, *, stop_after: int = -1) -> tuple[State, Onlooker]:
+    request = StopRequest()
+    onlooker = Onlooker(request, stop_after)
+    return train(stage, Engine(device="cpu"), Watchers([onlooker]), request), onlooker
+
+
+def weights(stage: Stage) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in stage.objective.state_dict().items()}
+
+
+def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_every_player_has_its_turn_in_every_step(tmp_path: Path) -> None:
+    stage = make_stage(tmp_path)
+    state, _ = run(stage)
+    turns = stage.objective.turns  # type: ignore[union-attr]
+    assert turns == [(player, step) for step in range(20) for player in ("first", "second")]
+    assert (state.step, state.images, state.finished) == (20, 20 * BATCH, True)
+
+
+def test_the_seed_decides_everything(tmp_path: Path) -> None:
+    stages = [make_stage(tmp_path / str(number)) for number in range(3)]
+    stages[2] = replace(stages[2], seed=6)
+    for stage in stages:
+        torch.rand(7)  # randomness used elsewhere
+        run(stage)
+    assert equal(weights(stages[0]), weights(stages[1]))
+    assert not equal(weights(stages[0]), weights(stages[2]))
+
+
+@pytest.mark.parametrize("stops", [[1], [7], [3, 5, 4], [19]])
+def test_a_stopped_and_resumed_training_ends_like_an_uninterrupted_one(
+    tmp_path: Path, stops: list[int]
+) -> None:
+    scores = iter(range(100))
+    whole = make_stage(tmp_path / "whole", lambda: {"score": float(next(scores))}, schedule="cosine")
+    expected, _ = run(whole)
+    for stop in stops:
+        with pytest.raises(Interrupted, match="saved at step"):
+            run(make_stage(tmp_path / "parts", schedule="cosine"), stop_after=stop)
+    last = make_stage(tmp_path / "parts", schedule="cosine")
+    state, _ = run(last)
+    assert equal(weights(last), weights(whole))
+    assert (state.step, state.images, state.finished) == (expected.step, expected.images, True)
+    assert [r["step"] for r in state.history if r["split"] == "validation"] == [5, 10, 15, 20]
+
+
+def test_a_killed_training_goes_on_from_its_last_save(tmp_path: Path) -> None:
+    class Killed(Exception):  # noqa: N818
+        pass
+
+    def kill(values: object) -> dict[str, float]:
+        raise Killed
+
+    whole = make_stage(tmp_path / "whole")
+    run(whole)
+    dying = make_stage(tmp_path / "parts", save_every=0.0)
+    dying = replace(dying, validate=lambda: kill(dying))
+    with pytest.raises(Killed):
+        run(dying)
+    last = make_stage(tmp_path / "parts")
+    _, onlooker = run(last)
+    assert onlooker.steps == 16  # the fifth step was not saved: its validation failed
+    assert equal(weights(last), weights(whole))
+
+
+def test_saves_are_as_far_apart_as_asked(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        run(make_stage(tmp_path / "stopped"), stop_after=3)
+    assert StageDirectory(tmp_path / "stopped").resume.exists()
+
+    def written(path: Path, **given: Any) -> bool:
+        def validate() -> dict[str, float]:
+            seen.append(StageDirectory(path).resume.exists())
+            return {"score": 0.0}
+
+        seen: list[bool] = []
+        run(make_stage(path, validate, **given))
+        return seen[0]
+
+    assert written(tmp_path / "often", save_every=0.0)
+    assert not written(tmp_path / "seldom", save_every=3600.0)
+
+
+def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
+    run(make_stage(tmp_path))
+    again = make_stage(tmp_path)
+    state, _ = run(again)
+    assert state.finished
+    assert again.source.served == 0  # type: ignore[attr-defined]
+
+
+def test_more_epochs_go_on_where_it_ended(tmp_path: Path) -> None:
+    run(make_stage(tmp_path))
+    longer = replace(make_stage(tmp_path), limit=Limit(steps=30))
+    state, onlooker = run(longer)
+    assert (state.step, onlooker.steps) == (30, 10)
+    whole = replace(make_stage(tmp_path / "whole"), limit=Limit(steps=30))
+    run(whole)
+    assert equal(weights(longer), weights(whole))
+
+
+def test_what_stands_on_something_else_begins_anew(tmp_path: Path) -> None:
+    run(make_stage(tmp_path))
+    state, onlooker = run(replace(make_stage(tmp_path), context="other scans"))
+    assert onlooker.steps == state.step == 20
+    assert "begins anew" in onlooker.said[-1]
+
+
+def test_the_best_weights_are_kept_and_the_last(tmp_path: Path) -> None:
+    scores = iter([1.0, 3.0, 2.0, 2.5])
+    kept: list[dict[str, torch.Tensor]] = []
+
+    def validate() -> dict[str, float]:
+        kept.append(weights(stage))
+        return {"score": next(scores)}
+
+    stage = make_stage(tmp_path, validate)
+    state, onlooker = run(stage)
+    assert state.best == 3.0
+    assert equal(load_file(stage.directory.best), kept[1])
+    assert equal(load_file(stage.directory.last), weights(stage))
+    assert onlooker.shown["val_score"] == 2.0  # the last step is shown before it is validated
+
+
+def test_less_may_be_better(tmp_path: Path) -> None:
+    scores = iter([3.0, 1.0, 2.0, 1.5])
+    stage = replace(make_stage(tmp_path, lambda: {"score": next(scores)}), larger_is_better=False)
+    state, _ = run(stage)
+    assert state.best == -1.0
+
+
+def test_validation_is_not_more_often_than_it_helps(tmp_path: Path) -> None:
+    counted: list[int] = []
+    stage = make_stage(tmp_path, lambda: counted.append(0) or {"score": 0.0})  # type: ignore[func-returns-value]
+    run(replace(stage, limit=Limit(steps=5 * 60)))
+    assert VALIDATIONS // 2 <= len(counted) <= VALIDATIONS
+
+
+def test_a_time_limit_ends_training(tmp_path: Path) -> None:
+    stage = replace(make_stage(tmp_path), limit=Limit(seconds=0.2))
+    state, _ = run(stage)
+    assert state.finished
+    assert state.elapsed >= 0.2
+    assert state.history[-1]["split"] == "validation"
+    assert stage.directory.best.exists()
+
+
+def test_divergence_is_told_and_the_last_save_stands(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        run(make_stage(tmp_path), stop_after=5)
+    sound = torch.load(StageDirectory(tmp_path).resume, weights_only=True)
+    stage = make_stage(tmp_path, save_every=0.0)
+    stage.source.values[:] = float("inf")  # type: ignore[attr-defined]
+    with pytest.raises(FloatingPointError, match=r"diverged at step 7 .*--set training\.tokenizer\.learning"):
+        run(stage)
+    assert torch.load(stage.directory.resume, weights_only=True)["state"] == sound["state"]
+
+
+def test_a_validation_that_is_not_finite_is_told(tmp_path: Path) -> None:
+    stage = make_stage(tmp_path, lambda: {"score": float("nan")})
+    with pytest.raises(FloatingPointError, match=r"diverged at step 5 \(score not finite\)"):
+        run(stage)
+    assert not stage.directory.best.exists()
+
+
+def test_gradients_are_clipped(tmp_path: Path) -> None:
+    """With a tiny clip norm and plain momentum-free Adam, the moments stay tiny too."""
+    stage = make_stage(tmp_path, clip_norm=1e-3)
+    run(stage)
+    saved = torch.load(stage.directory.resume, weights_only=True)
+    for optimizer in saved["optimizers"].values():
+        norms = [state["exp_avg"].norm() ** 2 for state in optimizer["state"].values()]
+        assert sum(norms) ** 0.5 <= 1e-3
+
+
+def test_the_order_is_that_of_the_seed(tmp_path: Path) -> None:
+    stage = make_stage(tmp_path)
+    seen: list[NDArray[np.int64]] = []
+    serve = stage.source.batch
+    stage.source.batch = lambda indices, draws, device: (  # type: ignore[method-assign]
+        seen.append(indices) or serve(indices, draws, device)  # type: ignore[func-returns-value]
+    )
+    run(stage)
+    order = Order(samples=SAMPLES, batch_size=BATCH, seed=5)
+    assert all(np.array_equal(indices, order.indices(step)) for step, indices in enumerate(seen))

@@ -1,0 +1,51 @@
+"""Optimizers by name, and the learning rate of every step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from scanvq.build import TABLES
+from scanvq.settings import StageSettings
+from scanvq.spec import complete
+from scanvq.training.optimizers import learning_rate, make_optimizer
+
+
+def settings(**given: Any) -> StageSettings:
+    whole = {"objective": "next_code", **given}
+    return StageSettings(**complete(StageSettings, whole, where="stage", tables=TABLES))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)])
+def test_the_optimizer_takes_its_settings(name: str, kind: type) -> None:
+    parameters = nn.Linear(2, 3).parameters()
+    optimizer = make_optimizer(
+        parameters, settings(optimizer=name, learning_rate=0.1, betas=[0.5, 0.9], weight_decay=0.2)
+    )
+    assert type(optimizer) is kind
+    (group,) = optimizer.param_groups
+    assert (group["lr"], tuple(group["betas"]), group["weight_decay"]) == (0.1, (0.5, 0.9), 0.2)
+    assert len(group["params"]) == 2
+
+
+def test_a_constant_rate() -> None:
+    constant = settings(learning_rate=0.1)
+    assert {learning_rate(constant, progress=p / 10, step=p) for p in range(11)} == {0.1}
+
+
+def test_warm_up_is_linear() -> None:
+    warm = settings(learning_rate=0.1, warmup_steps=4)
+    rates = [learning_rate(warm, progress=0.5, step=step) for step in range(6)]
+    assert rates == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1, 0.1])
+
+
+def test_a_cosine_falls_to_two_percent() -> None:
+    cosine = settings(learning_rate=0.1, schedule="cosine")
+    rates = [learning_rate(cosine, progress=p / 10, step=100) for p in range(11)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[5] == pytest.approx(0.051)
+    assert rates[10] == pytest.approx(0.002)
