@@ -38,8 +38,8 @@ def assign_splits(catalog: Catalog, *, seed: int = 0, validation: float = 0.1, t
         if "train" not in present or "test" not in present:
             missing = "train" if "train" not in present else "test"
             raise CatalogError(
-                f"{catalog.root} has a split without any {missing} file; add one, or give the folder of all "
-                "files without splits"
+                f"{catalog.root} is split, but has no {missing} files; add a {missing} folder, or give "
+                "all files without splits (in one folder, or in a CSV) to have them split by subject"
             )
         if "validation" not in present:
             entries = _take_validation(catalog, seed, validation)
