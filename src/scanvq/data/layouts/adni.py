@@ -19,11 +19,14 @@ def read_adni(tree: Tree, images: Images) -> Catalog | None:
         split = [part for part in path.parts[:-1] if part in ("train", "test")]
         label = path.parent.name if path.parent.name in CLASSES else None
         if name is None or len(split) != 1:
-            return None
+            continue
         scan = name["scan"]
         entries.append(Entry(path=path, subject=scan, group=scan, split=split[0], label=label))
-    if not entries:
+    left = len(tree.scans) - len(entries)
+    if left >= len(entries):  # a few stray pictures do not make it another data set
         return None
     only_original(images, "ADNI")
-    note = "a scan id is not a patient id: one patient's scans may be on both sides of a split"
-    return make_catalog(tree, "ADNI", entries, [note])
+    notes = ["a scan id is not a patient id: one patient's scans may be on both sides of a split"]
+    if left:
+        notes.append(f"{left} files are not named as in ADNI and are left alone")
+    return make_catalog(tree, "ADNI", entries, notes)

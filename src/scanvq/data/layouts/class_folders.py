@@ -4,39 +4,62 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from scanvq.data.catalog import Catalog, Entry, Images
-from scanvq.data.layouts.subjects import group_of, read_subjects, subject_of
-from scanvq.data.layouts.tree import Tree, make_catalog, only_original
+from scanvq.data.layouts.subjects import Subject, group_of, read_subjects, subjects_of
+from scanvq.data.layouts.tree import Tree, below_common, make_catalog, only_original
 
 MOST_CLASSES = 20
+_CLASS_WORDS = {"class", "label", "group", "grade", "stage", "type", "category", "cdr", "level", "cluster"}
 _SUBJECT = re.compile(r"(?:sub|subject|patient|pat|case|ses|id)?[-_]?\d+|sub-.+", re.IGNORECASE)
 
 
-def classes_among(paths: Sequence[Path]) -> set[str]:
+def classes_among(paths: Sequence[Path], subjects: Mapping[str, Subject]) -> set[str]:
     """The first folders of the paths, if they look like classes and not like subjects; else none.
 
     Classes are two to twenty folders that hold every file, at least two files each, and whose names are
-    not those of subjects (sub-01, patient_7, 1234).
+    not those of subjects (sub-01, patient_7, 1234; or anything counted, as john1, john2, john3).
     """
     folders = Counter(path.parts[0] for path in paths if len(path.parts) > 1)
+    if any(name in subjects for name in folders):
+        return set()
     alike = sum(folders.values()) == len(paths) and 2 <= len(folders) <= MOST_CLASSES
-    named_so = not any(_SUBJECT.fullmatch(name) for name in folders)
+    named_so = not any(_SUBJECT.fullmatch(name) for name in folders) and not _counted(folders)
     return set(folders) if alike and named_so and min(folders.values()) >= 2 else set()
 
 
 def read_class_folders(tree: Tree, images: Images) -> Catalog | None:
     """AD/..., NC/...: the folder is the label."""
-    classes = classes_among(tree.scans)
-    if not classes:
+    places = below_common(tree.scans)
+    subjects = read_subjects(tree.root)
+    if not classes_among(places, subjects):
         return None
     only_original(images, "class-folder")
-    subjects = read_subjects(tree.root)
     entries = []
-    for path in tree.scans:
-        subject = subject_of(path, subjects)
+    names = subjects_of([place.relative_to(place.parts[0]) for place in places], subjects)
+    for path, place, subject in zip(tree.scans, places, names, strict=True):
         group = group_of(subject, subjects)
-        entries.append(Entry(path=path, subject=subject, group=group, split=None, label=path.parts[0]))
-    return make_catalog(tree, "folder per class", entries)
+        entries.append(Entry(path=path, subject=subject, group=group, split=None, label=place.parts[0]))
+    return make_catalog(tree, "folder per class", entries, _shared(entries))
+
+
+def _shared(entries: Iterable[Entry]) -> list[str]:
+    """A note where a subject is in several classes: the folders may be kinds of images."""
+    labels: dict[str, set[str | None]] = {}
+    for entry in entries:
+        labels.setdefault(entry.subject, set()).add(entry.label)
+    several = sum(len(its) > 1 for its in labels.values())
+    if not several:
+        return []
+    return [
+        f"{several} of {len(labels)} subjects are in more than one folder: if these are kinds of images, not "
+        "classes, give one of the folders"
+    ]
+
+
+def _counted(names: Iterable[str]) -> bool:
+    """Whether names differ in their numbers only, and are not grades, stages or the like."""
+    words = {re.sub(r"[-_]*\d+", "", name).lower() for name in names}
+    return len(words) == 1 and not words & _CLASS_WORDS

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from scanvq.data.catalog import Catalog, Entry, Images
-from scanvq.data.layouts.subjects import group_of, label_of, read_subjects, subject_of
-from scanvq.data.layouts.tree import Tree, make_catalog, only_original
+from scanvq.data.layouts.subjects import group_of, label_of, read_subjects, subjects_of
+from scanvq.data.layouts.tree import Tree, below_common, make_catalog, only_original
 
 
 def read_flat(tree: Tree, images: Images) -> Catalog | None:
-    """Any scans: the subject comes from subjects.csv, from sub-XXX, or from the file's name."""
+    """Any scans: the subject comes from subjects.csv, from sub-XXX, from folders or from names."""
     if not tree.scans:
         return None
     only_original(images, "flat")
     subjects = read_subjects(tree.root)
     entries = []
-    for path in tree.scans:
-        subject = subject_of(path, subjects)
+    for path, subject in zip(tree.scans, subjects_of(below_common(tree.scans), subjects), strict=True):
         entries.append(
             Entry(
                 path=path,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from scanvq.data.catalog import Catalog, Entry, Images
 from scanvq.data.layouts.class_folders import classes_among
-from scanvq.data.layouts.subjects import group_of, label_of, read_subjects, subject_of
-from scanvq.data.layouts.tree import SPLIT_NAMES, Tree, make_catalog, only_original
+from scanvq.data.layouts.subjects import group_of, label_of, read_subjects, subjects_of
+from scanvq.data.layouts.tree import SPLIT_NAMES, Tree, below_common, make_catalog, only_original
 
 
 def read_split_folders(tree: Tree, images: Images) -> Catalog | None:
@@ -16,13 +16,15 @@ def read_split_folders(tree: Tree, images: Images) -> Catalog | None:
     if not places or any(place is None for place in places):
         return None
     only_original(images, "split-folder")
-    rests = [_without_split(path) for path in tree.scans]
-    classes = classes_among(rests)
+    rests = below_common([_without_split(path) for path in tree.scans])
     subjects = read_subjects(tree.root)
+    classes = classes_among(rests, subjects)
+    inside = [rest.relative_to(rest.parts[0]) if classes else rest for rest in rests]
     entries = []
-    for path, place, rest in zip(tree.scans, places, rests, strict=True):
-        subject = subject_of(rest, subjects)
-        label = rest.parts[0] if classes and rest.parts[0] in classes else label_of(subject, subjects)
+    for path, place, rest, subject in zip(
+        tree.scans, places, rests, subjects_of(inside, subjects), strict=True
+    ):
+        label = rest.parts[0] if classes else label_of(subject, subjects)
         entries.append(
             Entry(path=path, subject=subject, group=group_of(subject, subjects), split=place, label=label)
         )

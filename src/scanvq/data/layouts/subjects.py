@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ SUBJECT_COLUMNS = ("subject", "subject_id", "participant_id", "patient", "patien
 LABEL_COLUMNS = ("label", "class", "diagnosis", "group_label", "dx")
 _BIDS = re.compile(r"sub-[A-Za-z0-9]+")
 _SLICE = re.compile(r"[_-](?:slice|slc|sl|z|frame)[_-]?\d+$", re.IGNORECASE)
+_NUMBER = re.compile(r"[_-]\d+$")
 
 
 @dataclass(frozen=True)
@@ -37,19 +39,23 @@ def read_subjects(folder: Path) -> Mapping[str, Subject]:
     return {}
 
 
-def subject_of(path: Path, subjects: Mapping[str, Subject]) -> str:
-    """The subject of a file: a name of the table that its own begins with, sub-XXX in its path, else its name.
+def subjects_of(paths: Sequence[Path], subjects: Mapping[str, Subject]) -> list[str]:
+    """The subject of every file, decided together so that no person is torn apart.
 
-    Of its own name, a slice number at the end is no part: case_7_slice_3 is of case_7.
+    The first that holds: a name of the table that the file's name or one of its folders begins with; sub-XXX
+    in the path; the first folder; the file's own name. Of its own name, a slice number at the end is no part:
+    case_7_slice_3 is of case_7, and 11_1, 11_2, 12_1, ... are series of 11 and 12.
+
+    Args:
+        paths: without the folders of splits and classes, and those that all files share.
+        subjects: the table.
     """
-    stem = path.name.split(".")[0]
-    pieces = re.split(r"([_-])", stem)
-    for length in range(len(pieces), 0, -2):
-        if (start := "".join(pieces[:length])) in subjects:
-            return start
-    if bids := _BIDS.search(path.as_posix()):
-        return bids.group()
-    return _SLICE.sub("", stem)
+    found = [_told(path, subjects) for path in paths]
+    numbered = _are_numbered([path for path, told in zip(paths, found, strict=True) if told is None])
+    return [
+        told if told is not None else _series(path) if numbered else _stem(path)
+        for path, told in zip(paths, found, strict=True)
+    ]
 
 
 def group_of(subject: str, subjects: Mapping[str, Subject]) -> str:
@@ -58,6 +64,33 @@ def group_of(subject: str, subjects: Mapping[str, Subject]) -> str:
 
 def label_of(subject: str, subjects: Mapping[str, Subject]) -> str | None:
     return subjects[subject].label if subject in subjects else None
+
+
+def _told(path: Path, subjects: Mapping[str, Subject]) -> str | None:
+    """The subject by the table, sub-XXX or the first folder; None where only the file's name is left."""
+    for name in (path.name.split(".")[0], *reversed(path.parts[:-1])):
+        pieces = re.split(r"([_-])", name)
+        for length in range(len(pieces), 0, -2):
+            if (start := "".join(pieces[:length])) in subjects:
+                return start
+    if bids := _BIDS.search(path.as_posix()):
+        return bids.group()
+    return path.parts[0] if len(path.parts) > 1 else None
+
+
+def _stem(path: Path) -> str:
+    return _SLICE.sub("", path.name.split(".")[0])
+
+
+def _series(path: Path) -> str:
+    return _NUMBER.sub("", _stem(path))
+
+
+def _are_numbered(paths: Sequence[Path]) -> bool:
+    """Whether names are series, as 218391_78, 218391_79: files to a name that holds a number itself."""
+    series = Counter(_series(path) for path in paths if _NUMBER.search(_stem(path)))
+    named_so = all(re.search(r"\d", name) for name in series)
+    return len(series) >= 3 and named_so and sum(series.values()) >= 2 * len(series)
 
 
 def _read(path: Path) -> Mapping[str, Subject]:

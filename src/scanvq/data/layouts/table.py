@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry, Images
-from scanvq.data.layouts.subjects import Subject, subject_of
-from scanvq.data.layouts.tree import SPLIT_NAMES, Tree, make_catalog, only_original
+from scanvq.data.layouts.subjects import Subject, subjects_of
+from scanvq.data.layouts.tree import SPLIT_NAMES, Tree, below_common, make_catalog, only_original
 
 COLUMNS = {
     "path": ("path", "file", "filename", "file_name", "filepath", "image", "image_path"),
@@ -30,13 +30,15 @@ def read_table(tree: Tree, images: Images) -> Catalog | None:
         return None
     only_original(images, "table")
     rows, columns = _read(tree.table)
-    no_subjects: Mapping[str, Subject] = {}
+    paths = [Path(_value(row, columns, "path") or "") for row in rows]
+    no_table: Mapping[str, Subject] = {}
     entries = []
-    for number, row in enumerate(rows, start=2):
-        path = Path(_value(row, columns, "path") or "")
+    for number, (row, path, own) in enumerate(
+        zip(rows, paths, subjects_of(below_common(paths), no_table), strict=True), start=2
+    ):
         if not path.name:
             raise CatalogError(f"{tree.table}, line {number}: no path")
-        subject = _value(row, columns, "subject") or subject_of(path, no_subjects)
+        subject = _value(row, columns, "subject") or own
         entries.append(
             Entry(
                 path=path,
@@ -63,8 +65,9 @@ def _read(table: Path) -> tuple[list[dict[str, str]], dict[str, str]]:
         raise CatalogError(f"{table} cannot be read: {error}") from None
     head = text.partition("\n")[0]
     delimiter = max("\t;,", key=head.count)
-    rows = list(csv.DictReader(text.splitlines(), delimiter=delimiter))
-    names = {name.strip().lower(): name for name in (rows[0] if rows else []) if name}
+    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
+    rows = list(reader)
+    names = {name.strip().lower(): name for name in reader.fieldnames or () if name}
     columns = {
         meaning: names[known]
         for meaning, all_known in COLUMNS.items()
@@ -74,6 +77,8 @@ def _read(table: Path) -> tuple[list[dict[str, str]], dict[str, str]]:
     if "path" not in columns:
         there = ", ".join(names) or "nothing"
         raise CatalogError(f"{table} has no column of paths (path, file, image); it has {there}")
+    if not rows:
+        raise CatalogError(f"{table} names no files: it has a head and no rows")
     return rows, columns
 
 

@@ -78,6 +78,15 @@ def natural(path: Path) -> tuple[tuple[int, int, str], ...]:
     return tuple((1, int(p), p) if p.isdigit() else (0, 0, p) for p in pieces)
 
 
+def below_common(paths: Sequence[Path]) -> list[Path]:
+    """The paths without the leading folders that all of them share."""
+    folders = [path.parts[:-1] for path in paths]
+    shared = 0
+    while folders and all(len(parts) > shared and parts[shared] == folders[0][shared] for parts in folders):
+        shared += 1
+    return [Path(*path.parts[shared:]) for path in paths]
+
+
 def make_catalog(tree: Tree, layout: str, entries: Sequence[Entry], notes: Sequence[str] = ()) -> Catalog:
     """A catalog of entries in their order; partial labels are noted."""
     labels = tuple(sorted({entry.label for entry in entries if entry.label is not None}))
