@@ -14,6 +14,7 @@ from scanvq.quantizers.moving_average import MovingAverageQuantizer
 from scanvq.quantizers.nearest import NearestQuantizer
 from scanvq.spec import Tables, make_part
 from scanvq.tokenizers.vqvae import VQVAE
+from scanvq.tokenizers.vqvae2 import VQVAE2
 from scanvq.types import CodePrior, Objective, Quantizer, Tokenizer
 
 TABLES: Tables = {
@@ -22,7 +23,7 @@ TABLES: Tables = {
         "moving_average": MovingAverageQuantizer,
         "nearest": NearestQuantizer,
     },
-    Tokenizer: {"vqvae": VQVAE},
+    Tokenizer: {"vqvae": VQVAE, "vqvae2": VQVAE2},
     CodePrior: {"gated_pixelcnn": GatedPixelCNN, "pyramid": Pyramid},
     Objective: {"next_code": NextCode, "reconstruct": Reconstruct},
 }

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from scanvq.build import TABLES
 from scanvq.quantizers import IdentityQuantizer, MovingAverageQuantizer, NearestQuantizer
-from scanvq.tokenizers import VQVAE
+from scanvq.tokenizers import VQVAE, VQVAE2
 from scanvq.types import Tokenizer
 
 TOKENIZERS: dict[str, Callable[[], Tokenizer]] = {
@@ -55,6 +56,30 @@ TOKENIZERS: dict[str, Callable[[], Tokenizer]] = {
     "nearest up": lambda: VQVAE(
         quantizer=NearestQuantizer(codebook_size=32, code_dim=4), channels=(4,), upsample="nearest"
     ),
+    "two levels": lambda: VQVAE2(
+        quantizers=[
+            MovingAverageQuantizer(codebook_size=32, code_dim=4),
+            MovingAverageQuantizer(codebook_size=16, code_dim=8),
+        ],
+        channels=(8, 16),
+        residual_blocks=1,
+        residual_channels=8,
+        input_mean=0.132,
+        input_std=0.188,
+    ),
+    "three levels, gradient codebooks, no top loss": lambda: VQVAE2(
+        quantizers=[
+            NearestQuantizer(codebook_size=16, code_dim=4, start="data"),
+            NearestQuantizer(codebook_size=32, code_dim=4, start="data"),
+            NearestQuantizer(codebook_size=32, code_dim=4, start="data"),
+        ],
+        channels=(8, 8),
+        norm="batch",
+        upsample="nearest",
+        residual_blocks=1,
+        residual_channels=8,
+        top_weight=0.0,
+    ),
 }
 every = pytest.mark.parametrize("make", TOKENIZERS.values(), ids=TOKENIZERS)
 
@@ -69,6 +94,10 @@ def trained(make: Callable[[], Tokenizer]) -> Tokenizer:
     for step in range(2):
         tokenizer(images(seed=step))
     return tokenizer
+
+
+def test_every_kind_is_held_to_these_promises() -> None:
+    assert {type(make()) for make in TOKENIZERS.values()} == set(TABLES[Tokenizer].values())
 
 
 @every

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Literal
 
 from torch import Tensor, nn
 
 from scanvq.nn.doubling import Doubling, make_doubling
-from scanvq.nn.normalization import Normalization, make_norm
+from scanvq.nn.normalization import Normalization
 from scanvq.nn.residual import ResidualStack
+from scanvq.nn.resizing import doublings, halvings
 from scanvq.spec import Derived
 from scanvq.types import Codes, Quantizer, Reconstruction, Tokenizer
 
@@ -92,7 +91,7 @@ class VQVAE(Tokenizer):
         self.input_std = input_std
         wide, dim = channels[-1], quantizer.dim
         self.encoder = nn.Sequential(
-            *_halvings((image_channels, *channels), kernel, norm),
+            *halvings((image_channels, *channels), kernel=kernel, norm=norm),
             *_entry(wide, wide, encoder_entry),
             ResidualStack(channels=wide, hidden=residual_channels, blocks=residual_blocks),
             *([nn.Conv2d(wide, dim, 1)] if projection else []),
@@ -103,7 +102,7 @@ class VQVAE(Tokenizer):
         self.decoder = nn.Sequential(
             *_entry(dim, inner, decoder_entry),
             ResidualStack(channels=inner, hidden=residual_channels, blocks=residual_blocks),
-            *_doublings(widths, upsample, upsample_kernel, norm),
+            *doublings(widths, kind=upsample, kernel=upsample_kernel, norm=norm),
             make_doubling(upsample, widths[-1], image_channels, kernel=upsample_kernel)
             if output == "double"
             else nn.Conv2d(widths[-1], image_channels, 3, padding=1),
@@ -152,19 +151,3 @@ class VQVAE(Tokenizer):
 
 def _entry(inputs: int, outputs: int, kernel: int) -> list[nn.Module]:
     return [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)] if kernel else []
-
-
-def _halvings(widths: Sequence[int], kernel: int, norm: Normalization) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(widths):
-        layers += [nn.Conv2d(inputs, outputs, kernel, stride=2, padding=1, bias=norm != "batch")]
-        layers += [make_norm(norm, outputs), nn.ReLU(inplace=True)]
-    return layers
-
-
-def _doublings(widths: Sequence[int], kind: Doubling, kernel: int, norm: Normalization) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(widths):
-        layers += [make_doubling(kind, inputs, outputs, kernel=kernel, bias=norm != "batch")]
-        layers += [make_norm(norm, outputs), nn.ReLU(inplace=True)]
-    return layers

@@ -1,0 +1,44 @@
+"""Runs of halvings and doublings: the two ends of a convolutional autoencoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import nn
+
+from scanvq.nn.doubling import Doubling, make_doubling
+from scanvq.nn.normalization import Normalization, make_norm
+
+
+def halvings(widths: Sequence[int], *, kernel: int, norm: Normalization) -> list[nn.Module]:
+    """Layers from (B, widths[0], H, W) to (B, widths[-1], H / 2^n, W / 2^n), n = len(widths) - 1.
+
+    Each halving is a convolution of stride 2, normalization, ReLU.
+
+    Args:
+        widths: channels before and after each halving.
+        kernel: of the convolutions: 3 or 4.
+        norm: after each; a convolution before batch normalization has no bias.
+    """
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Conv2d(inputs, outputs, kernel, stride=2, padding=1, bias=norm != "batch")]
+        layers += [make_norm(norm, outputs), nn.ReLU(inplace=True)]
+    return layers
+
+
+def doublings(widths: Sequence[int], *, kind: Doubling, kernel: int, norm: Normalization) -> list[nn.Module]:
+    """Layers from (B, widths[0], h, w) to (B, widths[-1], 2^n h, 2^n w): doubling, normalization, ReLU.
+
+    Args:
+        widths: channels before and after each doubling.
+        kind: as in `make_doubling`.
+        kernel: of transposed convolutions.
+        norm: as in `halvings`.
+    """
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [make_doubling(kind, inputs, outputs, kernel=kernel, bias=norm != "batch")]
+        layers += [make_norm(norm, outputs), nn.ReLU(inplace=True)]
+    return layers

@@ -1,0 +1,223 @@
+"""VQ-VAE-2: two or more grids of codes, each given the coarser ones."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import NonNegativeFloat
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from scanvq.nn.doubling import Doubling, make_doubling
+from scanvq.nn.normalization import Normalization
+from scanvq.nn.residual import ResidualStack
+from scanvq.nn.resizing import doublings, halvings
+from scanvq.spec import Derived
+from scanvq.tokenizers.mean_vector import MeanVector
+from scanvq.types import Codes, Quantized, Quantizer, Reconstruction, Tokenizer
+
+TOP_EVERY = 4  # the loss of the top alone looks at every fourth image, which costs an eighth of a step
+
+
+class VQVAE2(Tokenizer):
+    """A hierarchy of grids of codes, quantized top-down (arXiv 1906.00446, section 3.1, algorithm 1).
+
+    With n = len(channels), s = 2^n, and L = len(quantizers); here L = 2:
+
+        image ─ halve n times ▸ features (H/s, W/s) ─ halve ▸ features (H/2s, W/2s) ─ 1x1 ─ quantizer ▸ top
+                       │                                                                        │
+                       └── 1x1 of both ◂───── decoded top (H/s, W/s) ◂── double, residual ──────┘
+                               │                       │
+                           quantizer ▸ bottom ─ join ──┘
+                                                 │
+        image ◂ double n times ◂ residual ───────┘
+
+    Each level is half as high and wide as the next finer one. A level's encoder sees what the coarser
+    levels decode to, and so need not say it again; the image is decoded from all levels together.
+
+    The reconstruction alone does not ask anything of the top: the bottom can carry everything, and then
+    the top's codes die (rosinality/vq-vae-2-pytorch issue 58). `top_weight` asks that the top by itself
+    give an image: the finer levels are replaced by their mean vector, and the same decoder decodes.
+    """
+
+    def __init__(
+        self,
+        *,
+        quantizers: list[Quantizer],
+        channels: tuple[int, ...] = (64, 128),
+        kernel: Literal[3, 4] = 4,
+        norm: Normalization = "none",
+        residual_blocks: int = 2,
+        residual_channels: int = 32,
+        upsample: Doubling = "transposed",
+        upsample_kernel: Literal[2, 3, 4] = 4,
+        top_weight: NonNegativeFloat = 0.25,
+        image_channels: int = 1,
+        input_mean: Derived[float] = 0.0,
+        input_std: Derived[float] = 1.0,
+    ) -> None:
+        """
+        Args:
+            quantizers: one a level, coarse to fine; each has its own codebook.
+            channels: width after each halving down to the finest grid; the last is the width of all levels.
+            kernel: of the halving convolutions.
+            norm: after each halving and doubling but the last: batch, group or none.
+            residual_blocks: blocks in each of the residual stacks: an encoder and a decoder a level.
+            residual_channels: width inside a residual block.
+            upsample: how grids double: transposed convolution, pixel shuffle, or nearest neighbors.
+            upsample_kernel: of the transposed convolutions.
+            top_weight: weight of the loss "top": the mean squared error, on normalized images, of what
+                the coarsest level decodes to alone; 0 = no such loss.
+            image_channels: C of the images; 1 for gray.
+            input_mean: mean of the training images, subtracted on the way in.
+            input_std: their standard deviation, above 0.
+
+        Raises:
+            ValueError: fewer than two quantizers, no channels, a negative weight, or a standard
+                deviation that is not positive.
+        """
+        super().__init__()
+        if len(quantizers) < 2:
+            raise ValueError(
+                f"quantizers has {len(quantizers)} entries; give one for each of two or more levels, "
+                f"coarse to fine (for one level use the tokenizer vqvae)"
+            )
+        if not channels:
+            raise ValueError("channels is empty; give the width after each halving, such as (64, 128)")
+        if not top_weight >= 0:
+            raise ValueError(f"top_weight is {top_weight}; it must be 0 (off) or more")
+        if not input_std > 0:
+            raise ValueError(f"input_std is {input_std}; it must be above 0")
+        self.codebook_sizes = tuple(quantizer.size for quantizer in quantizers)
+        self.finest_step = 2 ** len(channels)
+        self.multiple = self.finest_step * 2 ** (len(quantizers) - 1)
+        self.top_weight = top_weight
+        self.input_mean = input_mean
+        self.input_std = input_std
+        wide = channels[-1]
+        dims = [quantizer.dim for quantizer in quantizers]
+
+        def residual(inputs: int) -> list[nn.Module]:
+            stack = ResidualStack(channels=wide, hidden=residual_channels, blocks=residual_blocks)
+            return [nn.Conv2d(inputs, wide, 3, padding=1), stack]
+
+        def encoder(widths: tuple[int, ...]) -> nn.Module:
+            return nn.Sequential(*halvings(widths, kernel=kernel, norm=norm), *residual(wide))
+
+        def expansion(inputs: int, outputs: int) -> nn.Module:
+            double = make_doubling(upsample, wide, outputs, kernel=upsample_kernel)
+            return nn.Sequential(*residual(inputs), double)
+
+        coarser = [encoder((wide, wide)) for _ in dims[1:]]
+        self.encoders = nn.ModuleList([*coarser, encoder((image_channels, *channels))])
+        self.projections = nn.ModuleList(
+            nn.Conv2d(wide + (dim if level else 0), dim, 1) for level, dim in enumerate(dims)
+        )
+        self.quantizers = nn.ModuleList(quantizers)
+        self.means = nn.ModuleList(MeanVector(dim) for dim in dims[1:])
+        joined = [dim * (2 if level else 1) for level, dim in enumerate(dims)]
+        self.expansions = nn.ModuleList(
+            expansion(inputs, dim) for inputs, dim in zip(joined, dims[1:], strict=False)
+        )
+        widths = tuple(reversed(channels))
+        self.decoder = nn.Sequential(
+            *residual(joined[-1]),
+            *doublings(widths, kind=upsample, kernel=upsample_kernel, norm=norm),
+            make_doubling(upsample, widths[-1], image_channels, kernel=upsample_kernel),
+        )
+
+    def forward(self, images: Tensor) -> Reconstruction:
+        """Images (B, C, H, W) to reconstructions, codes, each quantizer's losses (`commitment_0` is the
+        top's), and the loss "top" where `top_weight` is above 0."""
+        levels, state = self._levels(images)
+        for mean, finer in zip(self._means(), levels[1:], strict=True):
+            mean.follow(finer.vectors.detach())
+        losses = {
+            f"{name}_{number}": loss
+            for number, level in enumerate(levels)
+            for name, loss in level.losses.items()
+        }
+        if self.top_weight > 0:
+            alone = self._from_coarsest([levels[0].vectors[::TOP_EVERY]])
+            target = images[::TOP_EVERY].float()
+            error = F.mse_loss(alone, target, reduction="sum") / max(target.numel(), 1)
+            losses["top"] = self.top_weight * error / self.input_std**2
+        codes = tuple(level.codes for level in levels)
+        return Reconstruction(images=self._images(state), codes=codes, losses=losses)
+
+    def encode(self, images: Tensor) -> Codes:
+        """Images (B, C, H, W) to codes (B, h, w) a level, in eval mode: in training mode codebooks learn.
+
+        Raises:
+            ValueError: a height or width that does not divide by `multiple`.
+        """
+        return tuple(level.codes for level in self._levels(images)[0])
+
+    def decode(self, codes: Codes) -> Tensor:
+        """Codes (B, h, w) of every level to images (B, C, H, W), not clamped."""
+        if len(codes) != len(self.quantizers):
+            raise ValueError(f"got codes of {len(codes)} levels; this tokenizer has {len(self.quantizers)}")
+        return self.decode_coarsest(codes)
+
+    def decode_coarsest(self, codes: Codes) -> Tensor:
+        """The first levels alone to images (B, C, H, W): what the coarse codes carry.
+
+        In place of a finer level stands its mean code vector, at every cell.
+
+        Args:
+            codes: (B, h, w) of one or more levels, from the coarsest on.
+
+        Raises:
+            ValueError: no level, or more than there are.
+        """
+        if not 1 <= len(codes) <= len(self.quantizers):
+            raise ValueError(f"got codes of {len(codes)} levels; give 1 to {len(self.quantizers)}")
+        return self._from_coarsest([self._quantizer(n).embed(grid) for n, grid in enumerate(codes)])
+
+    def code_shapes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
+        """(h, w) a level, coarse to fine. Raises ValueError for a size that does not divide by `multiple`."""
+        if height < 1 or width < 1 or height % self.multiple or width % self.multiple:
+            raise ValueError(
+                f"an image of {height}x{width} does not divide into codes: height and width must be "
+                f"multiples of {self.multiple}; pad or resize the image"
+            )
+        steps = [self.finest_step * 2**finer for finer in reversed(range(len(self.quantizers)))]
+        return tuple((height // step, width // step) for step in steps)
+
+    def _quantizer(self, level: int) -> Quantizer:
+        quantizer = self.quantizers[level]
+        assert isinstance(quantizer, Quantizer)
+        return quantizer
+
+    def _means(self) -> tuple[MeanVector, ...]:
+        return tuple(mean for mean in self.means if isinstance(mean, MeanVector))
+
+    def _levels(self, images: Tensor) -> tuple[list[Quantized], Tensor]:
+        """Algorithm 1: features bottom-up, then every level quantized top-down, and all of them joined."""
+        self.code_shapes(*images.shape[-2:])
+        features = [(images - self.input_mean) / self.input_std]
+        for encoder in reversed(self.encoders):
+            features.insert(0, encoder(features[0]))  # half as high and wide
+        levels = [self._quantizer(0)(self.projections[0](features[0]))]
+        state = levels[0].vectors  # (B, D, h, w)
+        for number, expansion in enumerate(self.expansions, start=1):
+            decoded = expansion(state)  # (B, D, 2h, 2w)
+            seen = torch.cat([decoded, features[number]], 1)  # (B, D + wide, 2h, 2w)
+            levels.append(self._quantizer(number)(self.projections[number](seen)))
+            state = torch.cat([decoded, levels[-1].vectors], 1)  # (B, 2D, 2h, 2w)
+        return levels, state
+
+    def _from_coarsest(self, vectors: list[Tensor]) -> Tensor:
+        """Vectors (B, D, h, w) of the first levels, means for the others, to images (B, C, H, W)."""
+        state = vectors[0]
+        for number, (expansion, mean) in enumerate(zip(self.expansions, self._means(), strict=True), start=1):
+            decoded = expansion(state)  # (B, D, 2h, 2w)
+            missing = number >= len(vectors)
+            finer = mean.mean[None, :, None, None].expand_as(decoded) if missing else vectors[number]
+            state = torch.cat([decoded, finer], 1)  # (B, 2D, 2h, 2w)
+        return self._images(state)
+
+    def _images(self, state: Tensor) -> Tensor:
+        decoded: Tensor = self.decoder(state)  # (B, C, H, W)
+        return decoded.float() * self.input_std + self.input_mean
