@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -47,8 +48,7 @@ def all_figures(material: Material, *, progress: Callable[[int, int], None] | No
     """
     curves = {
         stage: tuple(
-            (name, f"{stage}-{name}".replace("_", "-"), f"{stage}-{name}-last-fifth".replace("_", "-"))
-            for name in curve_names(records)
+            (name, _name(stage, name), _name(stage, name, "last fifth")) for name in curve_names(records)
         )
         for stage, records in material.histories.items()
         if records
@@ -73,6 +73,11 @@ def _charts(material: Material, curves: Mapping[str, tuple[tuple[str, str, str],
         yield draw(ssim_histogram(material.ssim), "ssim-histogram")
     for level, counts in enumerate(material.usage):
         yield draw(code_use(counts), f"codebook-{level}")
+
+
+def _name(*words: str) -> str:
+    """A chart's name, which its files and ids share: letters, digits and dashes, whatever a history holds."""
+    return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
 
 
 def _sheets(material: Material) -> Iterator[Sheet]:
