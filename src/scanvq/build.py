@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scanvq.objectives.adversarial_codes import AdversarialCodes
 from scanvq.objectives.next_code import NextCode
 from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
+from scanvq.priors.latent_gan import LatentGAN
 from scanvq.priors.pyramid import Pyramid
 from scanvq.quantizers.identity import IdentityQuantizer
 from scanvq.quantizers.moving_average import MovingAverageQuantizer
@@ -24,8 +26,12 @@ TABLES: Tables = {
         "nearest": NearestQuantizer,
     },
     Tokenizer: {"vqvae": VQVAE, "vqvae2": VQVAE2},
-    CodePrior: {"gated_pixelcnn": GatedPixelCNN, "pyramid": Pyramid},
-    Objective: {"next_code": NextCode, "reconstruct": Reconstruct},
+    CodePrior: {
+        "gated_pixelcnn": GatedPixelCNN,
+        "latent_gan": LatentGAN,
+        "pyramid": Pyramid,
+    },
+    Objective: {"adversarial_codes": AdversarialCodes, "next_code": NextCode, "reconstruct": Reconstruct},
 }
 
 
@@ -40,6 +46,7 @@ def make_prior(
     *,
     codebook_sizes: tuple[int, ...],
     code_shapes: tuple[tuple[int, int], ...],
+    code_dims: tuple[int, ...] = (),
     classes: int,
 ) -> Pyramid:
     """Builds a prior for every level of codes; one level is a pyramid of one.
@@ -48,6 +55,7 @@ def make_prior(
         spec: a completed prior, or a `pyramid` with one for every level.
         codebook_sizes: K of every level, coarse to fine.
         code_shapes: (h, w) of every level.
+        code_dims: D of every level; may be left out for priors that look at the integers only.
         classes: number of labels; 0 for an unconditional prior.
 
     Raises:
@@ -68,6 +76,8 @@ def make_prior(
             "height": code_shapes[level][0],
             "width": code_shapes[level][1],
         }
+        if code_dims:
+            derived["code_dim"] = code_dims[level]
         levels.append(make_part(CodePrior, one, tables=TABLES, **derived))
     return Pyramid(levels=levels)
 

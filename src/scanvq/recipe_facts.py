@@ -25,7 +25,11 @@ def facts_of(recipe: Recipe, *, size: tuple[int, int] | None = None, classes: in
     tokenizer = make_tokenizer(recipe.tokenizer)
     shapes = tokenizer.code_shapes(height, width)
     prior = make_prior(
-        recipe.prior, codebook_sizes=tokenizer.codebook_sizes, code_shapes=shapes, classes=classes
+        recipe.prior,
+        codebook_sizes=tokenizer.codebook_sizes,
+        code_shapes=shapes,
+        code_dims=tokenizer.code_dims,
+        classes=classes,
     )
     grids = " and ".join(f"{h}x{w}" for h, w in shapes)
     rate = bits_per_pixel(shapes, tokenizer.codebook_sizes, height, width)
@@ -38,6 +42,8 @@ def facts_of(recipe: Recipe, *, size: tuple[int, int] | None = None, classes: in
 
 def parameters_by_part(model: nn.Module) -> dict[str, int]:
     """Numbers a model learns, by its direct parts; a codebook counts, however it is learned."""
+    while len(parts := list(model.children())) == 1:  # a pyramid of one level is that level
+        model = parts[0]
     counts = {}
     for name, part in model.named_children():
         learned = sum(p.numel() for p in part.parameters())

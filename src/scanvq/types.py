@@ -84,6 +84,24 @@ class Tokenizer(nn.Module, ABC):
     codebook_sizes: tuple[int, ...]
     multiple: int  # height and width of an image must be divisible by this
 
+    @property
+    def code_dims(self) -> tuple[int, ...]:
+        """D of every level, coarse to fine."""
+        return tuple(quantizer.dim for quantizer in self._quantizers())
+
+    def codebooks(self) -> tuple[Tensor, ...]:
+        """The vectors of every level's codes, (K, D) each, coarse to fine."""
+        return tuple(
+            quantizer.embed(torch.arange(quantizer.size, device=_device_of(self)).view(1, -1, 1))[
+                0, :, :, 0
+            ].T
+            for quantizer in self._quantizers()
+        )
+
+    def _quantizers(self) -> tuple[Quantizer, ...]:
+        """A tokenizer holds its quantizers coarse to fine."""
+        return tuple(part for part in self.modules() if isinstance(part, Quantizer))
+
     @abstractmethod
     def forward(self, images: Tensor) -> Reconstruction:
         """The training path."""
@@ -101,6 +119,10 @@ class Tokenizer(nn.Module, ABC):
         """The (h, w) of every level. Raises ValueError for a size that does not divide."""
 
 
+def _device_of(module: nn.Module) -> torch.device:
+    return next(iter([*module.parameters(), *module.buffers()])).device
+
+
 Fills = Literal["anything", "later codes", "nothing"]
 
 
@@ -115,6 +137,9 @@ class CodePrior(nn.Module, ABC):
     codebook_size: int
     classes: int  # 0 = unconditional; the label `classes` means any class
     fills: ClassVar[Fills]
+
+    def adopt(self, codebook: Tensor) -> None:
+        """Is told the vectors (K, D) of its codes before training; what it keeps is saved in its weights."""
 
     @abstractmethod
     def sample(

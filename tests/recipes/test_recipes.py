@@ -67,8 +67,10 @@ def test_it_trains_two_shrunken_steps(name: str) -> None:
         recipe.prior,
         codebook_sizes=tokenizer.codebook_sizes,
         code_shapes=tokenizer.code_shapes(size, size),
+        code_dims=tokenizer.code_dims,
         classes=CLASSES,
     )
+    prior.adopt(tokenizer.codebooks())
     objective = make_objective(recipe.objective("prior"), prior=prior)
     batch = Batch(codes=codes, condition=Condition(label=torch.tensor([0, 1])))
     two_steps(objective, batch, recipe.stage("prior"))

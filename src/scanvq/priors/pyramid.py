@@ -44,6 +44,11 @@ class Pyramid(nn.Module):
         """Whether every level has an exact likelihood, and so the whole has."""
         return all(isinstance(level, LikelihoodPrior) for level in self.levels)
 
+    def adopt(self, codebooks: Sequence[Tensor]) -> None:
+        """Tells each level the vectors (K, D) of its codes."""
+        for level, codebook in zip(self.priors, codebooks, strict=True):
+            level.adopt(codebook)
+
     def sample(
         self,
         known: Codes,

@@ -185,6 +185,7 @@ def _check_parts(recipe: Recipe, data: RunData) -> None:
         recipe.prior,
         codebook_sizes=tokenizer.codebook_sizes,
         code_shapes=tokenizer.code_shapes(geometry.height, geometry.width),
+        code_dims=tokenizer.code_dims,
         classes=len(data.labels),
     )
     make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer)

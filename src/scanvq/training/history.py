@@ -72,16 +72,16 @@ class Averages:
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
+        self._weights: dict[str, float] = {}  # of each name: a player's turn adds its own names only
         self._counts: tuple[Tensor, ...] = ()
-        self._weight = 0.0
 
     def add(self, losses: Losses, *, weight: float = 1.0) -> None:
         """Adds a turn. Its losses weigh `weight`; with 0 only their names count."""
         for name, value in losses.parts.items():
             self._sums[name] = self._sums.get(name, 0) + value * weight
+            self._weights[name] = self._weights.get(name, 0.0) + weight
         counts = tuple(level * (weight > 0) for level in losses.counts)
         self._counts = tuple(map(torch.add, self._counts, counts)) if self._counts else counts
-        self._weight += weight
 
     def take(self, over_processes: Callable[[Tensor], Tensor]) -> dict[str, float]:
         """The averages, and begins anew.
@@ -89,16 +89,17 @@ class Averages:
         Args:
             over_processes: sums a tensor over the processes; all of them have added the same names.
         """
-        sums = [*self._sums.values()]
-        numbers = torch.stack([*sums, torch.full_like(sums[0], self._weight)])
+        sums = torch.stack([*self._sums.values()])
+        numbers = torch.cat([sums, sums.new_tensor([*self._weights.values()])])
         exact = torch.float32 if numbers.device.type == "mps" else torch.float64
         levels = [level.to(exact) for level in self._counts]
         flat = over_processes(torch.cat([numbers.to(exact), *levels])).cpu()
         numbers, *levels = flat.split([len(numbers), *(len(level) for level in levels)])
-        values = dict(zip(self._sums, (numbers[:-1] / numbers[-1]).tolist(), strict=True))
+        means = numbers[: len(sums)] / numbers[len(sums) :]
+        values = dict(zip(self._sums, means.tolist(), strict=True))
         for number, counts in enumerate(levels):
             suffix = f"_{number}" if len(levels) > 1 else ""
             values[f"perplexity{suffix}"] = perplexity(counts)
             values[f"codes_used{suffix}"] = float(used(counts))
-        self._sums, self._counts, self._weight = {}, (), 0.0
+        self._sums, self._weights, self._counts = {}, {}, ()
         return values

@@ -57,7 +57,7 @@ class Stage:
         context: what the stage stands on (the prepared data, the tokenizer); a saved state from
             another one is not resumed.
         validate: the values of the validation split, on every process.
-        criterion: the validated value that decides which weights are best.
+        criterion: the validated value that decides which weights are best; None = the latest are.
         larger_is_better: of the criterion.
         save: writes the weights of the part in training to a path.
         pictures: images (n, H, W) in [0, 1] that show where training stands, or None.
@@ -72,7 +72,7 @@ class Stage:
     directory: StageDirectory
     context: str
     validate: Callable[[], dict[str, float]]
-    criterion: str
+    criterion: str | None
     larger_is_better: bool
     save: Callable[[Any], None]
     pictures: Callable[[], NDArray[np.float32] | None]
@@ -234,11 +234,16 @@ class _Loop:
         if pictures is not None:
             self.watchers.pictures(stage.name, state.step, pictures)
             self.progress.add(state.step, pictures)
-        value = values[stage.criterion] * (1 if stage.larger_is_better else -1)
+        value = self._merit(values)
         if state.best is None or value > state.best:
             state.best = value
             if self.engine.is_main:
                 stage.save(stage.directory.best)
+
+    def _merit(self, values: dict[str, float]) -> float:
+        if self.stage.criterion is None:
+            return float(self.state.step)
+        return values[self.stage.criterion] * (1 if self.stage.larger_is_better else -1)
 
     def _record(self, split: str, values: dict[str, float]) -> None:
         record = {

@@ -47,9 +47,11 @@ def train_prior(
     facts = {
         "codebook_sizes": tokenizer_header["codebook_sizes"],
         "code_shapes": tokenizer_header["code_shapes"],
+        "code_dims": list(tokenizer.code_dims),
         "classes": len(data.labels),
     }
     prior = _build(recipe.prior, facts)
+    prior.adopt(tokenizer.codebooks())
     objective = make_objective(recipe.objective("prior"), prior=prior)
     validation = _source(run, data, "validation")
     tokenizer.to(engine.device)
@@ -65,6 +67,12 @@ def train_prior(
             labels=list(data.labels),
             **facts,
         )
+
+    def validate() -> dict[str, float]:
+        values: dict[str, float] = {}
+        for player in objective.players:
+            values |= mean_parts(objective, player, validation, batch_size=settings.batch_size, engine=engine)
+        return values
 
     def pictures() -> NDArray[np.float32]:
         generator = torch.Generator(engine.device).manual_seed(seed)
@@ -84,10 +92,8 @@ def train_prior(
         seed=seed,
         directory=run.prior,
         context=tokenizer_header["id"],
-        validate=lambda: mean_parts(
-            objective, "prior", validation, batch_size=settings.batch_size, engine=engine
-        ),
-        criterion="bits_per_code",
+        validate=validate,
+        criterion="bits_per_code" if prior.has_likelihood else None,
         larger_is_better=False,
         save=save,
         pictures=pictures,
@@ -117,6 +123,7 @@ def _build(spec: Any, facts: dict[str, Any]) -> Pyramid:
         spec,
         codebook_sizes=tuple(facts["codebook_sizes"]),
         code_shapes=tuple((shape[0], shape[1]) for shape in facts["code_shapes"]),
+        code_dims=tuple(facts.get("code_dims", ())),
         classes=facts["classes"],
     )
 
