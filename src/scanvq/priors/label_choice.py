@@ -1,0 +1,28 @@
+"""Which class a prior is asked for: numbers a sample, with one more for any class."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from scanvq.types import Condition
+
+
+def class_numbers(codes: Tensor, condition: Condition | None, classes: int) -> Tensor | None:
+    """Class numbers (B,), `classes` for any class; None for an unconditional prior."""
+    if classes == 0:
+        return None
+    if condition is None or condition.label is None:
+        return torch.full((codes.shape[0],), classes, device=codes.device)
+    return condition.label.to(codes.device)
+
+
+def check_labels(condition: Condition | None, classes: int) -> None:
+    """Raises ValueError for a label that a prior of so many classes does not have."""
+    label = None if condition is None else condition.label
+    if label is None:
+        return
+    if classes == 0:
+        raise ValueError("this prior was trained without labels; sample it without one")
+    if not bool(((label >= 0) & (label <= classes)).all()):
+        raise ValueError(f"labels are {label.tolist()}; this prior knows 0 to {classes} (= any class)")
