@@ -10,6 +10,7 @@ from scanvq.objectives.next_code import NextCode
 from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.latent_gan import LatentGAN
+from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.priors.pyramid import Pyramid
 from scanvq.quantizers.identity import IdentityQuantizer
 from scanvq.quantizers.moving_average import MovingAverageQuantizer
@@ -29,6 +30,7 @@ TABLES: Tables = {
     CodePrior: {
         "gated_pixelcnn": GatedPixelCNN,
         "latent_gan": LatentGAN,
+        "pixelcnn": PixelCNN,
         "pyramid": Pyramid,
     },
     Objective: {"adversarial_codes": AdversarialCodes, "next_code": NextCode, "reconstruct": Reconstruct},

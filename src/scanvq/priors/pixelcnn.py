@@ -25,9 +25,9 @@ class PixelCNN(LikelihoodPrior):
     codes ── k x k mask A ── [1x1, 3x3 mask B, 1x1, residual] x n ── [ReLU, 1x1] x m ── ReLU ── 1x1 ──▶ logits
     ```
 
-    Sees kernel // 2 + blocks rows up and columns to the left, but to the right only kernel // 2 columns of the
-    row above and one more of each row further up. What lies beyond is the blind spot of plain PixelCNN, which
-    gated PixelCNN was made to remove (arXiv 1606.05328, figure 1).
+    Sees kernel // 2 + blocks rows up and columns to the left, but to the right only kernel // 2 columns of
+    the row above and one more of each row further up. What lies beyond is the blind spot of plain PixelCNN,
+    which gated PixelCNN was made to remove (arXiv 1606.05328, figure 1).
 
     Args:
         channels: width of the network.
@@ -110,6 +110,15 @@ class PixelCNN(LikelihoodPrior):
         """The blocks, first to last."""
         return tuple(block for block in self.blocks if isinstance(block, PixelCNNBlock))
 
+    @property
+    def head_layers(self) -> tuple[tuple[nn.Conv2d, LayerCondition], ...]:
+        """The 1x1 layers before the last, first to last, each with what conditions add to it."""
+        return tuple(
+            (layer, added)
+            for layer, added in zip(self.head, self.head_conditions, strict=True)
+            if isinstance(layer, nn.Conv2d) and isinstance(added, LayerCondition)
+        )
+
     def logits(
         self, codes: Tensor, *, coarser: Tensor | None = None, condition: Condition | None = None
     ) -> Tensor:
@@ -121,8 +130,8 @@ class PixelCNN(LikelihoodPrior):
         features = self.first_condition(self.first(codes), labels, place)  # (B, C, h, w)
         for block in self.blocks:
             features = block(features, labels, place)
-        for layer, layer_condition in zip(self.head, self.head_conditions, strict=True):
-            features = layer_condition(layer(F.relu(features)), labels, place)
+        for layer, added in self.head_layers:
+            features = added(layer(F.relu(features)), labels, place)
         return self.last(F.relu(features))  # (B, K, h, w)
 
     def sample(

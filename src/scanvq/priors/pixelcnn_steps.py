@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from scanvq.priors.pixelcnn_layer import LayerCondition, PixelCNNBlock
 from scanvq.types import Condition
@@ -51,11 +51,10 @@ class PixelCNNSteps:
         self._first = _Given(network.first_condition, convolution.bias, self._labels, width + reach, batch)
         self._blocks = [_PackedBlock(block, self._labels, width, batch) for block in network.residual_blocks]
         self._head = [
-            (_matrix(layer.weight), _Given(added, layer.bias, self._labels, width, batch))
-            for layer, added in zip(network.head, network.head_conditions, strict=True)
-            if isinstance(added, LayerCondition)
+            (_matrix(layer.weight), _Given(added, _bias(layer), self._labels, width, batch))
+            for layer, added in network.head_layers
         ]
-        self._last, self._last_bias = _matrix(network.last.weight), network.last.bias
+        self._last, self._last_bias = _matrix(network.last.weight), _bias(network.last)
         self._cells: dict[int, _Cells] = {}
         self._width = width
         self._done = width  # cells of the row at hand whose features are computed
@@ -63,12 +62,12 @@ class PixelCNNSteps:
 
     def skip_to(self, row: int, codes: Tensor) -> None:
         """Computes what the row above leaves behind, from as many rows as it sees."""
+        if row == 0:
+            return
         network = self._network
         first = max(0, row - self._reach - len(self._blocks))
         seen = codes[:, first:row]
         place = None if self._place is None else self._place[:, :, first:row]
-        if row == 0:
-            return
         features = network.first_condition(network.first(seen), self._labels, place)
         for block, packed in zip(network.residual_blocks, self._blocks, strict=True):
             packed.kept[1:-1] = block.masked_input(features)[:, :, -1].permute(2, 0, 1)
@@ -79,8 +78,8 @@ class PixelCNNSteps:
         self._advance(self._done, self._width)
         self._done = self._added = 0
         reach, width = self._reach, self._width
-        for place in range(min(reach, row)):
-            self._above[reach - 1 - place, reach:-reach] = codes[:, row - 1 - place].t()
+        for up in range(1, min(reach, row) + 1):
+            self._above[reach - up, reach:-reach] = codes[:, row - up].t()
         taps = [self._above[up, at : at + width] for up in range(reach) for at in range(2 * reach + 1)]
         lines = torch.stack(taps, dim=-1) + self._above_offsets  # (w, B, taps)
         above = F.embedding_bag(lines.flatten(0, 1), self._above_tables, mode="sum")
@@ -127,18 +126,22 @@ def _matrix(weight: Tensor) -> Tensor:
     return weight[:, :, 0, 0].t().contiguous()
 
 
+def _bias(convolution: nn.Conv2d) -> Tensor:
+    assert convolution.bias is not None
+    return convolution.bias
+
+
 class _Given:
-    """What a layer's cells get beside their own features, for one row: `rows` (w, B, channels)."""
+    """What a layer's cells get beside the features of their own row, for one row: `rows` (w, B, channels)."""
 
     def __init__(
         self,
         condition: LayerCondition,
-        bias: Tensor | None,
+        bias: Tensor,
         labels: Tensor | None,
         width: int,
         batch: int,
     ) -> None:
-        assert bias is not None
         label = None if condition.label is None or labels is None else condition.label(labels)  # (B, C)
         self._bias = bias if label is None else bias + label
         self._place = None if condition.place is None else _matrix(condition.place.weight)
@@ -161,7 +164,7 @@ class _PackedBlock:
         masked = block.masked
         channels = masked.above.shape[1]
         self.given = _Given(block.condition, masked.bias, labels, width, batch)
-        self.before, self.before_bias = _matrix(block.before.weight), block.before.bias
+        self.before, self.before_bias = _matrix(block.before.weight), _bias(block.before)
         self.above = masked.above.permute(2, 3, 1, 0).reshape(3 * channels, -1).contiguous()  # (3C, hidden)
         self.left = masked.beside[:, :, 0, 0].t().contiguous()  # (C, hidden)
         self.own = masked.beside[:, :, 0, 1].t().contiguous()  # (C, hidden)
