@@ -80,7 +80,7 @@ def environment_facts(environment: Mapping[str, Any]) -> dict[str, str]:
 def source_facts(source: Mapping[str, Any]) -> dict[str, str]:
     """What a recipe follows, less what it assumes."""
     return {
-        name.replace("_", " "): ", ".join(str(one) for one in value)
+        name.replace("_", " "): ("x" if name == "image_size" else ", ").join(map(str, value))
         if isinstance(value, list)
         else str(value)
         for name, value in source.items()

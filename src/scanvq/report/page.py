@@ -49,7 +49,11 @@ def _cards(material: Material) -> list[tuple[str, str, str]]:
     test = tokenizer["test"]
     cards = [
         ("SSIM", f"{test['ssim']['mean']:.3f}", f"mean of {test['n']:,} test images; 1 is equal"),
-        ("at", f"{tokenizer['bits_per_pixel']:.3g}", "bits per pixel that the codes take; raw has 8 or 16"),
+        (
+            "Bits per pixel",
+            f"{tokenizer['bits_per_pixel']:.3g}",
+            "what the codes take; a scan has 8 or 16",
+        ),
         (
             "SSIM, foreground",
             f"{test['ssim_foreground']['mean']:.3f}",
@@ -60,7 +64,7 @@ def _cards(material: Material) -> list[tuple[str, str, str]]:
     ]
     if prior is not None:
         size = f"{prior['bits_per_code']:.2f}"
-        cards.append(("Prior", size, f"bits per code on {prior['n']:,} test images; lower is better"))
+        cards.append(("Bits per code", size, f"the prior's, on {prior['n']:,} test images; lower is better"))
     return cards
 
 

@@ -6,7 +6,7 @@ import re
 
 _WORDS = {
     "loss": ("total loss", "What training makes smaller; validation that rises meanwhile is overfitting."),
-    "reconstruction": ("reconstruction loss", "The distance of rebuilt images to originals; lower is better."),
+    "reconstruction": ("reconstruction loss", "From rebuilt images to originals; lower is better."),
     "mse": ("mean squared error", "The pixels' squared error; lower is better."),
     "mse_over_variance": ("MSE / variance", "Squared error, the images' variance being 1; lower is better."),
     "l1": ("mean absolute error", "How far a pixel is off, of a range of 1; lower is better."),

@@ -1,108 +1,129 @@
-"""A run's material made of random pictures: nothing is trained, every section has something to show."""
+"""A page's material made by hand, small and whole."""
 
-from dataclasses import replace
-from typing import Any
+from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from scanvq.report.figures.all import Figures, all_figures
-from scanvq.report.material import Comparison, Completed, DataFacts, Example, Generated, Material, Rebuilt
+from scanvq.report.material import (
+    Comparison,
+    Completed,
+    DataFacts,
+    Example,
+    Generated,
+    Material,
+    Rebuilt,
+)
 
-K = 16
-
-
-def images(count: int, seed: int = 0) -> NDArray[np.float32]:
-    return np.random.default_rng(seed).random((count, 24, 16), dtype=np.float32)
-
-
-def grid(seed: int = 0) -> NDArray[np.int64]:
-    return np.random.default_rng(seed).integers(0, K, (6, 4))
+HEIGHT, WIDTH, K = 16, 24, 8
 
 
-def rebuilt(rank: str = "") -> Rebuilt:
-    original, reconstruction = images(2)
+def picture(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((HEIGHT, WIDTH), dtype=np.float32)
+
+
+def grid(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, K, (4, 6))
+
+
+def records(*names: str) -> list[dict[str, float | str]]:
+    """Ten epochs of two records of training and one of validation."""
+    return [
+        {"step": 10 * n, "epoch": n / 2, "seconds": float(n), "split": split}
+        | {name: 1.0 / n + shift for shift, name in enumerate(names)}
+        for n in range(1, 21)
+        for split in (["train", "validation"] if n % 2 == 0 else ["train"])
+    ]
+
+
+def scores(*, above: bool = False) -> dict[str, float]:
+    found = {"mean": 0.71, "std": 0.1, "p05": 0.5, "median": 0.72, "p95": 0.9}
+    return found | {"above_0.6": 0.875} if above else found
+
+
+@pytest.fixture
+def metrics() -> dict:
+    return {
+        "tokenizer": {
+            "test": {
+                "n": 8,
+                "ssim": scores(above=True),
+                "ssim_foreground": scores(above=True),
+                "psnr": scores(),
+                "mae": scores(),
+            },
+            "bits_per_pixel": 0.1875,
+            "codebook": [{"size": K, "used": 6, "perplexity": 5.1}],
+        },
+        "prior": {"test": {"n": 8, "bits_per_code": 1.5, "bits_per_pixel": 0.09}},
+        "cost": {"tokenizer": {"seconds": 60.0, "images_per_second": 12.5, "peak_memory_mb": 100.0}},
+    }
+
+
+@pytest.fixture
+def rebuilt() -> Rebuilt:
     return Rebuilt(
-        image=original,
-        name="scan_7.png",
-        codes=(grid(),),
-        reconstruction=reconstruction,
-        ssim=0.71,
-        rank=rank,
+        image=picture(), name="one.png", codes=(grid(),), reconstruction=picture(1), ssim=0.5, rank="worst"
     )
 
 
-def records() -> list[dict[str, Any]]:
-    training = [
-        {"step": s, "epoch": s / 10, "seconds": s / 2, "split": "train", "loss": 1 / (1 + s), "ssim": s / 50}
-        for s in range(50)
-    ]
-    validation = [{**training[s], "split": "validation"} for s in range(9, 50, 10)]
-    return training + validation
-
-
-def spread_of(mean: float) -> dict[str, float]:
-    return {"mean": mean, "std": 0.05, "p05": mean - 0.1, "median": mean, "p95": mean + 0.1, "above_0.6": 0.9}
-
-
-@pytest.fixture(scope="session")
-def bare() -> Material:
-    """A run of which only the settings are left."""
-    return Material(title="tiny", summary="The smallest", run="first", command="", recipe='name = "tiny"')
-
-
-@pytest.fixture(scope="session")
-def full(bare: Material) -> Material:
-    test = {name: spread_of(value) for name, value in (("ssim", 0.8), ("ssim_foreground", 0.7))}
-    metrics = {
-        "tokenizer": {
-            "test": {"n": 40, **test, "psnr": spread_of(25.0), "mae": spread_of(0.03)},
-            "bits_per_pixel": 0.25,
-            "codebook": [{"size": K, "used": 12, "perplexity": 9.5}],
-        },
-        "prior": {"test": {"n": 40, "bits_per_code": 2.5, "bits_per_pixel": 0.16}},
-        "cost": {
-            stage: {"seconds": 90.0, "images_per_second": 200.0, "peak_memory_mb": 512.0}
-            for stage in ("tokenizer", "prior")
-        },
-    }
-    moments = [(step, (255 * images(4, step)).astype(np.uint8)) for step in (10, 500)]
-    completed = Completed(image=images(1)[0], name="scan_3.png", given=images(1)[0], completions=images(3))
-    return replace(
-        bare,
-        command="scanvq fit scans --recipe tiny",
-        missing=("Something: do this.",),
+@pytest.fixture
+def material(metrics: dict, rebuilt: Rebuilt) -> Material:
+    completions = np.stack([picture(2), picture(3)])
+    return Material(
+        title="by hand",
+        summary="Made <b>by</b> hand",
+        run="first",
+        command="scanvq fit scans --recipe recipe.toml --out again --seed 0",
+        original_command="scanvq fit scans --recipe tiny --out first",
+        recipe='name = "by hand"\n',
         data=DataFacts(
-            folder="scans",
+            folder="scans & more",
             layout="flat",
-            splits=(("train", 10, 1234), ("validation", 2, 20), ("test", 2, 40)),
+            splits=(("train", 10, 20), ("validation", 2, 4), ("test", 2, 4)),
             labels=("AD", "NC"),
-            size=(24, 16),
-            notes=("A scan id is not a patient id.",),
-            skipped=(("broken.png", "it ends too early"),),
+            size=(HEIGHT, WIDTH),
+            notes=("A scan is not a patient.",),
+            skipped=(("<img src=x onerror=alert(1)>.png", "truncated"),),
         ),
-        examples={"test": [Example(image=image, name="scan.png") for image in images(3)]},
+        examples={"train": [Example(image=picture(), name="two.png")]},
         metrics=metrics,
-        ssim=np.random.default_rng(0).uniform(0.5, 0.9, 40),
-        usage=(np.arange(K),),
-        histories={"tokenizer": records(), "prior": records()},
-        rebuilt=(rebuilt(),),
-        ranked=(rebuilt("best"), rebuilt("worst")),
+        ssim=np.array([0.5, 0.62, 0.7, 0.71, 0.75, 0.8, 0.8, 0.81]),
+        usage=(np.array([5, 4, 3, 2, 1, 1, 0, 0]),),
+        histories={"tokenizer": records("loss", "ssim", "perplexity"), "prior": records("bits_per_code")},
+        rebuilt=(rebuilt,),
+        ranked=(rebuilt,),
         codebook_sizes=(K,),
         generated=(
-            Generated(label="AD", images=images(2), codes=(np.stack([grid(), grid(1)]),), real=images(2)),
+            Generated(
+                label="AD",
+                images=np.stack([picture(4), picture(5)]),
+                codes=(np.stack([grid(4), grid(5)]),),
+                real=np.stack([picture(6)]),
+            ),
         ),
-        completed=(completed,),
-        progress={"tokenizer": moments, "prior": moments},
-        source={"paper": "A paper"},
-        assumed=("Batch size is 8.",),
-        comparisons=(Comparison(name="ssim", reported="0.942", ours="0.8"),),
-        parameters={"tokenizer": {"encoder": 1000, "decoder": 2345}},
-        environment={"Python": "3.11"},
+        completed=(Completed(image=picture(), name="one.png", given=picture(), completions=completions),),
+        progress={
+            "tokenizer": [(10, np.zeros((4, HEIGHT, WIDTH), np.uint8))],
+            "prior": [(20, np.zeros((3, HEIGHT, WIDTH), np.uint8))],
+        },
+        source={"report": "a report"},
+        assumed=("The codebook has 8 codes.",),
+        comparisons=(Comparison(name="ssim", reported="0.67", ours="0.71"),),
+        expect_note="Of one batch.",
+        parameters={"tokenizer": {"encoder": 1000, "decoder": 2000}},
+        environment={"Python": "3.11", "torch": "2.4"},
     )
 
 
-@pytest.fixture(scope="session")
-def figures(full: Material) -> Figures:
-    return all_figures(full)
+@pytest.fixture
+def bare() -> Material:
+    """What is known of a run before anything is measured."""
+    return Material(
+        title="bare",
+        summary="",
+        run="first",
+        command="",
+        recipe="",
+        missing=("Scores of the test images: run `scanvq evaluate first` first.",),
+    )

@@ -1,101 +1,139 @@
-"""Charts and sheets: what they show, as PNG and SVG, the same bytes each time."""
+from __future__ import annotations
 
 import io
-from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from scanvq.report.figures.all import Figures, all_figures
+from scanvq.report.figures.all import all_figures
 from scanvq.report.figures.chart import draw
 from scanvq.report.figures.codebook import code_use
 from scanvq.report.figures.colors import code_colors, difference_colors, gray
 from scanvq.report.figures.curves import curve, curve_names
 from scanvq.report.figures.drawn import Drawn
+from scanvq.report.figures.panels import save_panel
 from scanvq.report.figures.scores import ssim_histogram
+from scanvq.report.figures.tiles import GAP, HEADING, LABEL, Row, Sheet, Tile, cell_size
 from scanvq.report.material import Material
 
-TRAINING = [
-    {"step": s, "epoch": float(s), "seconds": 1.0, "split": "train", "loss": 9.0 - s} for s in range(11)
+CURVES = [
+    {"step": n, "epoch": n / 2, "seconds": 0.0, "split": "train", "loss": 10.0 / n, "bits_per_code": 10.0 / n}
+    for n in range(1, 11)
 ]
 
 
-def test_every_curve_is_drawn_whole_and_once_more_from_its_last_fifth() -> None:
-    whole = curve(TRAINING, "loss", label="total loss").axes[0]
-    last = curve(TRAINING, "loss", label="total loss", last_fifth=True).axes[0]
-    assert whole.lines[0].get_xdata().tolist() == list(range(11))
-    assert last.lines[0].get_xdata().tolist() == [8, 9, 10]
-    assert whole.get_ylabel() == "total loss"
+def is_whole(drawn: Drawn) -> bool:
+    with Image.open(io.BytesIO(drawn.png)) as picture:
+        picture.load()
+        assert picture.format == "PNG"
+    return ElementTree.fromstring(drawn.svg).tag == "{http://www.w3.org/2000/svg}svg"
 
 
-def test_numbers_that_are_not_finite_or_missing_are_left_out() -> None:
-    odd = [{**TRAINING[s], "loss": value} for s, value in ((1, float("nan")), (2, float("inf")), (3, 0.5))]
-    odd.append({name: value for name, value in TRAINING[4].items() if name != "loss"})
-    assert curve(odd, "loss", label="loss").axes[0].lines[0].get_ydata().tolist() == [0.5]
-    assert not curve(odd[:2], "loss", label="loss").axes[0].lines
+def test_every_figure_of_a_page_is_png_and_svg(material: Material) -> None:
+    figures = all_figures(material)
+    drawn = [*figures.charts.values(), *(sheet.draw() for sheet in figures.sheets.values())]
+    assert [one.name for one in drawn if not is_whole(one)] == []
+    assert {"ssim-histogram", "codebook-0", "tokenizer-ssim", "tokenizer-ssim-last-fifth"} <= set(
+        figures.charts
+    )
+    assert set(figures.sheets) == {
+        "contact-sheet",
+        "reconstructions",
+        "best-median-worst",
+        "generated",
+        "generated-codes",
+        "completions",
+        "tokenizer-progress",
+        "prior-progress",
+    }
 
 
-def test_a_total_that_only_repeats_its_one_part_has_no_curve_of_its_own() -> None:
-    records = [{**record, "bits_per_code": record["loss"]} for record in TRAINING]
-    assert curve_names(records) == ["bits_per_code"]
-    assert curve_names(TRAINING) == ["loss"]
+def test_nothing_to_draw_is_nothing(bare: Material) -> None:
+    figures = all_figures(bare)
+    assert (figures.charts, figures.curves, figures.sheets) == ({}, {}, {})
 
 
-def test_the_histogram_counts_every_image_and_says_how_many_pass() -> None:
-    scores = np.array([-0.1, 0.2, 0.6, 0.7, 1.0, 1.0000001])
-    axes = ssim_histogram(scores).axes[0]
-    assert sum(bar.get_height() for bar in axes.patches) == len(scores)
-    assert "50% of 6 above 0.6" in axes.get_title(loc="left")
+def test_drawing_tells_how_far_it_is(material: Material) -> None:
+    told: list[tuple[int, int]] = []
+    all_figures(material, progress=lambda done, total: told.append((done, total)))
+    assert told[-1][0] == told[-1][1] == len(told) == 10
 
 
-@pytest.mark.parametrize("counts", [[0, 3, 9, 0], [5], [0, 0]])
-def test_code_use_says_how_many_are_used(counts: list[int]) -> None:
-    title = code_use(np.array(counts)).axes[0].get_title(loc="left")
-    assert title.startswith(f"{sum(count > 0 for count in counts)} of {len(counts)} used")
+def test_a_loss_that_copies_another_number_has_no_curve() -> None:
+    assert curve_names(CURVES) == ["bits_per_code"]
+    assert curve_names([{**record, "loss": 0.0} for record in CURVES]) == ["loss", "bits_per_code"]
 
 
-def test_pictures_keep_black_white_and_the_unknown_apart() -> None:
-    assert gray(np.array([[-1.0, 0.0, 0.5, 1.0, 2.0]])).tolist() == [[0, 0, 128, 255, 255]]
-    codes = code_colors(np.array([[-1, 0, 15]]), codebook_size=16)
-    assert codes[0, 0].tolist() == [128, 128, 128]
-    assert len({tuple(pixel) for pixel in codes[0].tolist()}) == 3
-    same = np.full((2, 2), 0.4)
-    assert difference_colors(same, same).max() < 10
+def test_the_last_fifth_shows_the_last_fifth_only() -> None:
+    (line,) = curve(CURVES, "loss", label="loss", last_fifth=True).axes[0].lines
+    assert list(line.get_xdata()) == [4.0, 4.5, 5.0]
 
 
-def test_a_figure_is_a_png_and_an_svg_under_its_own_name(figures: Figures) -> None:
-    finished = [*figures.charts.values(), *(sheet.draw() for sheet in figures.sheets.values())]
-    assert len({one.name for one in finished}) == len(finished)
-    for one in finished:
-        assert min(Image.open(io.BytesIO(one.png)).size) > 100
-        ElementTree.fromstring(one.svg)
+def test_numbers_that_are_none_or_not_finite_are_passed_over() -> None:
+    broken = [*CURVES, {**CURVES[-1], "loss": None}, {**CURVES[-1], "loss": float("inf")}]
+    (line,) = curve(broken, "loss", label="loss").axes[0].lines
+    assert len(line.get_xdata()) == len(CURVES)
+    assert is_whole(draw(curve([], "loss", label="loss"), "empty"))
 
 
 def test_the_same_chart_is_the_same_bytes() -> None:
-    def drawn() -> Drawn:
-        return draw(curve(TRAINING, "loss", label="loss"), "loss")
-
-    assert drawn() == drawn()
+    first, second = (draw(ssim_histogram(np.linspace(0.3, 0.9, 20)), "same") for _ in range(2))
+    assert first == second
 
 
-def test_a_chart_is_a_file_of_its_folder_whatever_its_number_is_called(bare: Material) -> None:
-    odd = replace(bare, histories={"prior": [{**TRAINING[0], "../../a b/<c>": 1.0}]})
-    names = set(all_figures(odd).charts)
-    assert names == {"prior-loss", "prior-loss-last-fifth", "prior-a-b-c", "prior-a-b-c-last-fifth"}
+def test_the_histogram_tells_the_share_above_the_line() -> None:
+    axes = ssim_histogram(np.array([0.5, 0.6, 0.7, 0.8])).axes[0]
+    assert axes.get_title(loc="left").startswith("50% of 4 above 0.6")
 
 
-def test_drawing_is_counted_to_the_end(bare: Material) -> None:
-    seen: list[tuple[int, int]] = []
-    material = replace(bare, histories={"prior": TRAINING}, ssim=np.array([0.5, 0.7]), usage=(np.arange(4),))
-    all_figures(material, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(n, 4) for n in range(1, 5)]
+def test_a_codebook_that_is_not_used_at_all_is_drawn() -> None:
+    assert is_whole(draw(code_use(np.zeros(4, np.int64)), "none"))
 
 
-def test_an_inlined_chart_follows_the_pages_theme() -> None:
-    inlined = draw(curve(TRAINING, "loss", label="a < b"), "one").inline('a "quoted" chart')
-    ElementTree.fromstring(inlined)
-    assert "var(--first)" in inlined
-    assert "#0b6e99" not in inlined
-    assert 'aria-label="a &quot;quoted&quot; chart"' in inlined
+def test_an_inline_chart_has_its_own_ids_and_its_description() -> None:
+    drawn = draw(code_use(np.array([3, 1])), "use")
+    inline = drawn.inline('codes "0" & <1>')
+    assert 'aria-label="codes &quot;0&quot; &amp; &lt;1&gt;"' in inline
+    assert all(found.tag for found in ElementTree.fromstring(inline).iter())
+    ids = [e.get("id") for e in ElementTree.fromstring(inline).iter() if e.get("id")]
+    assert ids
+    assert all(name.startswith("use-") for name in ids)
+
+
+def test_colors() -> None:
+    assert gray(np.array([[-1.0, 0.0, 0.5, 2.0]])).tolist() == [[0, 0, 128, 255]]
+    codes = code_colors(np.array([[0, 7, -1]]), codebook_size=8)
+    assert codes.shape == (1, 3, 3)
+    assert codes[0, 0].tolist() != codes[0, 1].tolist()
+    assert codes[0, 2].tolist() == [128, 128, 128]
+    same = difference_colors(np.ones((2, 2)), np.ones((2, 2)))
+    assert same.max() < 10
+
+
+def test_a_sheet_is_as_large_as_its_tiles() -> None:
+    tiles = tuple(Tile(pixels=np.zeros((32, 64), np.uint8), label="a long name " * 20) for _ in range(5))
+    sheet = Sheet(name="sheet", rows=(Row(tiles=tiles, heading="row"),), columns=3)
+    assert cell_size(sheet) == (128, 64)
+    with Image.open(io.BytesIO(sheet.draw().png)) as picture:
+        assert picture.size == (GAP + 3 * (128 + GAP), GAP + HEADING + 2 * (64 + LABEL) + GAP)
+
+
+@pytest.mark.parametrize("grids", [[(4, 6)], [(2, 3), (4, 6)]])
+def test_a_panel_is_saved_beside_each_other(tmp_path: Path, grids: list[tuple[int, int]]) -> None:
+    path = tmp_path / "panels" / "one.png"
+    image = np.full((16, 24), 0.5, np.float32)
+    codes = [np.arange(h * w).reshape(h, w) for h, w in grids]
+    save_panel(path, image, codes, image, codebook_sizes=[24] * len(grids))
+    times = 6  # 24 pixels become at least 128
+    with Image.open(path) as picture:
+        count = 2 + len(grids)
+        assert picture.size == (GAP + count * (24 * times + GAP), 2 * GAP + 16 * times + LABEL)
+        colors = picture.convert("RGB")
+        middle = (GAP + 12 * times, GAP + 8 * times)
+        assert colors.getpixel(middle) == (128, 128, 128)
+        corner = (GAP + (24 * times + GAP), GAP)
+        assert colors.getpixel(corner) == tuple(code_colors(codes[0], codebook_size=24)[0, 0])
+    assert [file.name for file in path.parent.iterdir()] == ["one.png"]

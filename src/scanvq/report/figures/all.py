@@ -102,7 +102,9 @@ def _sheets(material: Material) -> Iterator[Sheet]:
     rows = tuple(map(_completion, material.completed))
     yield Sheet(name="completions", rows=rows, columns=2 + most, fixed=True)
     for stage, moments in material.progress.items():
-        yield Sheet(name=f"{stage}-progress", rows=_moments(stage, moments), columns=MOMENT_TILES, fixed=True)
+        rows = _moments(stage, moments)
+        most = max((len(row.tiles) for row in rows), default=0)
+        yield Sheet(name=f"{stage}-progress", rows=rows, columns=most, fixed=True)
 
 
 def _panel(one: Rebuilt, codebook_sizes: tuple[int, ...]) -> Row:

@@ -51,7 +51,7 @@ def draw(figure: Figure, name: str) -> Drawn:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     png, svg = io.BytesIO(), io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": f"scanvq-{name}"}):
         FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
     return Drawn(name=name, png=png.getvalue(), svg=svg.getvalue())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
+from html import escape
 
 # What a chart draws in one of these colors follows the page's light or dark theme once it is inside it.
 THEMED = {
@@ -44,9 +45,8 @@ class Drawn:
         opening = body[: body.index(">") + 1]
         view_box = re.search(r'viewBox="[^"]+"', opening)
         box = view_box.group(0) if view_box else ""
-        label = description.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
         names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-        return f'<svg {names} {box} role="img" aria-label="{label}">' + body[len(opening) :]
+        return f'<svg {names} {box} role="img" aria-label="{escape(description)}">' + body[len(opening) :]
 
     def _own_id(self, match: re.Match[str]) -> str:
         whole, (name,) = match.group(0), [group for group in match.groups() if group]

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from scanvq import api
+from scanvq.report.pictures import spread
+from scanvq.report.write import write_run_report
+
+SMALL = (
+    "preparation.size=[32, 32]",
+    "tokenizer.channels=[4, 8]",
+    "tokenizer.residual_channels=4",
+    "tokenizer.quantizer.codebook_size=16",
+    "tokenizer.quantizer.code_dim=4",
+    "prior.channels=8",
+    "prior.embedding_dim=4",
+)
+
+
+def silent(name: str) -> Callable[[int, int], None]:
+    return lambda done, total: None
+
+
+@pytest.fixture(scope="module")
+def trained(scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "first"
+    run = api.fit(scans, out=out, recipe="tiny", overrides=SMALL, epochs=1, device="cpu")
+    assert run is not None
+    run.evaluate()
+    return out
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """A copy that a test may take pieces out of."""
+    return Path(shutil.copytree(trained, tmp_path / "first"))
+
+
+def report(run: Path) -> str:
+    write_run_report(api.load(run, device="cpu"), counted=silent)
+    return (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_whole_run(run: Path) -> None:
+    told: dict[str, list[tuple[int, int]]] = {}
+
+    def counted(name: str) -> Callable[[int, int], None]:
+        return lambda done, total: told.setdefault(name, []).append((done, total))
+
+    write_run_report(api.load(run, device="cpu"), counted=counted)
+    html = (run / "report.html").read_text(encoding="utf-8")
+    for section in ("summary", "data", "extremes", "codebook", "generated", "completions", "progress"):
+        assert f'<section id="{section}">' in html
+    assert "Not on this page" not in html
+    assert "real test scans · narrow" in html
+    assert all(done[-1][0] == done[-1][1] for done in told.values())
+    names = {file.stem for file in (run / "figures").iterdir()}
+    assert {"reconstructions", "ssim-histogram", "prior-bits-per-code"} <= names
+    for name in names:
+        assert (run / "figures" / f"{name}.svg").is_file()
+        with Image.open(run / "figures" / f"{name}.png") as picture:
+            picture.verify()
+
+
+def test_before_it_is_evaluated(run: Path) -> None:
+    (run / "metrics.json").unlink()
+    (run / "test_scores.json").unlink()
+    html = report(run)
+    assert "run `scanvq evaluate first`" in html
+    for section in ("ssim", "extremes", "codebook", "cost"):
+        assert f'<section id="{section}">' not in html
+    assert '<section id="reconstructions">' in html
+
+
+def test_before_it_has_a_prior(run: Path) -> None:
+    shutil.rmtree(run / "prior")
+    html = report(run)
+    assert "no prior is trained yet" in html
+    assert '<section id="generated">' not in html
+    assert '<section id="extremes">' in html
+
+
+def test_a_prior_without_likelihood(run: Path) -> None:
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    metrics["prior"]["test"] = None
+    (run / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    assert "No likelihood for the prior" in report(run)
+
+
+def test_when_the_scans_are_gone(run: Path) -> None:
+    record = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    record["folder"] = str(run / "gone")
+    (run / "data.json").write_text(json.dumps(record), encoding="utf-8")
+    html = report(run)
+    assert "Pictures of real scans" in html
+    assert '<section id="generated">' in html
+    assert "real test scans" not in html
+
+
+def test_scores_of_other_images_are_not_shown(run: Path) -> None:
+    scores = json.loads((run / "test_scores.json").read_text(encoding="utf-8"))
+    scores["rows"][0] += 1
+    (run / "test_scores.json").write_text(json.dumps(scores), encoding="utf-8")
+    html = report(run)
+    assert "out of date" in html
+    assert '<section id="extremes">' not in html
+
+
+def test_spread() -> None:
+    assert spread(0, 3).tolist() == []
+    assert spread(2, 3).tolist() == [0, 1]
+    assert spread(11, 3).tolist() == [0, 5, 10]
