@@ -24,7 +24,7 @@ def encode(
     import torch
 
     from scanvq import api
-    from scanvq.cli.files import scan_files
+    from scanvq.cli.files import names_of, scan_files
     from scanvq.cli.watching import Watching
     from scanvq.generation.code_file import Origin, write_codes
 
@@ -34,10 +34,10 @@ def encode(
     scans = scan_files(files)
     count = Watching().counted("encode")
     grids, origins = [], []
-    for number, path in enumerate(scans, start=1):
+    for number, (path, name) in enumerate(zip(scans, names_of(scans), strict=True), start=1):
         scan = trained.read(path)
         grids.append(trained.encode_scan(scan))
-        origins.append(Origin.of(path.name, scan))
+        origins.append(Origin.of(name.as_posix(), scan))
         count(number, len(scans))
     levels = tuple(torch.cat(level) for level in zip(*grids, strict=True))
     write_codes(out, trained.header["id"], levels, origins)
@@ -57,6 +57,7 @@ def decode(
     Example: `scanvq decode runs/first codes.npz --out decoded`
     """
     from scanvq import api
+    from scanvq.cli.files import stems_of
     from scanvq.cli.pictures import write_pictures
     from scanvq.cli.watching import Watching
     from scanvq.data.formats import FORMATS, Scan
@@ -72,13 +73,14 @@ def decode(
         print(f"wrote {len(images)} images to {out}")
         return
     count, start = Watching().counted("decode"), 0
-    out.mkdir(parents=True, exist_ok=True)
-    for number, origin in enumerate(origins, start=1):
+    stems = stems_of([origin.name for origin in origins])
+    for number, (origin, stem) in enumerate(zip(origins, stems, strict=True), start=1):
         slices = origin.slices()
         pixels = restore_slices(images[start : start + len(slices)], slices, trained.preparation)
         start += len(slices)
         picture = len(slices) == 1 and pixels.dtype == "uint8"
-        target = out / f"{origin.name.split('.')[0]}{'.png' if picture else '.nii.gz'}"
+        target = out / stem.with_name(f"{stem.name}{'.png' if picture else '.nii.gz'}")
+        target.parent.mkdir(parents=True, exist_ok=True)
         FORMATS["png" if picture else "nifti"].write(target, Scan(slices=pixels))
         count(number, len(origins))
     print(f"wrote {len(origins)} scans to {out}")

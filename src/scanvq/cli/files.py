@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,24 +28,41 @@ def scan_files(named: Sequence[Path]) -> list[Path]:
             found.append(path)
         else:
             raise ValueError(f"there is no file or folder {path}")
-    return found
+    return list(dict.fromkeys(found))
+
+
+def names_of(scans: Sequence[Path]) -> list[Path]:
+    """The scans' own names; with their folders, below the common one, where names repeat."""
+    if len({scan.name for scan in scans}) == len(scans):
+        return [Path(scan.name) for scan in scans]
+    base = Path(*_common([scan.resolve().parent.parts for scan in scans]))
+    return [scan.resolve().relative_to(base) for scan in scans]
+
+
+def stems_of(names: Sequence[str | Path]) -> list[Path]:
+    """Names without suffixes for files of another kind; with them where two would become one (a.png, a.jpg).
+
+    What a name says about folders outside is left out: it may come from a file by somebody else.
+    """
+    from scanvq.data.formats import stem_of
+
+    inside = [Path(*(part for part in Path(name).parts if part not in ("..", "/"))) for name in names]
+    stems = [name.with_name(stem_of(name)) for name in inside]
+    count = Counter(stems)
+    return [stem if count[stem] == 1 else name for stem, name in zip(stems, inside, strict=True)]
 
 
 def outputs(scans: Sequence[Path], out: Path) -> list[Path]:
-    """A target of the same name in `out` for every scan; below their common folder where names repeat.
+    """A target in `out` for every scan, of the same name.
 
     Raises:
         ValueError: a target would overwrite its own scan.
     """
-    names = [scan.name for scan in scans]
-    if len(set(names)) < len(names):
-        base = Path(*_common([scan.resolve().parent.parts for scan in scans]))
-        targets = [out / scan.resolve().relative_to(base) for scan in scans]
-    else:
-        targets = [out / name for name in names]
+    targets = [out / name for name in names_of(scans)]
     for scan, target in zip(scans, targets, strict=True):
         if scan.resolve() == target.resolve():
             raise ValueError(f"--out {out} would overwrite {scan}; choose another folder")
+    for target in targets:
         target.parent.mkdir(parents=True, exist_ok=True)
     return targets
 

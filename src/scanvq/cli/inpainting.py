@@ -25,7 +25,11 @@ def mask_of(scan: Scan, mask: Path | None, keep: str | None) -> NDArray[np.bool_
     if mask is None:
         return unknown_region(keep or "", (height, width))
     drawn = format_of(mask).read(mask).slices
-    if drawn.shape != (1, height, width):
+    if len(drawn) != 1:
+        raise ValueError(
+            f"the mask {mask} has {len(drawn)} slices; give one picture, which is used for every slice"
+        )
+    if drawn.shape[1:] != (height, width):
         raise ValueError(
             f"the mask {mask} is {'x'.join(map(str, drawn.shape[1:]))}, but the scan is {height}x{width}"
         )

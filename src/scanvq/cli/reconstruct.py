@@ -22,7 +22,7 @@ def reconstruct(
     Example: `scanvq reconstruct runs/first scans/sub-01.nii.gz --out rebuilt`
     """
     from scanvq import api
-    from scanvq.cli.files import outputs, scan_files
+    from scanvq.cli.files import names_of, outputs, scan_files, stems_of
     from scanvq.cli.watching import Watching
     from scanvq.data.formats import format_of
     from scanvq.generation.scans import reconstruct_scan
@@ -31,8 +31,9 @@ def reconstruct(
     trained = api.load(run, device=device)
     scans = scan_files(files)
     targets = outputs(scans, out)
+    stems = stems_of(names_of(scans))
     count = Watching().counted("reconstruct")
-    for number, (path, target) in enumerate(zip(scans, targets, strict=True), start=1):
+    for number, (path, target, stem) in enumerate(zip(scans, targets, stems, strict=True), start=1):
         scan = trained.read(path)
         restored, images, codes, decoded = reconstruct_scan(
             trained.tokenizer, scan, trained.preparation, device=trained.device
@@ -41,9 +42,8 @@ def reconstruct(
         if panels:
             middle = len(images) // 2
             grids = [level[middle].numpy() for level in codes]
-            stem = target.name.split(".")[0]
             save_panel(
-                out / "panels" / f"{stem}.png",
+                out / "panels" / stem.with_name(f"{stem.name}.png"),
                 images[middle, 0].numpy(),
                 grids,
                 decoded[middle, 0].numpy(),

@@ -95,6 +95,13 @@ def prepare_data(
         skip_bad=skip_bad,
         progress=progress,
     )
+    for split in SPLITS:
+        if not len(store.rows(split)):
+            left_out = f" ({len(store.skipped)} files are left out)" if store.skipped else ""
+            raise CatalogError(
+                f"{folder} has no usable slice for {split}{left_out}; add or repair some, or split with "
+                "another seed"
+            )
     train = store.rows("train")
     intensity = decide_intensity(store, train, intensity=preparation.intensity)
     mean, std = training_statistics(store, train, intensity)
