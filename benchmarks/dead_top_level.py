@@ -1,0 +1,166 @@
+"""Does the top level of a VQ-VAE-2 die on brain MRI, and what keeps it alive?
+
+Reproduces the setting of rosinality/vq-vae-2-pytorch issue 58 (near-perfect reconstructions of 256x256
+brain MRI, top codes collapsed, samples pure noise): two levels of 512 codes of 64 numbers, codebooks as
+moving averages that start from random numbers with counts of zero and are never restarted. Then the same
+network with the guards that ScanVQ has, one at a time and together.
+
+    python benchmarks/dead_top_level.py [FOLDER] [--steps 200] [--size 128]
+
+Columns: SSIM of unseen images; the same with the top codes of another image (no drop = the top says
+nothing); SSIM from the top level alone; codes used and perplexity of top and bottom.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from scanvq.data.demo.cohort import make_cohort
+from scanvq.metrics.code_usage import perplexity, used
+from scanvq.metrics.ssim import ssim
+from scanvq.quantizers import MovingAverageQuantizer
+from scanvq.quantizers.layout import grid_of, look_up, rows_of, straight_through
+from scanvq.quantizers.search import nearest_codes
+from scanvq.settings import DataSettings, PreparationSettings
+from scanvq.tokenizers import VQVAE2
+from scanvq.training.stages.data import prepare_data
+from scanvq.types import Quantized, Quantizer
+
+CODES, DIM, BATCH, LEARNING_RATE, COMMITMENT = 512, 64, 16, 3e-4, 0.25
+TEST_IMAGES = 64
+
+
+class ZeroCountQuantizer(Quantizer):
+    """The thread's moving average: random codebook, counts from zero, never restarted."""
+
+    def __init__(self, *, decay: float = 0.99, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        self.size, self.dim, self.decay, self.epsilon = CODES, DIM, decay, epsilon
+        self.register_buffer("codebook", torch.randn(CODES, DIM))
+        self.register_buffer("counts", torch.zeros(CODES))
+        self.register_buffer("sums", self.codebook.clone())
+
+    def forward(self, features: Tensor) -> Quantized:
+        rows = rows_of(features, self.dim)
+        codes = nearest_codes(rows, self.codebook)
+        vectors = F.embedding(codes, self.codebook)
+        if self.training:
+            self._update(rows.detach(), codes)
+        batch, _, height, width = features.shape
+        return Quantized(
+            vectors=straight_through(features, grid_of(vectors, features)),
+            codes=codes.view(batch, height, width),
+            losses={"commitment": COMMITMENT * F.mse_loss(rows, vectors)},
+        )
+
+    def embed(self, codes: Tensor) -> Tensor:
+        return look_up(self.codebook, codes)
+
+    @torch.no_grad()
+    def _update(self, rows: Tensor, codes: Tensor) -> None:
+        share = 1 - self.decay
+        self.counts.lerp_(torch.bincount(codes, minlength=self.size).float(), share)
+        self.sums.lerp_(torch.zeros_like(self.sums).index_add_(0, codes, rows), share)
+        everything = self.counts.sum()
+        smoothed = (self.counts + self.epsilon) / (everything + self.size * self.epsilon) * everything
+        self.codebook.copy_(self.sums / smoothed[:, None])
+
+
+def guarded() -> Quantizer:
+    return MovingAverageQuantizer(codebook_size=CODES, code_dim=DIM, commitment=COMMITMENT)
+
+
+ARMS = {
+    "as in the thread": (ZeroCountQuantizer, 0.0),
+    "top loss only": (ZeroCountQuantizer, 0.25),
+    "data start, restarts": (guarded, 0.0),
+    "both (ScanVQ)": (guarded, 0.25),
+}
+
+
+def demo_images(size: int) -> tuple[Tensor, Tensor]:
+    """Synthetic brains (n, 1, size, size) of 48 subjects for training and 8 others."""
+    images, subjects = [], []
+    for one in make_cohort(subjects=56, slices=8, height=size, width=size):
+        images.append(one.image)
+        subjects.append(one.subject)
+    stacked = torch.from_numpy(np.stack(images))[:, None]
+    known = torch.tensor(subjects) < 48
+    return stacked[known], stacked[~known]
+
+
+def folder_images(folder: Path, size: int) -> tuple[Tensor, Tensor]:
+    """Training and test slices of a folder of scans, resized."""
+    preparation = PreparationSettings(size=(size, size), fit="resize")
+    data = prepare_data(folder, DataSettings(), preparation, multiple=8, seed=0)
+    loaded = []
+    for split in ("train", "test"):
+        dataset = data.dataset(split)
+        loaded.append(dataset.batch(np.arange(len(dataset)), torch.device("cpu"))[0])
+    return loaded[0], loaded[1]
+
+
+def train(tokenizer: VQVAE2, images: Tensor, steps: int) -> None:
+    """Mean squared error of images scaled to [-1, 1] and the tokenizer's losses, as the thread's code."""
+    optimizer = torch.optim.Adam(tokenizer.parameters(), lr=LEARNING_RATE)
+    order = torch.Generator().manual_seed(1)
+    for _ in range(steps):
+        batch = images[torch.randint(len(images), (BATCH,), generator=order)]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            result = tokenizer(batch.contiguous(memory_format=torch.channels_last))
+        error = (result.images - batch).square().mean() / tokenizer.input_std**2
+        optimizer.zero_grad()
+        (error + sum(result.losses.values())).backward()
+        optimizer.step()
+
+
+@torch.inference_mode()
+def score(tokenizer: VQVAE2, images: Tensor) -> str:
+    """The row of a table."""
+    top, bottom = tokenizer.eval().encode(images)
+    counts = [torch.bincount(codes.flatten(), minlength=CODES) for codes in (top, bottom)]
+    decoded = {
+        "both": tokenizer.decode((top, bottom)),
+        "swapped": tokenizer.decode((top.roll(len(top) // 2, 0), bottom)),
+        "alone": tokenizer.decode_coarsest((top,)),
+    }
+    ssims = {name: float(ssim(one.clamp(0, 1), images).mean()) for name, one in decoded.items()}
+    codes = "".join(f"{used(one):8d}{perplexity(one):8.1f}" for one in counts)
+    return f"{ssims['both']:7.3f}{ssims['swapped']:13.3f}{ssims['alone']:11.3f}{codes}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", type=Path, help="scans; without, synthetic brains are made")
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--size", type=int, default=128)
+    given = parser.parse_args()
+    training, test = folder_images(given.folder, given.size) if given.folder else demo_images(given.size)
+    test = test[torch.linspace(0, len(test) - 1, min(TEST_IMAGES, len(test))).long()]
+    print(f"{len(training)} training and {len(test)} test images of {given.size}x{given.size}")
+    print(f"{'':22}   SSIM    other top  top alone     top   perpl  bottom   perpl")
+    for name, (quantizer, top_weight) in ARMS.items():
+        torch.manual_seed(0)
+        begun = time.perf_counter()
+        tokenizer = VQVAE2(
+            quantizers=[quantizer(), quantizer()],
+            channels=(32, 64),
+            top_weight=top_weight,
+            input_mean=0.5,
+            input_std=0.5,
+        ).to(memory_format=torch.channels_last)
+        train(tokenizer, training, given.steps)
+        print(f"{name:22}{score(tokenizer, test)}   ({time.perf_counter() - begun:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    main()
