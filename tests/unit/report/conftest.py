@@ -41,7 +41,7 @@ def scores(*, above: bool = False) -> dict[str, float]:
     return found | {"above_0.6": 0.875} if above else found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def metrics() -> dict:
     return {
         "tokenizer": {
@@ -60,14 +60,14 @@ def metrics() -> dict:
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def rebuilt() -> Rebuilt:
     return Rebuilt(
         image=picture(), name="one.png", codes=(grid(),), reconstruction=picture(1), ssim=0.5, rank="worst"
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def material(metrics: dict, rebuilt: Rebuilt) -> Material:
     completions = np.stack([picture(2), picture(3)])
     return Material(
@@ -116,7 +116,7 @@ def material(metrics: dict, rebuilt: Rebuilt) -> Material:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bare() -> Material:
     """What is known of a run before anything is measured."""
     return Material(

@@ -56,7 +56,7 @@ class Tags(HTMLParser):
             assert self.open.pop() == tag
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def html(material: Material) -> str:
     return page(material, all_figures(material))
 

@@ -53,5 +53,6 @@ def draw(figure: Figure, name: str) -> Drawn:
     png, svg = io.BytesIO(), io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": f"scanvq-{name}"}):
         FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+        figure.set_layout_engine("none")  # what was laid out for the PNG holds for the SVG
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
     return Drawn(name=name, png=png.getvalue(), svg=svg.getvalue())
