@@ -98,14 +98,20 @@ def inpaint_scan(
 def known_codes(codes: Codes, unknown: Tensor) -> Codes:
     """Codes with UNKNOWN wherever a cell, or one of the eight around it, holds an unknown pixel.
 
+    A finer level's cells under an unknown coarser one are unknown too: their codes say what the coarser
+    code left out, and that code is drawn anew.
+
     Args:
         codes: of every level, (n, h, w).
         unknown: (H, W) bool.
     """
-    levels = []
+    levels: list[Tensor] = []
     for level in codes:
         touched = F.adaptive_max_pool2d(unknown.float()[None, None], level.shape[1:])
         touched = F.max_pool2d(touched, 3, stride=1, padding=1)[0, 0] > 0
+        if levels:
+            coarser = (levels[-1][:1] == UNKNOWN).float()[None]
+            touched |= F.interpolate(coarser, size=level.shape[1:])[0, 0] > 0
         levels.append(torch.where(touched, UNKNOWN, level))
     return tuple(levels)
 

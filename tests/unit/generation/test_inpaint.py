@@ -93,13 +93,19 @@ def test_codes_that_saw_an_unknown_pixel_are_unknown_and_so_are_their_neighbors(
     assert torch.equal(known[:, ~touched], codes[:, ~touched])
 
 
-def test_every_level_has_its_own_cells() -> None:
-    codes = (torch.zeros(1, 2, 2, dtype=torch.int64), torch.zeros(1, 8, 8, dtype=torch.int64))
+def test_a_finer_code_is_unknown_where_it_or_the_coarser_one_above_it_is() -> None:
+    codes = (torch.zeros(1, 4, 4, dtype=torch.int64), torch.zeros(1, 8, 8, dtype=torch.int64))
     unknown = torch.zeros(32, 32, dtype=torch.bool)
     unknown[0, 0] = True
     coarse, fine = known_codes(codes, unknown)
-    assert (coarse == UNKNOWN).all()
-    assert (fine == UNKNOWN).sum() == 4
+    assert (coarse[0, :2, :2] == UNKNOWN).all()
+    assert (coarse == UNKNOWN).sum() == 4
+    assert (fine[0, :4, :4] == UNKNOWN).all()
+    assert (fine == UNKNOWN).sum() == 16
+    unknown[:] = False
+    unknown[4, 11] = True  # coarse cell (0, 1), fine cell (1, 2): columns 0 to 2 coarse, 1 to 3 fine
+    coarse, fine = known_codes(codes, unknown)
+    assert torch.equal((fine == UNKNOWN), (coarse == UNKNOWN).repeat_interleave(2, 1).repeat_interleave(2, 2))
 
 
 @pytest.mark.parametrize("keep", REGIONS)
