@@ -22,7 +22,7 @@ from scanvq.report.material import Completed, Example, Generated, Rebuilt
 from scanvq.report.trained import Trained
 from scanvq.training.stages.data import SPLITS, RunData
 
-EXAMPLES, REBUILT, SAMPLES, COMPLETED, COMPLETIONS = 8, 6, 16, 3, 3
+EXAMPLES, REBUILT, SAMPLES, COMPLETED, COMPLETIONS = 8, 6, 16, 3, 2
 MOST_LABELS = 8
 SEED = 0
 KEPT_HALF = "top-half"

@@ -49,6 +49,7 @@ def code_tiles(
             pixels=code_colors(grid, codebook_size=size),
             label=f"codes {grid.shape[0]}x{grid.shape[1]}",
             synthetic=synthetic,
+            pixelated=True,
         )
         for grid, size in zip(grids, codebook_sizes, strict=True)
     ]

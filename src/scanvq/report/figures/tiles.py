@@ -25,20 +25,24 @@ class Tile:
         pixels: (H, W) gray or (H, W, 3).
         label: what it is, in a word or two.
         synthetic: a model made it.
+        pixelated: its pixels mean something each, and stay squares however large it is shown.
     """
 
     pixels: Pixels
     label: str = ""
     synthetic: bool = False
+    pixelated: bool = False
 
     @property
     def caption(self) -> str:
         return " · ".join(part for part in (self.label, "SYNTHETIC" if self.synthetic else "") if part)
 
     def png(self) -> bytes:
-        """The picture itself, one pixel a pixel."""
+        """The picture itself; a small pixelated one enlarged, since not every printer keeps squares."""
         buffer = io.BytesIO()
-        Image.fromarray(self.pixels).save(buffer, "PNG", optimize=True)
+        times = max(1, -(-SMALLEST // max(self.pixels.shape[:2]))) if self.pixelated else 1
+        pixels = self.pixels.repeat(times, axis=0).repeat(times, axis=1)
+        Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
         return buffer.getvalue()
 
     def uri(self) -> str:
