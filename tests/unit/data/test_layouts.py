@@ -318,3 +318,30 @@ def test_a_folder_without_scans_is_told_what_it_has(names: list[str], message: s
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="there is no folder"):
         read_catalog(tmp_path / "none")
+
+
+def test_masks_strays_links_and_capitals(tmp_path):
+    def touch(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+    data = tmp_path / "data"
+    for split in ("train", "test"):
+        for number in range(12):
+            touch(data / split / f"p{number}{split}.png")
+            touch(data / split / f"p{number}{split}_mask.png")
+    touch(data / "overview.png")
+    catalog = read_catalog(data)
+    assert len(catalog.entries) == 24
+    assert {entry.split for entry in catalog.entries} == {"train", "test"}
+    assert any("masks" in note for note in catalog.notes)
+    assert any("no split's folder" in note for note in catalog.notes)
+
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "inside").symlink_to(data / "train")
+    (linked / "inside" / "again").symlink_to(data)  # a circle ends
+    (linked / "subjects.csv").write_text("Subject ,Patient_Group,Diagnosis\np1train,g,n/a\np2train,g,AD\n")
+    entries = {entry.subject: entry for entry in read_catalog(linked).entries}
+    assert entries["p1train"].group == entries["p2train"].group == "g"
+    assert (entries["p1train"].label, entries["p2train"].label) == (None, "AD")

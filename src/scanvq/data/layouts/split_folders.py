@@ -9,27 +9,30 @@ from scanvq.data.layouts.class_folders import classes_among
 from scanvq.data.layouts.subjects import group_of, label_of, read_subjects, subjects_of
 from scanvq.data.layouts.tree import SPLIT_NAMES, Tree, below_common, make_catalog, only_original
 
+MOST_STRAYS = 0.1  # for each file in a split: with more, the folders' names mean something else
+
 
 def read_split_folders(tree: Tree, images: Images) -> Catalog | None:
-    """train, val / valid / validate / validation, test: every file lies below one of them."""
-    places = [_place(path) for path in tree.scans]
-    if not places or any(place is None for place in places):
+    """train, val / valid / validate / validation, test: all files but a few strays lie below one of them."""
+    scans = [path for path in tree.scans if _place(path) is not None]
+    strays = len(tree.scans) - len(scans)
+    if not scans or strays > MOST_STRAYS * len(scans):
         return None
     only_original(images, "split-folder")
-    rests = below_common([_without_split(path) for path in tree.scans])
+    places = [_place(path) for path in scans]
+    rests = below_common([_without_split(path) for path in scans])
     subjects = read_subjects(tree.root)
     classes = classes_among(rests, subjects)
     inside = [rest.relative_to(rest.parts[0]) if classes else rest for rest in rests]
     entries = []
-    for path, place, rest, subject in zip(
-        tree.scans, places, rests, subjects_of(inside, subjects), strict=True
-    ):
+    for path, place, rest, subject in zip(scans, places, rests, subjects_of(inside, subjects), strict=True):
         label = rest.parts[0] if classes else label_of(subject, subjects)
         entries.append(
             Entry(path=path, subject=subject, group=group_of(subject, subjects), split=place, label=label)
         )
     layout = "folder per split" + (" and class" if classes else "")
-    return make_catalog(tree, layout, entries)
+    notes = [f"{strays} files in no split's folder are left alone"] if strays else []
+    return make_catalog(tree, layout, entries, notes)
 
 
 def _place(path: Path) -> str | None:

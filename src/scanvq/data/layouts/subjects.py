@@ -28,7 +28,7 @@ class Subject:
 
 
 def read_subjects(folder: Path) -> Mapping[str, Subject]:
-    """The subjects.csv in a folder or one above; empty where there is none.
+    """The subjects.csv in a folder, one above, or anywhere below; empty where there is none.
 
     Raises:
         CatalogError: a table without a column of subjects.
@@ -36,7 +36,8 @@ def read_subjects(folder: Path) -> Mapping[str, Subject]:
     for path in (folder / NAME, folder.parent / NAME):
         if path.is_file():
             return _read(path)
-    return {}
+    below = sorted(folder.rglob(NAME))
+    return _read(below[0]) if len(below) == 1 else {}
 
 
 def subjects_of(paths: Sequence[Path], subjects: Mapping[str, Subject]) -> list[str]:
@@ -64,6 +65,12 @@ def group_of(subject: str, subjects: Mapping[str, Subject]) -> str:
 
 def label_of(subject: str, subjects: Mapping[str, Subject]) -> str | None:
     return subjects[subject].label if subject in subjects else None
+
+
+def known_value(text: str) -> str | None:
+    """A cell of a table; None where it says that nothing is known."""
+    text = text.strip()
+    return None if text.lower() in ("", "n/a", "na", "nan", "none", "unknown") else text
 
 
 def _told(path: Path, subjects: Mapping[str, Subject]) -> str | None:
@@ -96,7 +103,10 @@ def _are_numbered(paths: Sequence[Path]) -> bool:
 def _read(path: Path) -> Mapping[str, Subject]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+            rows = [
+                {(name or "").strip().lower(): value or "" for name, value in row.items() if name}
+                for row in csv.DictReader(file)
+            ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CatalogError(f"{path} cannot be read: {error}") from None
     column = next((name for name in SUBJECT_COLUMNS if rows and name in rows[0]), None)
@@ -107,7 +117,7 @@ def _read(path: Path) -> Mapping[str, Subject]:
     return {
         row[column]: Subject(
             group=row.get("patient_group") or row[column],
-            label=(row[label_column] or None) if label_column else None,
+            label=known_value(row[label_column]) if label_column else None,
         )
         for row in rows
         if column is not None and row[column]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry, Images
-from scanvq.data.layouts.subjects import Subject, subjects_of
+from scanvq.data.layouts.subjects import Subject, known_value, subjects_of
 from scanvq.data.layouts.tree import SPLIT_NAMES, Tree, below_common, make_catalog, only_original
 
 COLUMNS = {
@@ -67,7 +67,7 @@ def _read(table: Path) -> tuple[list[dict[str, str]], dict[str, str]]:
     delimiter = max("\t;,", key=head.count)
     reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
     rows = list(reader)
-    names = {name.strip().lower(): name for name in reader.fieldnames or () if name}
+    names = {name.strip().lower().replace(" ", "_"): name for name in reader.fieldnames or () if name}
     columns = {
         meaning: names[known]
         for meaning, all_known in COLUMNS.items()
@@ -83,7 +83,7 @@ def _read(table: Path) -> tuple[list[dict[str, str]], dict[str, str]]:
 
 
 def _value(row: Mapping[str, str | None], columns: Mapping[str, str], meaning: str) -> str | None:
-    return (row.get(columns[meaning]) or "").strip() or None if meaning in columns else None
+    return known_value(row.get(columns[meaning]) or "") if meaning in columns else None
 
 
 def _split(given: str | None, table: Path, line: int) -> str | None:

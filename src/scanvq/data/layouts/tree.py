@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
+_MASK = re.compile(r"[_-](?:mask|seg|segmentation|lesion|labels?|roi)$", re.IGNORECASE)
 TABLES = (".csv", ".tsv", ".json", ".txt", ".md", ".bval", ".bvec")
 
 
@@ -33,12 +35,14 @@ class Tree:
         root: the folder, or that of the single file or table given.
         scans: readable files, relative to the root, in natural order.
         others: suffixes of files that are neither scans nor tables, with their numbers.
+        masks: number of files left out because they are masks of other files here.
         table: the CSV that was given in place of a folder, or None.
     """
 
     root: Path
     scans: tuple[Path, ...]
     others: Counter[str]
+    masks: int = 0
     table: Path | None = None
 
     def told(self) -> str:
@@ -47,10 +51,15 @@ class Tree:
         return f"found {found or 'no files'}; readable are {', '.join(READABLE)}"
 
     def notes(self) -> tuple[str, ...]:
-        if not self.others:
-            return ()
-        found = ", ".join(f"{count} {suffix}" for suffix, count in self.others.most_common(5))
-        return (f"files of other kinds are left alone: {found}",)
+        notes = []
+        if self.masks:
+            notes.append(
+                f"{self.masks} files are left alone: their names say that they are masks of others here"
+            )
+        if self.others:
+            found = ", ".join(f"{count} {suffix}" for suffix, count in self.others.most_common(5))
+            notes.append(f"files of other kinds are left alone: {found}")
+        return tuple(notes)
 
 
 def read_tree(folder: Path) -> Tree:
@@ -60,16 +69,38 @@ def read_tree(folder: Path) -> Tree:
     if folder.is_file():
         return Tree(root=folder.parent, scans=(Path(folder.name),), others=Counter())
     scans, others = [], Counter[str]()
-    for path in folder.rglob("*"):
-        relative = path.relative_to(folder)
-        if any(part.startswith(".") for part in relative.parts) or not path.is_file():
-            continue
+    for path in _files(folder):
         name = path.name.lower()
         if name.endswith(READABLE):
-            scans.append(relative)
+            scans.append(path)
         elif not name.endswith(TABLES):
             others[path.suffix or path.name] += 1
-    return Tree(root=folder, scans=tuple(sorted(scans, key=natural)), others=others)
+    images = _without_masks(scans)
+    masks = len(scans) - len(images)
+    return Tree(root=folder, scans=tuple(sorted(images, key=natural)), others=others, masks=masks)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Files below a folder, relative to it, through links to folders too, each folder once."""
+    visited: set[str] = set()
+    for here, inside, files in os.walk(folder, followlinks=True):
+        visited.add(os.path.realpath(here))
+        inside[:] = [
+            name
+            for name in inside
+            if name[0] != "." and os.path.realpath(os.path.join(here, name)) not in visited  # noqa: PTH118
+        ]
+        yield from (Path(here, name).relative_to(folder) for name in files if name[0] != ".")
+
+
+def _without_masks(scans: Sequence[Path]) -> list[Path]:
+    """Leaves out x_mask.png and the like, where there is an x as well."""
+    stems = {path.name.split(".")[0] for path in scans}
+    return [
+        path
+        for path in scans
+        if (stem := path.name.split(".")[0]) == (base := _MASK.sub("", stem)) or base not in stems
+    ]
 
 
 def natural(path: Path) -> tuple[tuple[int, int, str], ...]:
