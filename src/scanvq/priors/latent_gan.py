@@ -9,6 +9,7 @@ from torch import Tensor
 
 from scanvq.nn.map_critic import MapCritic
 from scanvq.nn.map_generator import MapGenerator
+from scanvq.priors.label_choice import check_labels, class_numbers
 from scanvq.quantizers.layout import look_up, rows_of
 from scanvq.quantizers.search import nearest_codes
 from scanvq.sampling.uniforms import uniform_table
@@ -110,12 +111,7 @@ class LatentGAN(CodePrior):
 
     def labels(self, count: int, condition: Condition | None) -> Tensor | None:
         """Class numbers (B,), `classes` for any class; None for an unconditional prior."""
-        if self.classes == 0:
-            return None
-        device = self.vectors.device
-        if condition is None or condition.label is None:
-            return torch.full((count,), self.classes, device=device)
-        return condition.label.to(device)
+        return class_numbers(self.vectors.new_empty(count), condition, self.classes)
 
     def sample(
         self,
@@ -165,12 +161,6 @@ class LatentGAN(CodePrior):
                 "top_k and top_p choose among the probabilities of codes, which latent_gan does not have; "
                 "leave them out (temperature scales its noise)"
             )
-        label = None if condition is None else condition.label
-        if label is not None and self.classes == 0:
-            raise ValueError("this prior was trained without labels; sample it without one")
-        if label is not None and not bool(((label >= 0) & (label <= self.classes)).all()):
-            raise ValueError(
-                f"labels are {label.tolist()}; this prior knows 0 to {self.classes} (= any class)"
-            )
+        check_labels(condition, self.classes)
         if not bool(self.vectors.any()):
             raise ValueError("latent_gan has no codebook yet; give it the tokenizer's by `adopt`")

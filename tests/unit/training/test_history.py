@@ -52,6 +52,15 @@ def test_levels_are_numbered_where_there_are_several() -> None:
     assert values["perplexity_1"] == pytest.approx(3)
 
 
+def test_a_loss_that_only_one_player_tells_is_averaged_over_its_turns() -> None:
+    averages = Averages()
+    for value in (1.0, 3.0):
+        for player in ("critic", "generator"):
+            one = torch.tensor(value if player == "critic" else 10 * value)
+            averages.add(Losses(total=one, parts={f"{player}_loss": one}))
+    assert averages.take(alone) == {"critic_loss": 2.0, "generator_loss": 20.0}
+
+
 def test_processes_count_as_one() -> None:
     """Two processes with turns of their own say what one with all the turns says; no weight, no say."""
     turns = [(turn(1.0, [1, 0]), 2.0), (turn(4.0, [0, 1]), 1.0), (turn(9.0, [7, 7]), 0.0)]

@@ -258,6 +258,15 @@ def test_less_may_be_better(tmp_path: Path) -> None:
     assert state.best == -1.0
 
 
+def test_without_a_criterion_the_latest_weights_are_the_best(tmp_path: Path) -> None:
+    scores = iter([1.0, 3.0, 2.0, 2.5])
+    stage = replace(make_stage(tmp_path, lambda: {"score": next(scores)}), criterion=None)
+    state, _ = run(stage)
+    assert state.best == state.step
+    assert equal(load_file(stage.directory.best), weights(stage))
+    assert [record["score"] for record in state.history if record["split"] == "validation"] == [1, 3, 2, 2.5]
+
+
 def test_validation_is_not_more_often_than_it_helps(tmp_path: Path) -> None:
     counted: list[int] = []
     stage = make_stage(tmp_path, lambda: counted.append(0) or {"score": 0.0})  # type: ignore[func-returns-value]
