@@ -89,8 +89,18 @@ def test_the_histogram_tells_the_share_above_the_line() -> None:
     assert axes.get_title(loc="left").startswith("50% of 4 above 0.6")
 
 
-def test_a_codebook_that_is_not_used_at_all_is_drawn() -> None:
-    assert is_whole(draw(code_use(np.zeros(4, np.int64)), "none"))
+def test_the_histogram_counts_every_image() -> None:
+    scores = np.array([-0.1, 0.2, 0.6, 0.7, 1.0, 1.0000001])
+    axes = ssim_histogram(scores).axes[0]
+    assert sum(bar.get_height() for bar in axes.patches) == len(scores)
+
+
+@pytest.mark.parametrize("counts", [[0, 3, 9, 0], [5], [0, 0]])
+def test_code_use_says_how_many_are_used(counts: list[int]) -> None:
+    figure = code_use(np.array(counts))
+    title = figure.axes[0].get_title(loc="left")
+    assert title.startswith(f"{sum(count > 0 for count in counts)} of {len(counts)} used")
+    assert is_whole(draw(figure, "none"))
 
 
 def test_an_inline_chart_has_its_own_ids_and_its_description() -> None:

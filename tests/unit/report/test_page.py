@@ -82,6 +82,19 @@ def test_tags_are_closed_and_ids_are_unique(html: str) -> None:
     assert tags.open == []
     ids = [attributes["id"] for _, attributes in tags.found if "id" in attributes]
     assert len(ids) == len(set(ids))
+    inside = {a["href"][1:] for _, a in tags.found if (a.get("href") or "").startswith("#")}
+    assert inside | set(re.findall(r"url\(#([^)]+)\)", html)) <= set(ids)
+
+
+def test_every_picture_is_described_and_every_table_scrolls(html: str) -> None:
+    assert all(attributes.get("alt") for tag, attributes in Tags(html).found if tag == "img")
+    assert "<table" not in re.sub(r'<div class="scroll"><table>.*?</table></div>', "", html, flags=re.S)
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in html
+
+
+def test_likeness_stands_beside_its_size_its_count_and_its_definition(html: str) -> None:
+    for word in ("0.188", "Bits per pixel", "8 test images", "foreground", "data range 1", "sigma 1.5"):
+        assert word in sections(html)["summary"]
 
 
 def test_names_are_escaped(html: str) -> None:
@@ -129,3 +142,22 @@ def test_a_prior_without_likelihood_is_told(material: Material, metrics: dict) -
 def test_a_prior_without_completions_leaves_them_out(material: Material) -> None:
     material = replace(material, completed=())
     assert "completions" not in sections(page(material, all_figures(material)))
+
+
+@pytest.mark.parametrize("field", ["metrics", "data", "ssim"])
+def test_any_one_thing_may_be_missing(material: Material, field: str) -> None:
+    material = replace(material, **{field: None}, histories={})
+    assert "summary" in sections(page(material, all_figures(material)))
+
+
+def test_labels_and_file_names_cannot_become_markup(material: Material) -> None:
+    hostile = "<script>alert(1)</script>"
+    assert material.data is not None
+    material = replace(
+        material,
+        histories={},
+        data=replace(material.data, folder=hostile, labels=(hostile,)),
+        rebuilt=(replace(material.rebuilt[0], name=hostile),),
+        generated=(replace(material.generated[0], label=hostile),),
+    )
+    assert "<script" not in page(material, all_figures(material))
