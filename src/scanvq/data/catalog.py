@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+SYNTHETIC = "SYNTHETIC.txt"
+"""A file of this name in a folder says that its scans are nobody's; reports then say so."""
+
 Images = Literal["original", "segmented"]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scanvq.data.catalog import SYNTHETIC
 from scanvq.data.demo import DemoError, MissingTemplatesError, make_cohort, write_demo
 from scanvq.data.demo.cohort import in_order, make_scan
 from scanvq.data.demo.templates import load_templates
@@ -24,7 +25,9 @@ def cohort():
 
 
 def _files(root):
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+    return sorted(
+        str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path != root / SYNTHETIC
+    )
 
 
 def test_slices_are_images_with_tissue_classes(cohort):
@@ -219,6 +222,7 @@ def test_an_empty_folder_is_filled(tmp_path):
     (tmp_path / "demo").mkdir()
     write_demo(tmp_path / "demo", subjects=3, slices=1)
     assert len(_files(tmp_path / "demo")) == 7
+    assert (tmp_path / "demo" / SYNTHETIC).is_file()  # so that nobody takes them for scans of someone
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path):

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from scanvq.data.catalog import SYNTHETIC as MARK
 from scanvq.data.demo.cohort import FIELD_OF_VIEW, DemoSlice, in_order, label_of, make_scan
 from scanvq.data.demo.templates import load_templates
 
@@ -102,6 +103,9 @@ def write_demo(
                     progress(number * slices, len(scans) * slices)
         if layout == "oasis":
             _write_subjects(partial / "subjects.csv", scans)
+        (partial / MARK).write_text(
+            "These heads belong to nobody: ScanVQ made them from the MNI152 templates.\n"
+        )
         partial.replace(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scanvq.data.catalog import Catalog, CatalogError, Entry, Images
+from scanvq.data.catalog import SYNTHETIC, Catalog, CatalogError, Entry, Images
 from scanvq.data.formats import READABLE
 
 SPLIT_NAMES = {
@@ -52,6 +52,8 @@ class Tree:
 
     def notes(self) -> tuple[str, ...]:
         notes = []
+        if (self.root / SYNTHETIC).exists():
+            notes.append("these scans are synthetic: they are of nobody")
         if self.masks:
             notes.append(
                 f"{self.masks} files are left alone: their names say that they are masks of others here"
