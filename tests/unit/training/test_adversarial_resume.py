@@ -1,0 +1,101 @@
+"""Two players, their noise and their batch statistics: stopped and resumed without a trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from scanvq.build import TABLES
+from scanvq.objectives.adversarial_codes import AdversarialCodes
+from scanvq.priors.latent_gan import LatentGAN
+from scanvq.priors.pyramid import Pyramid
+from scanvq.settings import StageSettings
+from scanvq.spec import complete
+from scanvq.storage.run_directory import StageDirectory
+from scanvq.training.engine import Engine
+from scanvq.training.history import Watchers
+from scanvq.training.interrupt import Interrupted, StopRequest
+from scanvq.training.limit import Limit
+from scanvq.training.loop import Stage, State, train
+from scanvq.training.sources import CodeSource
+
+K, D = 6, 3
+
+
+class Stopper(Watchers):
+    def __init__(self, request: StopRequest, after: int) -> None:
+        super().__init__()
+        self.request, self.left = request, after
+
+    def step(self, *_: Any) -> None:
+        self.left -= 1
+        self.request.made = self.left == 0
+
+
+def make_stage(path: Path) -> Stage:
+    torch.manual_seed(0)
+    prior = LatentGAN(
+        noise_dim=4,
+        channels=4,
+        critic_channels=4,
+        codebook_size=K,
+        code_dim=D,
+        classes=2,
+        height=8,
+        width=9,
+    )
+    prior.adopt(torch.randn(K, D))
+    objective = AdversarialCodes(prior=Pyramid(levels=[prior]), label_dropout=0.5)
+
+    def save(file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(prior.state_dict(), file)
+
+    random = np.random.default_rng(0)
+    whole = {"objective": "adversarial_codes", "batch_size": 4, "precision": "fp32", "betas": [0.5, 0.999]}
+    return Stage(
+        name="prior",
+        objective=objective,
+        source=CodeSource((random.integers(K, size=(17, 8, 9)),), labels=random.integers(2, size=17)),
+        settings=StageSettings(**complete(StageSettings, whole, where="stage", tables=TABLES)),
+        limit=Limit(steps=12),
+        seed=3,
+        directory=StageDirectory(path),
+        context="these codes",
+        validate=lambda: {},
+        criterion=None,
+        larger_is_better=False,
+        save=save,
+        pictures=lambda: None,
+    )
+
+
+def run(stage: Stage, *, stop_after: int = -1) -> State:
+    request = StopRequest()
+    return train(stage, Engine(device="cpu"), Stopper(request, stop_after), request)
+
+
+@pytest.mark.parametrize("stops", [[1], [5, 4]])
+def test_a_stopped_and_resumed_game_ends_like_an_uninterrupted_one(tmp_path: Path, stops: list[int]) -> None:
+    whole = make_stage(tmp_path / "whole")
+    expected = run(whole)
+    for stop in stops:
+        with pytest.raises(Interrupted):
+            run(make_stage(tmp_path / "parts"), stop_after=stop)
+    last = make_stage(tmp_path / "parts")
+    state = run(last)
+    first, second = whole.objective.state_dict(), last.objective.state_dict()
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+    assert state.step == expected.step == 12
+
+
+def test_what_is_told_of_both_players(tmp_path: Path) -> None:
+    told = next(record for record in run(make_stage(tmp_path)).history if record["split"] == "train")
+    assert {"critic_loss", "critic_real", "critic_fake", "generator_loss"} <= told.keys()
+    assert 0 < told["generator_loss"] < 5  # of its own turns only: ln 2 where neither has the better of it
+    assert 0 <= told["critic_real"] <= 1
