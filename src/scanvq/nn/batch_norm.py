@@ -15,23 +15,27 @@ class BatchNorm(nn.Module):
     of one process with the whole batch.
     """
 
-    def __init__(self, channels: int, *, epsilon: float = 1e-5, momentum: float = 0.1) -> None:
+    def __init__(
+        self, channels: int, *, epsilon: float = 1e-5, momentum: float = 0.1, running: bool = True
+    ) -> None:
         """
         Args:
             channels: C.
             epsilon: added to the variance.
             momentum: weight of a batch in the running statistics.
+            running: keep running statistics for evaluation; without, each batch has its own there too,
+                and each process looks at its part of it.
         """
         super().__init__()
         self.epsilon = epsilon
         self.momentum = momentum
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
+        self.register_buffer("running_mean", torch.zeros(channels) if running else None)
+        self.register_buffer("running_var", torch.ones(channels) if running else None)
 
-    running_mean: Tensor
-    running_var: Tensor
+    running_mean: Tensor | None
+    running_var: Tensor | None
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w) to (B, C, h, w)."""
@@ -43,7 +47,7 @@ class BatchNorm(nn.Module):
             self.running_var,
             self.weight,
             self.bias,
-            training=self.training,
+            training=self.training or self.running_mean is None,
             momentum=self.momentum,
             eps=self.epsilon,
         )
@@ -58,9 +62,10 @@ class BatchNorm(nn.Module):
         mean = reduced[:channels] / total  # (C,)
         centered = values - mean.view(1, -1, 1, 1)
         variance = _sum_over_processes(centered.square().sum((0, 2, 3))) / total  # (C,)
-        with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * total / (total - 1), self.momentum)
+        if self.running_mean is not None and self.running_var is not None:
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(variance * total / (total - 1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.epsilon)
         normalized = centered * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
         return normalized.to(features.dtype)

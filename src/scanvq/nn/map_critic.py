@@ -22,7 +22,9 @@ class MapCritic(nn.Module):
                                                             sum over cells · label ─┘
 
     A halving is a 4 x 4 convolution of stride 2; batch normalization follows it, but not the first, and a
-    leaky ReLU. The label comes in as a projection (arXiv 1802.05637, section 3).
+    leaky ReLU. The normalization takes its statistics from the batch at hand, in evaluation too: real maps
+    and made ones come in batches of their own, and an average over both kinds would fit neither. The label
+    comes in as a projection (arXiv 1802.05637, section 3).
     """
 
     def __init__(self, *, channels: int, code_dim: int, height: int, width: int, classes: int) -> None:
@@ -40,7 +42,7 @@ class MapCritic(nn.Module):
         layers: list[nn.Module] = []
         for number, (inputs, outputs) in enumerate(pairwise(widths)):
             layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False))
-            layers += [BatchNorm(outputs)] if number else []
+            layers += [BatchNorm(outputs, running=False)] if number else []
             layers.append(nn.LeakyReLU(SLOPE, inplace=True))
         self.layers = nn.Sequential(*layers)
         self.score = nn.Conv2d(widths[-1], 1, self.grid.start, bias=False)

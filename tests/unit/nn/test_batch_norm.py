@@ -32,6 +32,14 @@ def test_equals_pytorch() -> None:
     torch.testing.assert_close(ours.eval()(images(9)), theirs.eval()(images(9)), rtol=0, atol=0)
 
 
+def test_without_running_statistics_equals_pytorch() -> None:
+    ours, theirs = BatchNorm(CHANNELS, running=False), nn.BatchNorm2d(CHANNELS, track_running_stats=False)
+    for training in (True, False):
+        given = images(3)
+        torch.testing.assert_close(ours.train(training)(given), theirs.train(training)(given), rtol=0, atol=0)
+    assert set(ours.state_dict()) == {"weight", "bias"}
+
+
 def train(rank: int, folder: str) -> None:
     """Each of two processes takes its half of the batch and saves what came out."""
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
