@@ -17,8 +17,10 @@ _WORDS = {
     "perplexity": ("perplexity", "How many codes do the work: higher means more of the codebook is in use."),
     "codes_used": ("codes used in a batch", "How many different codes occur at all; higher is better."),
     "bits_per_code": ("bits per code", "What a code costs under the prior; lower is a better guess."),
-    "generator": ("generator loss", "It should neither vanish nor run away from the critic's."),
-    "critic": ("critic loss", "Near zero the critic sees through everything: the generator learns little."),
+    "generator_loss": ("generator loss", "It should neither vanish nor run away from the critic's."),
+    "critic_real": ("real maps the critic knows", "The share it takes for real; near a half it is guessing."),
+    "critic_fake": ("made maps the critic knows", "The share it sees through; near a half it is guessing."),
+    "critic_loss": ("critic loss", "Near zero the critic sees through everything: the generator learns little."),
 }  # fmt: skip
 
 
