@@ -20,7 +20,7 @@ _WORDS = {
     "generator_loss": ("generator loss", "It should neither vanish nor run away from the critic's."),
     "critic_real": ("real maps the critic knows", "The share it takes for real; near a half it is guessing."),
     "critic_fake": ("made maps the critic knows", "The share it sees through; near a half it is guessing."),
-    "critic_loss": ("critic loss", "Near zero the critic sees through everything: the generator learns little."),
+    "critic_loss": ("critic loss", "Near zero the critic sees through all, and the generator learns little."),
 }  # fmt: skip
 
 
