@@ -1,0 +1,131 @@
+"""One small trained run, and the command as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+Refused = Callable[[Sequence[Sequence[object]]], list[str]]
+
+
+@pytest.fixture(scope="session")
+def tiny() -> tuple[str, ...]:
+    """What makes `fit` a matter of seconds."""
+    return ("--recipe=tiny", "--set=preparation.size=[32,32]", "--set=prior.channels=16", "--log=none")
+
+
+@pytest.fixture(scope="session")
+def scanvq(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """Runs a command in a folder of its own; asserts its exit code, and that nobody sees a traceback."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+
+    def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "scanvq", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=elsewhere,
+            timeout=300,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+_MANY = """
+import contextlib, io, json, sys
+from scanvq.cli.main import main
+told = []
+for arguments in json.load(sys.stdin):
+    sys.argv = ["scanvq", *arguments]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main() or 0
+        except SystemExit as stop:
+            code = stop.code
+    told.append([code, out.getvalue(), err.getvalue()])
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope="session")
+def refused(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Refused:
+    """What several wrong calls tell, each with exit code 2 and one message; in one process, to be quick."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+
+    def run(calls: Sequence[Sequence[object]]) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", _MANY],
+            input=json.dumps([[str(argument) for argument in call] for call in calls]),
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=elsewhere,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        messages = []
+        for call, (code, out, err) in zip(calls, json.loads(done.stdout), strict=True):
+            assert (code, out) == (2, ""), (call, code, out, err)
+            assert err.startswith("scanvq: "), (call, err)
+            assert "Traceback" not in err
+            messages.append(err.removeprefix("scanvq: ").strip())
+        assert not list(elsewhere.iterdir())
+        return messages
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cohorts(scanvq: Command, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The demo cohort in the trees of the three course data sets."""
+    folder = tmp_path_factory.mktemp("cohorts")
+    for layout in ("oasis", "hipmri", "adni"):
+        scanvq("data", "demo", folder / layout, "--subjects", 8, "--slices", 3, "--layout", layout)
+    return {layout: folder / layout for layout in ("oasis", "hipmri", "adni")}
+
+
+@pytest.fixture(scope="session")
+def trained(
+    scanvq: Command,
+    cohorts: dict[str, Path],
+    tiny: tuple[str, ...],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A run on ADNI's layout, with labels, of images of 32x32; its quality is of no interest."""
+    run = tmp_path_factory.mktemp("runs") / "trained"
+    scanvq("fit", cohorts["adni"], *tiny, "--epochs", 2, "--out", run)
+    return run
+
+
+@pytest.fixture(scope="session")
+def own_scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Scans of every format, 50 rows by 44 columns, unlike those that the run was trained on."""
+    folder = tmp_path_factory.mktemp("own")
+    rows, columns = np.mgrid[-1:1:50j, -1:1:44j]
+    random = np.random.default_rng(0)
+    slice_ = np.clip(200 * np.exp(-3 * (rows**2 + columns**2)) + random.normal(0, 5, rows.shape), 0, 255)
+    eight = slice_.astype(np.uint8)
+    Image.fromarray(eight).save(folder / "eight.png")
+    Image.fromarray((slice_ * 200).astype(np.uint16)).save(folder / "sixteen.png")
+    Image.fromarray(eight).convert("RGB").save(folder / "color.png")
+    Image.fromarray(eight).save(folder / "photo.jpeg")
+    flat = (slice_ / 10).astype(np.float32)[..., None]
+    nib.save(nib.Nifti1Image(flat, np.eye(4)), folder / "case_004_week_0_slice_0.nii.gz")
+    volume = np.stack([slice_, slice_ * 0.8, slice_ * 0.5], axis=-1)
+    nib.save(nib.Nifti1Image(volume.astype(np.int16), np.diag([-2, 1, 3, 1])), folder / "volume.nii")
+    nib.save(nib.Nifti1Image(volume / 7, np.diag([2, -1, 3, 1])), folder / "double.nii.gz")
+    return folder

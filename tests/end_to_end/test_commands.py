@@ -1,0 +1,431 @@
+"""Every command as a user calls it, on the demo cohort: from its files to new scans."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from scanvq.data.formats import format_of
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+Refused = Callable[[Sequence[Sequence[object]]], list[str]]
+
+COMMANDS = (
+    "demo",
+    "fit",
+    "evaluate",
+    "report",
+    "reconstruct",
+    "encode",
+    "decode",
+    "sample",
+    "inpaint",
+    "data inspect",
+    "data prepare",
+    "data demo",
+    "recipes list",
+    "recipes show",
+    "recipes copy",
+)
+LAYOUTS = {
+    "oasis": ("OASIS", "24 files, 24 slices, 8 subjects", ".png (24)", "256x256 (24)"),
+    "hipmri": ("HipMRI", "45 files, 45 slices, 8 subjects", ".nii.gz (45)", "256x128", "with axes of 1"),
+    "adni": ("ADNI", "24 files, 24 slices, 8 subjects", ".jpeg (24)", "240x256 (24)", "AD (12), NC (12)"),
+}
+
+
+def pixels(path: Path) -> np.ndarray:
+    return format_of(path).read(path).slices
+
+
+def assert_alike(first: Path, second: Path) -> None:
+    """Equal but for rounding, which depends on how many are computed together."""
+    one, other = pixels(first), pixels(second)
+    assert one.dtype == other.dtype
+    np.testing.assert_allclose(one.astype(np.float64), other.astype(np.float64), atol=1)
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """What a command that failed tells, which must be one message and nothing else."""
+    assert done.stdout == ""
+    assert done.stderr.startswith("scanvq: ")
+    return done.stderr.removeprefix("scanvq: ").strip()
+
+
+# the road -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_inspect_knows_the_demo_layouts(layout: str, cohorts: dict[str, Path], scanvq: Command) -> None:
+    told = scanvq("data", "inspect", cohorts[layout]).stdout
+    for fact in (*LAYOUTS[layout], "test:", "train:", "intensities"):
+        assert fact in told
+
+
+def test_inspect_as_json(cohorts: dict[str, Path], scanvq: Command) -> None:
+    found = json.loads(scanvq("data", "inspect", cohorts["oasis"], "--json").stdout)
+    assert found["files"] == 24
+    assert found["odd"] == []
+
+
+def test_prepare_then_prepare_again(cohorts: dict[str, Path], tiny: tuple[str, ...], scanvq: Command) -> None:
+    settings = [argument for argument in tiny if argument.startswith(("--recipe", "--set"))]
+    first = scanvq("data", "prepare", cohorts["hipmri"], *settings)
+    assert "45 slices of 32x32" in first.stdout
+    assert scanvq("data", "prepare", cohorts["hipmri"], *settings).stdout == first.stdout
+
+
+def test_fit_leaves_a_whole_run(trained: Path) -> None:
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["tokenizer"]["test"]["n"] > 0
+    assert set(metrics["tokenizer"]["test"]["ssim"]) >= {"mean", "std", "p05", "median", "p95", "above_0.6"}
+    assert metrics["prior"]["test"]["bits_per_code"] > 0
+    data = json.loads((trained / "data.json").read_text())
+    assert data["labels"] == ["AD", "NC"]
+    assert data["layout"] == "ADNI"
+    assert "http" not in (trained / "report.html").read_text().split("<body")[0]
+    assert not list(trained.rglob(".writing-*"))
+
+
+def test_evaluate_and_report_again_and_on_other_scans(
+    trained: Path, cohorts: dict[str, Path], scanvq: Command, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    before = json.loads((run / "metrics.json").read_text())
+    told = scanvq("evaluate", run).stdout
+    after = json.loads((run / "metrics.json").read_text())
+    assert after["tokenizer"] == before["tokenizer"]
+    assert after["prior"] == before["prior"]
+    assert f"SSIM {after['tokenizer']['test']['ssim']['mean']:.3f}" in told
+    scanvq("evaluate", run, "--data", cohorts["oasis"])
+    assert json.loads((run / "metrics-oasis.json").read_text())["tokenizer"]["test"]["n"] > 0
+    assert json.loads((run / "metrics.json").read_text()) == after
+    (run / "report.html").unlink()
+    assert str(run / "report.html") in scanvq("report", run).stdout
+    assert (run / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
+
+
+def test_reconstructions_are_as_their_scans(
+    trained: Path, own_scans: Path, scanvq: Command, tmp_path: Path
+) -> None:
+    scanvq("reconstruct", trained, own_scans, "--out", tmp_path)
+    for scan in own_scans.iterdir():
+        before, after = pixels(scan), pixels(tmp_path / scan.name)
+        assert after.shape == before.shape
+        assert after.dtype == before.dtype
+        assert (after != before).any()
+        assert np.isfinite(after).all()
+    for name in ("case_004_week_0_slice_0.nii.gz", "volume.nii", "double.nii.gz"):
+        before, after = nib.load(own_scans / name), nib.load(tmp_path / name)
+        assert after.shape == before.shape
+        assert after.header == before.header
+    with Image.open(tmp_path / "color.png") as picture:
+        assert picture.mode == "RGB"
+    panels = {path.name for path in (tmp_path / "panels").iterdir()}
+    assert panels == {f"{scan.name.split('.')[0]}.png" for scan in own_scans.iterdir()}
+
+
+def test_codes_and_back(trained: Path, own_scans: Path, scanvq: Command, tmp_path: Path) -> None:
+    codes = tmp_path / "codes.npz"
+    assert "11 slices of 7 scans" in scanvq("encode", trained, own_scans, "--out", codes).stdout
+    with np.load(codes) as saved:
+        assert saved["level_0"].shape == (11, 8, 8)
+        assert saved["level_0"].min() >= 0
+        assert sorted(saved["files"]) == sorted(scan.name for scan in own_scans.iterdir())
+    scanvq("decode", trained, codes, "--out", tmp_path / "decoded")
+    scanvq("reconstruct", trained, own_scans, "--out", tmp_path / "rebuilt", "--no-panels")
+    for name in ("eight.png", "color.png"):
+        np.testing.assert_array_equal(
+            pixels(tmp_path / "decoded" / name), pixels(tmp_path / "rebuilt" / name)
+        )
+    sixteen = pixels(tmp_path / "decoded" / "sixteen.nii.gz")
+    np.testing.assert_array_equal(sixteen, pixels(tmp_path / "rebuilt" / "sixteen.png"))
+    assert pixels(tmp_path / "decoded" / "volume.nii.gz").shape == pixels(own_scans / "volume.nii").shape
+
+
+def test_scans_of_one_name_in_several_folders_stay_apart(
+    trained: Path, own_scans: Path, scanvq: Command, tmp_path: Path
+) -> None:
+    for place in ("a/one.png", "b/one.png"):
+        (tmp_path / "in" / place).parent.mkdir(parents=True)
+        shutil.copy(own_scans / "eight.png", tmp_path / "in" / place)
+    shutil.copy(own_scans / "photo.jpeg", tmp_path / "in" / "b" / "one.jpeg")
+    scanvq("encode", trained, tmp_path / "in", "--out", tmp_path / "codes.npz")
+    scanvq("decode", trained, tmp_path / "codes.npz", "--out", tmp_path / "decoded")
+    decoded = sorted(
+        path.relative_to(tmp_path / "decoded").as_posix() for path in tmp_path.glob("decoded/*/*")
+    )
+    assert decoded == ["a/one.png", "b/one.jpeg.png", "b/one.png.png"]
+    scanvq("reconstruct", trained, tmp_path / "in", "--out", tmp_path / "rebuilt")
+    assert len(list(tmp_path.glob("rebuilt/[ab]/one.*"))) == 3
+    assert len(list(tmp_path.glob("rebuilt/panels/[ab]/*.png"))) == 3
+
+
+def test_samples_in_every_format(trained: Path, scanvq: Command, tmp_path: Path) -> None:
+    scanvq("sample", trained, "-n", 3, "--out", tmp_path / "png", "--seed", 4)
+    scanvq("sample", trained, "-n", 2, "--out", tmp_path / "npz", "--seed", 4, "--format", "npz")
+    scanvq("sample", trained, "-n", 1, "--out", tmp_path / "nii", "--seed", 4, "--format", "nifti")
+    with np.load(tmp_path / "npz" / "samples.npz") as saved:
+        images = saved["images"]
+    assert images.shape == (2, 32, 32)
+    assert images.dtype == np.float32
+    for number in (0, 1):  # sample i of a seed does not depend on how many are asked for
+        picture = pixels(tmp_path / "png" / f"sample_{number:03}.png")[0]
+        np.testing.assert_allclose(picture, images[number] * 255, atol=0.51)
+    np.testing.assert_allclose(pixels(tmp_path / "nii" / "sample_000.nii.gz")[0], images[0], atol=1e-5)
+    assert sorted(path.name for path in (tmp_path / "png").iterdir()) == [
+        "codes.npz",
+        "sample_000.png",
+        "sample_001.png",
+        "sample_002.png",
+        "samples.png",
+    ]
+    scanvq("decode", trained, tmp_path / "png" / "codes.npz", "--out", tmp_path / "again")
+    assert_alike(tmp_path / "again" / "image_002.png", tmp_path / "png" / "sample_002.png")
+
+
+def test_samples_of_a_class(trained: Path, scanvq: Command, tmp_path: Path) -> None:
+    options = ("-n", 2, "--label", "AD", "--temperature", 0.7, "--top-k", 8, "--top-p", 0.9)
+    scanvq("sample", trained, *options, "--out", tmp_path)
+    assert len(list(tmp_path.glob("sample_*.png"))) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["sixteen.png", "case_004_week_0_slice_0.nii.gz", "double.nii.gz", "photo.jpeg"]
+)
+def test_known_pixels_come_back_bit_for_bit(
+    name: str, trained: Path, own_scans: Path, scanvq: Command, tmp_path: Path
+) -> None:
+    before = pixels(own_scans / name)
+    unknown = np.zeros(before.shape[1:], bool)
+    unknown[12:30, 20:] = True
+    Image.fromarray(unknown).save(tmp_path / "mask.png")
+    out = tmp_path / "out"
+    told = scanvq(
+        "inpaint", trained, own_scans / name, "--mask", tmp_path / "mask.png", "-n", 2, "--out", out
+    )
+    assert "raster order" in told.stderr
+    completions = sorted(out.iterdir())
+    assert len(completions) == 2
+    for completion in completions:
+        after = pixels(completion)
+        assert after.dtype == before.dtype
+        np.testing.assert_array_equal(after[:, ~unknown], before[:, ~unknown])
+        assert (after[:, unknown] != before[:, unknown]).any()
+    if name == "double.nii.gz":  # more digits than are computed with: in the file itself
+        slices = [format_of(own_scans / name).read(path) for path in (own_scans / name, completions[0])]
+        stored = [np.asanyarray(nib.load(path).dataobj) for path in (own_scans / name, completions[0])]
+        known = slices[0].slices == slices[1].slices
+        assert (stored[0] == stored[1]).sum() >= known.sum()
+
+
+def test_one_half_of_a_volume_is_kept(
+    trained: Path, own_scans: Path, scanvq: Command, tmp_path: Path
+) -> None:
+    options = ("--keep", "top-half", "-n", 1, "--label", "NC", "--out", tmp_path)
+    scanvq("inpaint", trained, own_scans / "volume.nii", *options)
+    before, after = pixels(own_scans / "volume.nii"), pixels(tmp_path / "volume_0.nii")
+    half = before.shape[1] // 2
+    np.testing.assert_array_equal(after[:, :half], before[:, :half])
+    assert (after[:, half:] != before[:, half:]).any()
+    assert nib.load(tmp_path / "volume_0.nii").header == nib.load(own_scans / "volume.nii").header
+
+
+# recipes and help -----------------------------------------------------------------------------------
+
+
+def test_recipes_are_listed_shown_and_copied(scanvq: Command, tmp_path: Path) -> None:
+    listed = scanvq("recipes", "list").stdout
+    for name in ("oasis-vqvae-gated-pixelcnn", "demo", "tiny"):
+        assert f"\n{name} " in f"\n{listed}"
+    shown = scanvq("recipes", "show", "tiny", "--size", "64x32", "--set", "prior.channels=16").stdout
+    assert "channels = 16" in shown
+    assert "parameters" in shown
+    assert "bits a pixel" in shown
+    mine = tmp_path / "mine.toml"
+    scanvq("recipes", "copy", "tiny", mine)
+    assert "codebook_size" in scanvq("recipes", "show", mine).stdout
+    assert "exists already" in said(scanvq("recipes", "copy", "tiny", mine, code=2))
+
+
+def test_help_teaches_with_an_example_and_imports_nothing_heavy(environment: dict[str, str]) -> None:
+    """In one process, since starting one for each command would take the longest of all these tests."""
+    script = """
+import sys
+from typer.testing import CliRunner
+from scanvq.cli.main import app
+for command in sys.argv[1:]:
+    done = CliRunner().invoke(app, [*command.split(), "--help"])
+    assert done.exit_code == 0, (command, done.output)
+    words = " ".join(done.output.split())
+    assert "Example" in words, command
+    assert f"scanvq {command}" in words.split("Example", 1)[1], command
+done = CliRunner().invoke(app, ["--help"])
+for command in sys.argv[1:]:
+    assert command.split()[0] in done.output, command
+heavy = {"torch", "numpy", "nibabel", "PIL", "matplotlib", "accelerate"} & sys.modules.keys()
+assert not heavy, heavy
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, *COMMANDS], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_command_alone(scanvq: Command) -> None:
+    assert "Usage" in scanvq("--help").stdout
+    assert scanvq("--version").stdout.startswith("scanvq ")
+
+
+# what is wrong is told ------------------------------------------------------------------------------
+
+
+def test_fit_tells_what_is_wrong_before_anything_is_trained(
+    cohorts: dict[str, Path], refused: Refused, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    scans, out = cohorts["adni"], ("--recipe", "tiny", "--out", tmp_path / "run")
+    calls: list[tuple[Sequence[object], str]] = [
+        ((scans, *out, "--recipe", "tinny"), "there is no recipe 'tinny'. Did you mean tiny?"),
+        ((scans, *out, "--recipe", "none.toml"), "there is no recipe file none.toml"),
+        ((scans, *out, "--set", "tokenizer.quantizer.codebok_size=3"), "Did you mean codebook_size?"),
+        ((scans, *out, "--set", "tokenizer.quantizer.codebook_size=many"), "codebook_size is 'many'"),
+        ((scans, *out, "--set", "tokenizer.kind=vqvea"), "Did you mean vqvae?"),
+        ((scans, *out, "--set", "codebook"), "not of the form section.key=value"),
+        ((scans, *out, "--set", "preparation.size=[30,30]"), "divisible by 4: try 32x32"),
+        ((scans, *out, "--budget", "soon"), "'soon' is no duration"),
+        ((tmp_path / "nothing", *out), "there is no folder"),
+        ((tmp_path / "empty", *out), "holds no scans that ScanVQ reads; found no files; readable are .png"),
+        (out, "name the folder of scans"),
+        (("--resume",), "--resume needs --out"),
+        (("--resume", "--out", tmp_path / "empty"), "is no ScanVQ run"),
+    ]
+    messages = refused([("fit", *arguments) for arguments, _ in calls])
+    for (arguments, expected), message in zip(calls, messages, strict=True):
+        assert expected in message, arguments
+    assert not (tmp_path / "run" / "tokenizer").exists()
+
+
+def test_a_run_is_not_overwritten(
+    trained: Path, cohorts: dict[str, Path], tiny: tuple[str, ...], scanvq: Command
+) -> None:
+    before = (trained / "tokenizer" / "best.safetensors").stat().st_mtime_ns
+    told = said(scanvq("fit", cohorts["adni"], *tiny, "--out", trained, code=2))
+    assert "exists" in told
+    assert "--resume" in told
+    assert (trained / "tokenizer" / "best.safetensors").stat().st_mtime_ns == before
+
+
+@pytest.fixture(scope="session")
+def bad_scans(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A folder of twenty subjects, five files of which are of no use, and why."""
+    folder = tmp_path_factory.mktemp("bad")
+    random = np.random.default_rng(0)
+    for number in range(20):
+        Image.fromarray(random.integers(0, 255, (40, 40), np.uint8)).save(folder / f"sub-{number:02}_1.png")
+    (folder / "sub-00_2.png").touch()
+    (folder / "sub-01_2.png").write_bytes(b"hello")
+    (folder / "sub-02_2.png").write_bytes((folder / "sub-02_1.png").read_bytes()[:500])
+    Image.fromarray(np.full((40, 40), 7, np.uint8)).save(folder / "sub-03_2.png")
+    broken = np.ones((40, 40), np.float32)
+    broken[0, 0] = np.nan
+    nib.save(nib.Nifti1Image(broken, np.eye(4)), folder / "sub-04_2.nii.gz")
+    return folder, {
+        "sub-00_2.png": "empty file",
+        "sub-01_2.png": "not a PNG file",
+        "sub-02_2.png": "truncated",
+        "sub-03_2.png": "constant: every pixel is 7",
+        "sub-04_2.nii.gz": "1 of 1,600 pixels are NaN or infinite",
+    }
+
+
+def test_files_of_no_use_are_listed_all_at_once(
+    bad_scans: tuple[Path, dict[str, str]], tiny: tuple[str, ...], scanvq: Command, tmp_path: Path
+) -> None:
+    folder, reasons = bad_scans
+    done = scanvq("fit", folder, *tiny, "--out", tmp_path / "run", code=2)
+    assert "5 of 25 files cannot be used" in done.stderr
+    assert "--skip-bad" in done.stderr
+    for name, reason in reasons.items():
+        assert f"{name}: {reason}" in done.stderr
+    assert not (tmp_path / "run" / "tokenizer").exists()
+    told = scanvq("fit", folder, *tiny, "--out", tmp_path / "run", "--skip-bad", "--epochs", 1)
+    assert "test images" in told.stdout
+    skipped = dict(json.loads((tmp_path / "run" / "data.json").read_text())["skipped"])
+    assert skipped.keys() == reasons.keys()
+    assert all(reasons[name] in reason for name, reason in skipped.items())
+    inspected = scanvq("data", "inspect", folder).stdout
+    assert all(f"{name}: {reason}" in inspected for name, reason in reasons.items())
+
+
+def test_a_split_of_files_of_no_use_is_told(tiny: tuple[str, ...], scanvq: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "scans"
+    random = np.random.default_rng(0)
+    for split in ("train", "val", "test"):
+        (folder / split).mkdir(parents=True)
+        for number in range(4):
+            path = folder / split / f"{split}{number}.png"
+            Image.fromarray(random.integers(0, 255, (40, 40), np.uint8)).save(path)
+            if split == "val":
+                path.write_bytes(b"")
+    told = said(scanvq("fit", folder, *tiny, "--out", tmp_path / "run", "--skip-bad", code=2))
+    assert "no usable slice for validation (4 files are left out)" in told
+
+
+def test_what_is_wrong_with_a_call_is_told(
+    trained: Path, own_scans: Path, refused: Refused, tmp_path: Path
+) -> None:
+    nothing, empty, mask, other = (tmp_path / name for name in ("nothing", "empty", "mask.png", "other.npz"))
+    empty.mkdir()
+    Image.fromarray(np.zeros((20, 30), np.uint8)).save(mask)
+    np.savez(other, tokenizer=np.array("another"), level_0=np.zeros((1, 8, 8), np.int32))
+    out = ("--out", tmp_path / "out")
+    inpaint = ("inpaint", trained, own_scans / "eight.png", *out)
+    calls: list[tuple[Sequence[object], str]] = [
+        (("sample", nothing, *out), "is no ScanVQ run"),
+        (("sample", trained, *out, "--label", "MCI"), "label is 'MCI'; this run knows AD, NC"),
+        (("sample", trained, *out, "--format", "bmp"), "use png, nifti or npz"),
+        (("sample", trained, *out, "--top-p", "3"), "top_p is 3.0"),
+        (("sample", trained, *out, "--device", "tpu"), "device is 'tpu'"),
+        (("reconstruct", trained, empty, *out), "holds no scans"),
+        (("reconstruct", trained, own_scans, "--out", own_scans), "would overwrite"),
+        (("reconstruct", trained, tmp_path / "none.png", *out), "there is no file or folder"),
+        (("encode", trained, own_scans, "--out", tmp_path / "codes"), "must end in .npz"),
+        (("decode", trained, other, *out), "holds codes of tokenizer another"),
+        (("decode", trained, mask, *out), "mask.png"),
+        ((*inpaint, "--mask", mask), "is 20x30, but the scan is 50x44"),
+        ((*inpaint, "--mask", own_scans / "volume.nii"), "has 3 slices; give one picture"),
+        (inpaint, "give either --mask or --keep"),
+        ((*inpaint, "--keep", "middle"), "use one of top-half"),
+        (("evaluate", trained, "--data", empty), "holds no scans"),
+        (("report", nothing), "is no ScanVQ run"),
+        (("recipes", "show", "tinny"), "Did you mean tiny"),
+        (("data", "inspect", nothing), "there is no folder"),
+    ]
+    messages = refused([arguments for arguments, _ in calls])
+    for (arguments, expected), message in zip(calls, messages, strict=True):
+        assert expected in message, arguments
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_without_a_prior_says_so(trained: Path, scanvq: Command, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run, ignore=shutil.ignore_patterns("prior"))
+    told = said(scanvq("sample", run, "--out", tmp_path / "samples", code=2))
+    assert "prior" in told
+    assert not (tmp_path / "samples").exists()
+
+
+def test_wrong_options_are_wrong_use(scanvq: Command) -> None:
+    assert "--budget" in scanvq("fit", "x", "--bugdet", "3m", code=2).stderr
+    assert "sampel" in scanvq("sampel", code=2).stderr
