@@ -36,9 +36,10 @@ class VQVAE2(Tokenizer):
     Each level is half as high and wide as the next finer one. A level's encoder sees what the coarser
     levels decode to, and so need not say it again; the image is decoded from all levels together.
 
-    The reconstruction alone does not ask anything of the top: the bottom can carry everything, and then
-    the top's codes die (rosinality/vq-vae-2-pytorch issue 58). `top_weight` asks that the top by itself
-    give an image: the finer levels are replaced by their mean vector, and the same decoder decodes.
+    The reconstruction alone asks nothing of the top: the bottom can carry everything, and the top's codes
+    die (rosinality/vq-vae-2-pytorch issue 58). Codebooks that start from data and restart keep its codes
+    in use but saying nothing. `top_weight` asks that the top by itself give an image: the finer levels are
+    replaced by their mean vector, and the same decoder decodes (benchmarks/dead_top_level.py shows both).
     """
 
     def __init__(
@@ -68,7 +69,8 @@ class VQVAE2(Tokenizer):
             upsample: how grids double: transposed convolution, pixel shuffle, or nearest neighbors.
             upsample_kernel: of the transposed convolutions.
             top_weight: weight of the loss "top": the mean squared error, on normalized images, of what
-                the coarsest level decodes to alone; 0 = no such loss.
+                the coarsest level decodes to alone; 0 = no such loss. Meant for images of variance 1; with
+                input_std 1 the error of images in [0, 1] is some 20 times smaller.
             image_channels: C of the images; 1 for gray.
             input_mean: mean of the training images, subtracted on the way in.
             input_std: their standard deviation, above 0.
