@@ -48,7 +48,8 @@ def parameters_by_part(model: nn.Module) -> dict[str, int]:
     for name, part in model.named_children():
         learned = sum(p.numel() for p in part.parameters())
         codebooks = sum(b.numel() for n, b in part.named_buffers() if n.split(".")[-1] == "codebook")
-        counts[name] = learned + codebooks
+        if learned + codebooks:
+            counts[f"level {name}" if name.isdigit() else name] = learned + codebooks
     return counts
 
 
