@@ -115,6 +115,17 @@ def test_code_shapes_are_true(make: Callable[[], Tokenizer], size: tuple[int, in
 
 
 @every
+def test_codebooks_are_those_of_the_levels(make: Callable[[], Tokenizer]) -> None:
+    tokenizer = trained(make)
+    codebooks = tokenizer.codebooks()
+    sizes = zip(tokenizer.codebook_sizes, tokenizer.code_dims, strict=True)
+    assert [tuple(book.shape) for book in codebooks] == list(sizes)
+    saved = [value for name, value in tokenizer.state_dict().items() if name.endswith("codebook")]
+    assert all(torch.equal(book, own) for book, own in zip(codebooks, saved, strict=True))
+    assert not any(book.requires_grad for book in codebooks)
+
+
+@every
 def test_indivisible_sizes_raise(make: Callable[[], Tokenizer]) -> None:
     tokenizer = make()
     for size in [(tokenizer.multiple + 1, 32), (32, 33), (0, 32)]:
