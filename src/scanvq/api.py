@@ -204,6 +204,7 @@ class Run:
         self,
         folder: str | Path | None = None,
         *,
+        skip_bad: bool = False,
         cache: Path | None = None,
         counted: Counted | None = None,
     ) -> dict[str, Any]:
@@ -212,6 +213,7 @@ class Run:
         Args:
             folder: other scans: their test split where they have one, else all of them. The scores go
                 to `metrics-<folder name>.json`, since these are not the run's own.
+            skip_bad: leave unusable files of `folder` out rather than stop.
             cache: where prepared stores are kept.
             counted: gives, for the name of a piece of work, a function of pieces done and all pieces.
         """
@@ -219,20 +221,21 @@ class Run:
             data = open_data(self.directory, self.recipe, cache=cache)
             file = self.directory.metrics
         else:
-            data = prepare_like(Path(folder), self.recipe.data, self.preparation, self.labels, cache=cache)
+            data = prepare_like(
+                Path(folder), self.recipe.data, self.preparation, self.labels, skip_bad=skip_bad, cache=cache
+            )
             file = self.directory.path / f"metrics-{Path(folder).resolve().name}.json"
         dataset = data.dataset("test")
         if folder is None and (self.directory.codes / "codes.json").is_file():
             levels = read_codes(self.directory.codes, "test")
         else:
             levels = encode_dataset(self.tokenizer, dataset, device=self.device)
-        labels = torch.from_numpy(dataset.labels) if self.labels else None
         evaluation = evaluate(
             self.tokenizer,
             self.prior if self.has_prior else None,
             dataset,
             tuple(torch.from_numpy(level.astype(np.int64)) for level in levels),
-            labels,
+            torch.from_numpy(dataset.labels) if self.labels else None,
             height=self.preparation.geometry.height,
             width=self.preparation.geometry.width,
             device=self.device,
@@ -241,27 +244,24 @@ class Run:
         metrics = {**evaluation.metrics, "cost": self._cost()}
         self.directory.write(file, metrics)
         if folder is None:
-            self.directory.write(
-                self.directory.path / "test_scores.json",
-                {
-                    "rows": data.rows("test").tolist(),
-                    "ssim": evaluation.tokenizer.ssim.tolist(),
-                    "usage": [usage.counts.tolist() for usage in evaluation.tokenizer.usage],
-                },
-            )
+            scores = {
+                "rows": data.rows("test").tolist(),
+                "ssim": evaluation.tokenizer.ssim.tolist(),
+                "usage": [usage.counts.tolist() for usage in evaluation.tokenizer.usage],
+            }
+            self.directory.write(self.directory.path / "test_scores.json", scores)
         return metrics
 
     def _cost(self) -> dict[str, Any]:
         cost: dict[str, Any] = {}
         for name, stage in (("tokenizer", self.directory.tokenizer), ("prior", self.directory.prior)):
-            if not stage.history.is_file():
-                continue
-            state = self.directory.read(stage.history)
-            cost[name] = {
-                "seconds": round(state["elapsed"], 1),
-                "images_per_second": round(state["images"] / max(state["elapsed"], 1e-9), 1),
-                "peak_memory_mb": round(state["peak_memory_mb"], 1),
-            }
+            if stage.history.is_file():
+                state = self.directory.read(stage.history)
+                cost[name] = {
+                    "seconds": round(state["elapsed"], 1),
+                    "images_per_second": round(state["images"] / max(state["elapsed"], 1e-9), 1),
+                    "peak_memory_mb": round(state["peak_memory_mb"], 1),
+                }
         return cost
 
     def _as_scan(self, images: Array) -> tuple[Scan, Preparation]:

@@ -366,6 +366,8 @@ def test_files_of_no_use_are_listed_all_at_once(
     assert all(reasons[name] in reason for name, reason in skipped.items())
     inspected = scanvq("data", "inspect", folder).stdout
     assert all(f"{name}: {reason}" in inspected for name, reason in reasons.items())
+    scored = scanvq("evaluate", tmp_path / "run", "--data", folder, "--skip-bad").stdout
+    assert "20 test images" in scored
 
 
 def test_a_split_of_files_of_no_use_is_told(tiny: tuple[str, ...], scanvq: Command, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Other scans: their test split, or all where there is none.", show_default=False),
     ] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files of --data out.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Score a run on its test split and write RUN/metrics.json.
@@ -28,5 +29,5 @@ def evaluate(
     from scanvq.cli.watching import Watching
 
     trained = api.load(run, device=device)
-    for line in summary(trained.evaluate(data, counted=Watching().counted)):
+    for line in summary(trained.evaluate(data, skip_bad=skip_bad, counted=Watching().counted)):
         print(line)

@@ -185,6 +185,7 @@ def prepare_like(
     preparation: Preparation,
     labels: tuple[str, ...],
     *,
+    skip_bad: bool = False,
     cache: Path | None = None,
 ) -> RunData:
     """Other scans, prepared as a run's own: their test split where they have one, else all of them as test.
@@ -202,6 +203,13 @@ def prepare_like(
     if not labels:
         catalog = replace(catalog, entries=tuple(replace(e, label=None) for e in catalog.entries))
     store = prepare_store(
-        catalog, geometry=preparation.geometry, plane=data.plane, slices=data.slices, cache=cache
+        catalog,
+        geometry=preparation.geometry,
+        plane=data.plane,
+        slices=data.slices,
+        cache=cache,
+        skip_bad=skip_bad,
     )
+    if not len(store.rows("test")):
+        raise CatalogError(f"{folder} has no usable slice to score")
     return RunData(catalog=catalog, store=store, preparation=preparation, mean=0.0, std=1.0)
