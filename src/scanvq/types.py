@@ -90,13 +90,13 @@ class Tokenizer(nn.Module, ABC):
         return tuple(quantizer.dim for quantizer in self._quantizers())
 
     def codebooks(self) -> tuple[Tensor, ...]:
-        """The vectors of every level's codes, (K, D) each, coarse to fine."""
-        return tuple(
-            quantizer.embed(torch.arange(quantizer.size, device=_device_of(self)).view(1, -1, 1))[
-                0, :, :, 0
-            ].T
-            for quantizer in self._quantizers()
-        )
+        """The vectors of every level's codes, (K, D) each, coarse to fine; without gradient."""
+        device = next(self.parameters()).device
+        found = []
+        for quantizer in self._quantizers():
+            codes = torch.arange(quantizer.size, device=device).view(1, 1, -1)
+            found.append(quantizer.embed(codes)[0, :, 0].T.detach())
+        return tuple(found)
 
     def _quantizers(self) -> tuple[Quantizer, ...]:
         """A tokenizer holds its quantizers coarse to fine."""
@@ -117,10 +117,6 @@ class Tokenizer(nn.Module, ABC):
     @abstractmethod
     def code_shapes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
         """The (h, w) of every level. Raises ValueError for a size that does not divide."""
-
-
-def _device_of(module: nn.Module) -> torch.device:
-    return next(iter([*module.parameters(), *module.buffers()])).device
 
 
 Fills = Literal["anything", "later codes", "nothing"]
