@@ -325,7 +325,7 @@ def fit(
     run = RunDirectory(Path(out))
     engine = Engine(device=device)
     if resume:
-        completed, request = resumed_run(run, budget=seconds, epochs=epochs)
+        completed, request = resumed_run(run, budget=seconds, epochs=epochs, skip_bad=skip_bad)
     elif folder is None:
         raise ValueError("name the folder of scans to train on")
     else:

@@ -39,7 +39,10 @@ def fit(
     log: Annotated[
         list[str] | None,
         typer.Option(
-            help="tensorboard, wandb or none. May be repeated. [default: tensorboard]", show_default=False
+            envvar="SCANVQ_LOG",
+            help="tensorboard, wandb or none. May be repeated; under torchrun, which takes --log for its own, "
+            "set SCANVQ_LOG. [default: tensorboard]",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
@@ -69,6 +72,8 @@ def fit(
     if resume and out is None:
         raise ValueError("--resume needs --out, the run to go on with")
     if out is None:
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise ValueError("several processes must agree on a run: give --out")
         out = _new_name(recipe)
     names = [name for name in (log or ["tensorboard"]) if name != "none"]
     try:

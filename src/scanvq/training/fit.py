@@ -61,12 +61,13 @@ def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
 
 
 def resumed_run(
-    run: RunDirectory, *, budget: float | None = None, epochs: int | None = None
+    run: RunDirectory, *, budget: float | None = None, epochs: int | None = None, skip_bad: bool = False
 ) -> tuple[Recipe, FitRequest]:
-    """The recipe and the call of a run that exists; a longer budget or more epochs may be given."""
+    """The recipe and the call of a run that exists; what is given here takes the place of what was then."""
     request = FitRequest(**run.read(run.settings))
     if budget is not None or epochs is not None:
         request = replace(request, budget=budget, epochs=epochs)
+    request = replace(request, skip_bad=request.skip_bad or skip_bad)
     return read_recipe(run.recipe), request
 
 
