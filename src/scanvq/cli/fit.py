@@ -40,8 +40,8 @@ def fit(
         list[str] | None,
         typer.Option(
             envvar="SCANVQ_LOG",
-            help="tensorboard, wandb or none. May be repeated; under torchrun, which takes --log for its own, "
-            "set SCANVQ_LOG. [default: tensorboard]",
+            help="tensorboard, wandb or none. May be repeated; torchrun takes --log for its own: set "
+            "SCANVQ_LOG there. [default: tensorboard]",
             show_default=False,
         ),
     ] = None,
