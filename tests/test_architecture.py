@@ -31,6 +31,7 @@ LAYERS = (
     ("recipe_facts", "storage"),
     ("plan", "training", "generation", "evaluation"),
     ("report",),
+    ("run",),
     ("api",),
     ("__init__",),
     ("cli", "app"),

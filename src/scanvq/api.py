@@ -4,277 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
-from scanvq.data.formats import Scan, UnreadableScan, check, format_of
-from scanvq.data.intensity import Intensity
-from scanvq.data.preparation import Preparation
-from scanvq.evaluation.evaluate import Counted, evaluate
-from scanvq.generation.batches import decode, encode
-from scanvq.generation.inpaint import inpaint_scan
-from scanvq.generation.sample import sample_codes
-from scanvq.generation.scans import prepare_scan, restore_scan
-from scanvq.priors.pyramid import Pyramid
+from scanvq.evaluation.evaluate import Counted
 from scanvq.recipe import Recipe, read_recipe
-from scanvq.storage.run_directory import RunDirectory, RunError
+from scanvq.run import Run
+from scanvq.storage.run_directory import RunDirectory
+from scanvq.training.beginnings import folder_of, recipe_on_tokenizer, stand_on
 from scanvq.training.engine import Engine
-from scanvq.training.fit import FitRequest, new_run, open_data, resumed_run, train_run
+from scanvq.training.fit import FitRequest, new_run, resumed_run, train_run
 from scanvq.training.history import Watcher, Watchers
 from scanvq.training.limit import seconds_of
-from scanvq.training.stages.codes import encode_dataset, read_codes
-from scanvq.training.stages.data import prepare_like
-from scanvq.training.stages.prior import load_prior
-from scanvq.training.stages.tokenizer import load_tokenizer
-from scanvq.types import Codes, Draw
 
-Array = NDArray[Any] | Tensor
+__all__ = ["Run", "fit", "load"]
 
-
-class Run:
-    """A trained run: its tokenizer, its prior, and how scans are prepared for them.
-
-    Images go in as (H, W), (n, H, W) or (n, 1, H, W), NumPy or torch, of any size. Integers are taken
-    to be in the scan's own units and come back as such; floating-point numbers are intensities in
-    [0, 1]. What comes back is of the same kind as what went in.
-
-    Args:
-        path: the run directory.
-        device: "auto", "cpu", "cuda" or "mps".
-
-    Raises:
-        RunError: no run there, or one whose tokenizer is not trained yet.
-    """
-
-    def __init__(self, path: str | Path, *, device: str = "auto") -> None:
-        self.directory = RunDirectory(Path(path))
-        if not self.directory.recipe.is_file():
-            raise RunError(f"{path} is no ScanVQ run (it has no recipe.toml); make one with `scanvq fit`")
-        self.recipe: Recipe = read_recipe(self.directory.recipe)
-        self.engine = Engine(device=device)
-        self.device = self.engine.device
-        self.tokenizer, self.header = load_tokenizer(self.directory.tokenizer.best)
-        self.tokenizer.to(self.device)
-        self.preparation = Preparation.from_dict(self.header["preparation"])
-        self.labels: tuple[str, ...] = tuple(self.header["labels"])
-        self._prior: Pyramid | None = None
-
-    @property
-    def prior(self) -> Pyramid:
-        """The prior. Raises WeightsError where none is trained, or it belongs to another tokenizer."""
-        if self._prior is None:
-            prior, _ = load_prior(self.directory.prior.best, tokenizer_id=self.header["id"])
-            self._prior = prior.to(self.device)
-        return self._prior
-
-    @property
-    def has_prior(self) -> bool:
-        return self.directory.prior.best.is_file()
-
-    @property
-    def code_shapes(self) -> tuple[tuple[int, int], ...]:
-        """(h, w) of every level of codes."""
-        return tuple((shape[0], shape[1]) for shape in self.header["code_shapes"])
-
-    def read(self, path: str | Path) -> Scan:
-        """A scan from a file, cut in the plane that the run was trained on. Raises UnreadableScan."""
-        scan = format_of(Path(path)).read(Path(path), plane=self.recipe.data.plane)
-        reason = check(scan)
-        if reason is not None and not reason.startswith("constant"):
-            raise UnreadableScan(path, reason)
-        return scan
-
-    def encode_scan(self, scan: Scan) -> Codes:
-        """The codes of every slice of a scan, (S, h, w) a level."""
-        return encode(self.tokenizer, prepare_scan(scan, self.preparation), device=self.device)
-
-    def encode(self, images: Array) -> tuple[Array, ...]:
-        """Images to codes, one (n, h, w) array a level, coarse to fine."""
-        scan, preparation = self._as_scan(images)
-        codes = encode(self.tokenizer, prepare_scan(scan, preparation), device=self.device)
-        return tuple(_like(level, images) for level in codes)
-
-    def decode(self, codes: Sequence[Array]) -> Array:
-        """Codes to images (n, H, W) of the network's size, intensities in [0, 1]."""
-        levels: Codes = tuple(torch.as_tensor(np.asarray(level)).long() for level in codes)
-        return _like(decode(self.tokenizer, levels, device=self.device)[:, 0], codes[0])
-
-    def reconstruct(self, images: Array) -> Array:
-        """Images to codes and back: the same shape, type and units as they came."""
-        scan, preparation = self._as_scan(images)
-        codes = encode(self.tokenizer, prepare_scan(scan, preparation), device=self.device)
-        restored = restore_scan(decode(self.tokenizer, codes, device=self.device), scan, preparation)
-        return _like(restored.slices.reshape(tuple(images.shape)), images)
-
-    def sample(
-        self,
-        count: int,
-        *,
-        label: str | None = None,
-        temperature: float | None = None,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        seed: int = 0,
-    ) -> NDArray[np.float32]:
-        """New images (count, H, W) of the network's size, intensities in [0, 1].
-
-        Args:
-            count: how many.
-            label: one of `labels`, or None for any.
-            temperature, top_k, top_p: None for the recipe's own.
-            seed: image i depends on it and on i alone.
-        """
-        draw = self.draw(temperature=temperature, top_k=top_k, top_p=top_p)
-        codes = self.sample_codes(count, label=label, draw=draw, seed=seed)
-        images: NDArray[np.float32] = decode(self.tokenizer, codes, device=self.device)[:, 0].numpy()
-        return images
-
-    def sample_codes(
-        self,
-        count: int,
-        *,
-        label: str | None,
-        draw: Draw,
-        seed: int,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Codes:
-        """New codes, (count, h, w) a level."""
-        return sample_codes(
-            self.prior,
-            self.code_shapes,
-            count,
-            label=self.label_number(label),
-            draw=draw,
-            seed=seed,
-            device=self.device,
-            progress=progress,
-        )
-
-    def inpaint(
-        self,
-        image: Array,
-        mask: Array,
-        *,
-        count: int = 1,
-        label: str | None = None,
-        seed: int = 0,
-        draw: Draw | None = None,
-    ) -> Array:
-        """Completions (count, H, W) of an image (H, W) where `mask` is true; the rest stays as it is."""
-        scan, preparation = self._as_scan(image)
-        completions = inpaint_scan(
-            self.tokenizer,
-            self.prior,
-            scan,
-            np.asarray(mask).astype(bool),
-            preparation,
-            count=count,
-            label=self.label_number(label),
-            draw=draw or self.draw(),
-            seed=seed,
-            device=self.device,
-        )
-        return _like(np.concatenate([one.slices for one in completions]), image)
-
-    def draw(
-        self, *, temperature: float | None = None, top_k: int | None = None, top_p: float | None = None
-    ) -> Draw:
-        """The recipe's way of drawing, with what is given in its place."""
-        own = self.recipe.sampling
-        return Draw(
-            temperature=own.temperature if temperature is None else temperature,
-            top_k=own.top_k if top_k is None else top_k,
-            top_p=own.top_p if top_p is None else top_p,
-        )
-
-    def label_number(self, label: str | None) -> int | None:
-        """The class number of a label. Raises ValueError for one that the run was not trained with."""
-        if label is None:
-            return None
-        if label not in self.labels:
-            known = ", ".join(self.labels) if self.labels else "none: its data had no labels"
-            raise ValueError(f"label is {label!r}; this run knows {known}")
-        return self.labels.index(label)
-
-    def evaluate(
-        self,
-        folder: str | Path | None = None,
-        *,
-        skip_bad: bool = False,
-        cache: Path | None = None,
-        counted: Counted | None = None,
-    ) -> dict[str, Any]:
-        """Scores the run on its test split, or on another folder, and writes metrics.json.
-
-        Args:
-            folder: other scans: their test split where they have one, else all of them. The scores go
-                to `metrics-<folder name>.json`, since these are not the run's own.
-            skip_bad: leave unusable files of `folder` out rather than stop.
-            cache: where prepared stores are kept.
-            counted: gives, for the name of a piece of work, a function of pieces done and all pieces.
-        """
-        if folder is None:
-            data = open_data(self.directory, self.recipe, cache=cache)
-            file = self.directory.metrics
-        else:
-            data = prepare_like(
-                Path(folder), self.recipe.data, self.preparation, self.labels, skip_bad=skip_bad, cache=cache
-            )
-            file = self.directory.path / f"metrics-{Path(folder).resolve().name}.json"
-        dataset = data.dataset("test")
-        if folder is None and (self.directory.codes / "codes.json").is_file():
-            levels = read_codes(self.directory.codes, "test")
-        else:
-            levels = encode_dataset(self.tokenizer, dataset, device=self.device)
-        evaluation = evaluate(
-            self.tokenizer,
-            self.prior if self.has_prior else None,
-            dataset,
-            tuple(torch.from_numpy(level.astype(np.int64)) for level in levels),
-            torch.from_numpy(dataset.labels) if self.labels else None,
-            height=self.preparation.geometry.height,
-            width=self.preparation.geometry.width,
-            device=self.device,
-            counted=counted or (lambda name: lambda done, total: None),
-        )
-        metrics = {**evaluation.metrics, "cost": self._cost()}
-        self.directory.write(file, metrics)
-        if folder is None:
-            scores = {
-                "rows": data.rows("test").tolist(),
-                "ssim": evaluation.tokenizer.ssim.tolist(),
-                "usage": [usage.counts.tolist() for usage in evaluation.tokenizer.usage],
-            }
-            self.directory.write(self.directory.path / "test_scores.json", scores)
-        return metrics
-
-    def _cost(self) -> dict[str, Any]:
-        cost: dict[str, Any] = {}
-        for name, stage in (("tokenizer", self.directory.tokenizer), ("prior", self.directory.prior)):
-            if stage.history.is_file():
-                state = self.directory.read(stage.history)
-                cost[name] = {
-                    "seconds": round(state["elapsed"], 1),
-                    "images_per_second": round(state["images"] / max(state["elapsed"], 1e-9), 1),
-                    "peak_memory_mb": round(state["peak_memory_mb"], 1),
-                }
-        return cost
-
-    def _as_scan(self, images: Array) -> tuple[Scan, Preparation]:
-        pixels = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
-        if pixels.ndim == 4 and pixels.shape[1] == 1:
-            pixels = pixels[:, 0]
-        if pixels.ndim not in (2, 3):
-            raise ValueError(f"images have the shape {pixels.shape}; give (H, W), (n, H, W) or (n, 1, H, W)")
-        pixels = pixels.reshape(-1, *pixels.shape[-2:])
-        if pixels.dtype.kind != "f":
-            return Scan(slices=pixels), self.preparation
-        unit = Intensity(kind="full", low=0.0, high=1.0)
-        return Scan(slices=pixels), Preparation(geometry=self.preparation.geometry, intensity=unit)
+DEFAULT_RECIPE = "oasis-vqvae-gated-pixelcnn"
 
 
 def load(path: str | Path, *, device: str = "auto") -> Run:
@@ -286,12 +29,14 @@ def fit(
     folder: str | Path | None,
     *,
     out: str | Path,
-    recipe: str | Path | Recipe = "oasis-vqvae-gated-pixelcnn",
+    recipe: str | Path | Recipe | None = None,
     overrides: Sequence[str] = (),
     budget: str | float | None = None,
     epochs: int | None = None,
     seed: int = 0,
     resume: bool = False,
+    tokenizer: str | Path | None = None,
+    start: str | Path | None = None,
     skip_bad: bool = False,
     device: str = "auto",
     cache: Path | None = None,
@@ -301,14 +46,17 @@ def fit(
     """Trains a tokenizer and a prior on a folder of scans.
 
     Args:
-        folder: the scans; with `resume` it may be None.
+        folder: the scans; None takes those of the run named by `resume`, `tokenizer` or `start`.
         out: the run directory to make, or to go on with.
-        recipe: name, TOML file, or a completed recipe.
+        recipe: name, TOML file, or a completed recipe; None is that of the run named by `tokenizer` or
+            `start`, else `oasis-vqvae-gated-pixelcnn`.
         overrides: settings in place of the recipe's, such as "tokenizer.quantizer.codebook_size=256".
         budget: how long to train, as "10m" or in seconds; None for epochs.
         epochs: of each stage, in place of the recipe's.
         seed: of splits, weights and order.
         resume: go on with the run at `out`.
+        tokenizer: a run whose tokenizer, data and splits are taken; only a prior is trained.
+        start: a run from whose weights training begins; on the same folder its splits are kept.
         skip_bad: leave unusable files out rather than stop.
         device: "auto", "cpu", "cuda" or "mps".
         cache: where prepared stores are kept; None is the user's cache folder.
@@ -326,15 +74,20 @@ def fit(
     engine = Engine(device=device)
     if resume:
         completed, request = resumed_run(run, budget=seconds, epochs=epochs, skip_bad=skip_bad)
-    elif folder is None:
-        raise ValueError("name the folder of scans to train on")
     else:
-        completed = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, overrides=overrides)
         request = FitRequest(
-            folder=str(Path(folder).resolve()), budget=seconds, epochs=epochs, seed=seed, skip_bad=skip_bad
+            folder=str(_folder(folder, tokenizer or start)),
+            tokenizer=None if tokenizer is None else str(Path(tokenizer).resolve()),
+            start=None if start is None else str(Path(start).resolve()),
+            budget=seconds,
+            epochs=epochs,
+            seed=seed,
+            skip_bad=skip_bad,
         )
+        completed = _recipe(recipe, overrides, tokenizer, start)
         if engine.is_main:
             new_run(run, completed, request)
+            stand_on(run, request)
         engine.wait()
     looking_on = watchers(engine, run) if watchers is not None and engine.is_main else ()
     train_run(
@@ -343,8 +96,28 @@ def fit(
     return Run(out, device=device) if engine.is_main else None
 
 
-def _like(values: Any, original: Array) -> Array:
-    """Numbers as torch or NumPy, whichever the original is."""
-    if isinstance(original, Tensor):
-        return torch.as_tensor(values)
-    return values.numpy() if isinstance(values, Tensor) else values
+def _folder(folder: str | Path | None, other: str | Path | None) -> Path:
+    if folder is not None:
+        return Path(folder).resolve()
+    if other is None:
+        raise ValueError("name the folder of scans to train on")
+    return folder_of(RunDirectory(Path(other)))
+
+
+def _recipe(
+    recipe: str | Path | Recipe | None,
+    overrides: Sequence[str],
+    tokenizer: str | Path | None,
+    start: str | Path | None,
+) -> Recipe:
+    other = tokenizer or start
+    if recipe is None:
+        recipe = DEFAULT_RECIPE if other is None else RunDirectory(Path(other)).recipe
+    completed = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, overrides=overrides)
+    own = ("data.", "preparation.", "tokenizer.", "training.tokenizer.")
+    fixed = [one for one in overrides if one.startswith(own)]
+    if tokenizer is not None and fixed:
+        raise ValueError(
+            f"--set {fixed[0]} cannot change the tokenizer of {tokenizer}, which is taken as it is"
+        )
+    return completed if tokenizer is None else recipe_on_tokenizer(RunDirectory(Path(tokenizer)), completed)

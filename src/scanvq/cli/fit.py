@@ -13,8 +13,13 @@ def fit(
         Path | None, typer.Argument(help="The scans. May be left out with --resume.", show_default=False)
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="A recipe's name (see `scanvq recipes`) or a TOML file.")
-    ] = "oasis-vqvae-gated-pixelcnn",
+        str | None,
+        typer.Option(
+            help="A recipe's name (see `scanvq recipes`) or a TOML file. Default: "
+            "oasis-vqvae-gated-pixelcnn, or that of the run given by --from or --tokenizer.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Where the run goes. Default: runs/RECIPE-DATE-TIME.", show_default=False),
@@ -32,6 +37,14 @@ def fit(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of splits, weights and order.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run at --out.")] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="Begin from the weights of this run.", show_default=False),
+    ] = None,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="Take this run's tokenizer and data; train only a prior.", show_default=False),
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave unusable files out, and say so in the run.")
     ] = False,
@@ -58,6 +71,10 @@ def fit(
 
         scanvq fit --resume --out runs/first
 
+        scanvq fit --tokenizer runs/first --set prior.channels=64 --out runs/other-prior
+
+        scanvq fit more-scans/ --from runs/first --out runs/second
+
         torchrun --nproc-per-node 2 -m scanvq fit scans/ --out runs/two
     """
     import os
@@ -74,7 +91,7 @@ def fit(
     if out is None:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise ValueError("several processes must agree on a run: give --out")
-        out = _new_name(recipe)
+        out = _new_name(recipe or "run")
     names = [name for name in (log or ["tensorboard"]) if name != "none"]
     try:
         run = api.fit(
@@ -86,6 +103,8 @@ def fit(
             epochs=epochs,
             seed=seed,
             resume=resume,
+            tokenizer=tokenizer,
+            start=start,
             skip_bad=skip_bad,
             device=device,
             watchers=watching.watchers(names),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from scanvq.build import make_objective, make_prior, make_tokenizer
@@ -17,35 +17,11 @@ from scanvq.training.environment import environment
 from scanvq.training.history import Watchers
 from scanvq.training.interrupt import Interrupted, stop_on_signal
 from scanvq.training.limit import Limit
+from scanvq.training.request import FitRequest
 from scanvq.training.stages.codes import encode_splits
 from scanvq.training.stages.data import RunData, data_record, prepare_data, reopen_data
 from scanvq.training.stages.prior import train_prior
 from scanvq.training.stages.tokenizer import load_tokenizer, train_tokenizer
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitRequest:
-    """How `fit` was called; kept in run.json, so that `--resume` needs no second telling.
-
-    Attributes:
-        folder: the scans.
-        budget: seconds of training, shared by tokenizer and prior; None for epochs.
-        epochs: of both stages, in place of the recipe's.
-        seed: of splits, weights, order and augmentation.
-        skip_bad: leave unusable files out rather than stop.
-    """
-
-    folder: str
-    budget: float | None = None
-    epochs: int | None = None
-    seed: int = 0
-    skip_bad: bool = False
-
-    def __post_init__(self) -> None:
-        if self.budget is not None and self.epochs is not None:
-            raise ValueError("give either a budget or a number of epochs, not both")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}; it must be 0 or more")
 
 
 def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
@@ -103,17 +79,20 @@ def train_run(
     data = _data(run, recipe, request, engine, cache, progress)  # stops at once when interrupted
     watchers.say(_told(data))
     _check_parts(recipe, data)
+    start = None if request.start is None else RunDirectory(Path(request.start))
     with stop_on_signal() as stop:
-        train_tokenizer(
-            recipe,
-            data,
-            run,
-            limit=_limit("tokenizer", recipe, request, len(data.rows("train")), engine),
-            seed=seed,
-            engine=engine,
-            watchers=watchers,
-            request=stop,
-        )
+        if request.tokenizer is None:
+            train_tokenizer(
+                recipe,
+                data,
+                run,
+                limit=_limit("tokenizer", recipe, request, len(data.rows("train")), engine),
+                seed=seed,
+                engine=engine,
+                watchers=watchers,
+                request=stop,
+                start=None if start is None else start.tokenizer.best,
+            )
         engine.wait()
         tokenizer, header = load_tokenizer(run.tokenizer.best)
         if engine.is_main:
@@ -140,6 +119,7 @@ def train_run(
             engine=engine,
             watchers=watchers,
             request=stop,
+            start=start.prior.best if start is not None and start.prior.best.is_file() else None,
         )
         engine.wait()
 
@@ -196,7 +176,8 @@ def _check_parts(recipe: Recipe, data: RunData) -> None:
 def _limit(stage: str, recipe: Recipe, request: FitRequest, samples: int, engine: Engine) -> Limit:
     settings = recipe.stage(stage)
     if request.budget is not None:
-        return Limit(seconds=request.budget * _share(stage, recipe))
+        share = 1.0 if request.tokenizer is not None else _share(stage, recipe)
+        return Limit(seconds=request.budget * share)
     steps = max(1, samples // (settings.batch_size * engine.processes))
     return Limit(steps=steps * (request.epochs or settings.epochs))
 

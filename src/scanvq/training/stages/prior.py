@@ -14,6 +14,7 @@ from scanvq.priors.pyramid import Pyramid
 from scanvq.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.storage.weights import WeightsError, read_weights, save_weights
+from scanvq.training.beginnings import take_weights
 from scanvq.training.engine import Engine
 from scanvq.training.history import Watchers
 from scanvq.training.interrupt import StopRequest
@@ -40,8 +41,12 @@ def train_prior(
     engine: Engine,
     watchers: Watchers,
     request: StopRequest,
+    start: Path | None = None,
 ) -> State:
-    """Trains the recipe's prior on the codes of the training split."""
+    """Trains the recipe's prior on the codes of the training split.
+
+    `start` is a weights file to begin from, in place of random weights.
+    """
     torch.manual_seed(seed)
     settings = recipe.stage("prior")
     facts = {
@@ -51,6 +56,8 @@ def train_prior(
         "classes": len(data.labels),
     }
     prior = _build(recipe.prior, facts)
+    if start is not None:
+        take_weights(prior, start, role="prior")
     prior.adopt(tokenizer.codebooks())
     objective = make_objective(recipe.objective("prior"), prior=prior)
     validation = _source(run, data, "validation")

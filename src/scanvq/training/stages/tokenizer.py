@@ -13,6 +13,7 @@ from scanvq.build import make_objective, make_tokenizer
 from scanvq.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.storage.weights import read_weights, save_weights
+from scanvq.training.beginnings import take_weights
 from scanvq.training.engine import Engine
 from scanvq.training.history import Watchers
 from scanvq.training.interrupt import StopRequest
@@ -36,11 +37,17 @@ def train_tokenizer(
     engine: Engine,
     watchers: Watchers,
     request: StopRequest,
+    start: Path | None = None,
 ) -> State:
-    """Trains the recipe's tokenizer on the training split; best and last weights are kept in the run."""
+    """Trains the recipe's tokenizer on the training split; best and last weights are kept in the run.
+
+    `start` is a weights file to begin from, in place of random weights.
+    """
     torch.manual_seed(seed)
     spec = tokenizer_spec(recipe, data)
     tokenizer = make_tokenizer(spec)
+    if start is not None:
+        take_weights(tokenizer, start, role="tokenizer")
     settings = recipe.stage("tokenizer")
     objective = make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer, variance=data.std**2)
     validation = ImageSource(data.dataset("validation"))

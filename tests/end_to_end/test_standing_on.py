@@ -1,0 +1,61 @@
+"""Runs that stand on another: only its prior anew, or on from its weights."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import scanvq
+from scanvq.storage.run_directory import RunError
+from scanvq.storage.weights import WeightsError, read_weights
+
+SMALL = (
+    "preparation.size=[32, 32]",
+    "tokenizer.channels=[8, 8]",
+    "tokenizer.residual_channels=4",
+    "tokenizer.quantizer.codebook_size=16",
+    "prior.channels=8",
+    "training.tokenizer.batch_size=8",
+    "training.prior.batch_size=8",
+)
+
+
+@pytest.fixture(scope="module")
+def other(scans, tmp_path_factory):
+    out = tmp_path_factory.mktemp("other") / "run"
+    scanvq.fit(scans, out=out, recipe="tiny", overrides=SMALL, epochs=1, seed=3)
+    return out
+
+
+def test_another_prior_on_the_same_tokenizer(other, tmp_path):
+    out = tmp_path / "run"
+    run = scanvq.fit(None, out=out, tokenizer=other, overrides=["prior.channels=12"], epochs=1, seed=9)
+    assert (out / "tokenizer/best.safetensors").read_bytes() == (
+        other / "tokenizer/best.safetensors"
+    ).read_bytes()
+    assert (out / "data.json").read_bytes() == (other / "data.json").read_bytes()  # nobody changes sides
+    assert read_weights(out / "prior/best.safetensors", role="prior").header["spec"]["channels"] == 12
+    assert run.sample(1).shape == (1, 32, 32)
+
+
+def test_begins_from_the_other_weights(other, scans, tmp_path):
+    out = tmp_path / "run"
+    slow = ["training.tokenizer.learning_rate=1e-9", "training.prior.learning_rate=1e-9"]
+    scanvq.fit(scans, out=out, start=other, overrides=slow, epochs=1, seed=9)
+    ours = load_file(out / "tokenizer/last.safetensors")
+    theirs = load_file(other / "tokenizer/best.safetensors")
+    name = "encoder.0.weight"
+    assert np.allclose(ours[name], theirs[name], atol=1e-6)
+    assert json.loads((out / "data.json").read_text()) == json.loads((other / "data.json").read_text())
+
+
+def test_what_does_not_fit_is_refused(other, scans, tmp_path):
+    with pytest.raises(WeightsError, match="does not fit this recipe"):
+        scanvq.fit(scans, out=tmp_path / "a", start=other, overrides=["tokenizer.channels=[8, 12]"], epochs=1)
+    with pytest.raises(ValueError, match="taken as it is"):
+        scanvq.fit(None, out=tmp_path / "b", tokenizer=other, overrides=["tokenizer.channels=[4, 4]"])
+    with pytest.raises(RunError, match="leave the folder out"):
+        scanvq.fit(tmp_path, out=tmp_path / "c", tokenizer=other)
+    with pytest.raises(RunError):
+        scanvq.fit(None, out=tmp_path / "d", start=tmp_path / "nothing")
