@@ -15,7 +15,8 @@ KEPT = 8  # of all the moments shown, this many stay, evenly spread
 class ProgressPictures:
     """Pictures of a stage at several moments, in one npz file of steps (m,) and images (m, n, H, W) uint8.
 
-    Where there are more than `KEPT` moments, every second one is dropped, the newest always kept.
+    Where there are more than `KEPT` moments, the one in the most crowded place is dropped; the first and the
+    newest stay.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,9 +36,9 @@ class ProgressPictures:
         self._steps.append(step)
         self._images.append(np.round(np.clip(images, 0, 1) * 255).astype(np.uint8))
         if len(self._steps) > KEPT:
-            keep = sorted({*range(0, len(self._steps) - 1, 2), len(self._steps) - 1})
-            self._steps = [self._steps[i] for i in keep]
-            self._images = [self._images[i] for i in keep]
+            gaps = [after - before for before, after in zip(self._steps, self._steps[2:], strict=False)]
+            crowded = 1 + gaps.index(min(gaps))
+            del self._steps[crowded], self._images[crowded]
         with whole_file(self._path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, steps=np.array(self._steps), images=np.stack(self._images))
 

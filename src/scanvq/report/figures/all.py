@@ -151,7 +151,7 @@ def _completion(one: Completed) -> Row:
         tiles=(
             Tile(pixels=gray(one.image), label="original"),
             Tile(pixels=gray(one.given), label="given"),
-            *(Tile(pixels=gray(image), label="completed", synthetic=True) for image in one.completions),
+            *(Tile(pixels=gray(image), label="", synthetic=True) for image in one.completions),
         ),
         heading=one.name,
     )
