@@ -21,7 +21,7 @@ SECTIONS = {
     "prior-training": "log2(8)",
     "generated": "SYNTHETIC",
     "codes": "codes 4x6",
-    "completions": "completed",
+    "completions": "given",
     "progress": "step 20",
     "reported": "0.67",
     "model": "3,000",
