@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from scanvq.nn.masked_convolution import HorizontalConvolution, VerticalConvolution
 from scanvq.priors.gated_layer import GatedLayer, gate
 from scanvq.priors.gated_pixelcnn_steps import GatedPixelCNNSteps
+from scanvq.priors.label_choice import check_labels, class_numbers
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.raster import sample_raster_cached
 from scanvq.spec import Derived
@@ -120,7 +121,7 @@ class GatedPixelCNN(LikelihoodPrior):
         Raises:
             ValueError: a label that the prior does not have.
         """
-        self._check_labels(condition)
+        check_labels(condition, self.classes)
         device = self.head.weight.device
         with torch.inference_mode(), torch.autocast(device.type, enabled=False):
             steps = GatedPixelCNNSteps(self, known, coarser=coarser, condition=condition)
@@ -129,23 +130,8 @@ class GatedPixelCNN(LikelihoodPrior):
 
     def labels(self, codes: Tensor, condition: Condition | None) -> Tensor | None:
         """Class numbers (B,), `classes` for any class; None for an unconditional prior."""
-        if self.classes == 0:
-            return None
-        if condition is None or condition.label is None:
-            return torch.full((codes.shape[0],), self.classes, device=codes.device)
-        return condition.label.to(codes.device)
+        return class_numbers(codes, condition, self.classes)
 
     def place(self, codes: Tensor, coarser: Tensor | None) -> Tensor | None:
         """The spatial condition (B or 1, C, h, w), if this prior has one."""
         return None if self.spatial is None else self.spatial(*codes.shape[-2:], coarser)
-
-    def _check_labels(self, condition: Condition | None) -> None:
-        label = None if condition is None else condition.label
-        if label is None:
-            return
-        if self.classes == 0:
-            raise ValueError("this prior was trained without labels; sample it without one")
-        if not bool(((label >= 0) & (label <= self.classes)).all()):
-            raise ValueError(
-                f"labels are {label.tolist()}; this prior knows 0 to {self.classes} (= any class)"
-            )
