@@ -9,7 +9,8 @@ import typer
 
 from scanvq.cli import codes, data, demo, evaluate, fit, inpaint, recipes, reconstruct, report, sample
 
-DONE, WRONG, INTERRUPTED = 0, 2, 130
+WRONG, INTERRUPTED = 2, 130
+SHOW_CURSOR = "\x1b[?25h"
 
 app = typer.Typer(
     name="scanvq",
@@ -56,3 +57,6 @@ def main() -> None:
             raise
         typer.secho(f"scanvq: {error}", fg="red", err=True)
         sys.exit(WRONG)
+    finally:
+        if sys.stderr.isatty():  # a progress bar that was cut short has hidden it
+            sys.stderr.write(SHOW_CURSOR)

@@ -158,19 +158,21 @@ class _Loop:
         self.watchers.begin(self.stage.name)
         self.objective.train()
         stop = False
-        while not stop and not limit.reached(state.step, state.elapsed):
-            self._step()
-            elapsed, asked = self.engine.largest([before + time.monotonic() - start, float(request.made)])
-            state.elapsed, stop = elapsed, asked > 0
-            self._show()
-            if self._validation_is_due():
-                self._validate()
-            if state.elapsed - saved_at >= self.stage.settings.save_every or stop:
-                self._save()
-                saved_at = state.elapsed
-        if not stop:
-            self._finish()
-        self.watchers.end(self.stage.name)
+        try:
+            while not stop and not limit.reached(state.step, state.elapsed):
+                self._step()
+                elapsed, asked = self.engine.largest([before + time.monotonic() - start, float(request.made)])
+                state.elapsed, stop = elapsed, asked > 0
+                self._show()
+                if self._validation_is_due():
+                    self._validate()
+                if state.elapsed - saved_at >= self.stage.settings.save_every or stop:
+                    self._save()
+                    saved_at = state.elapsed
+            if not stop:
+                self._finish()
+        finally:
+            self.watchers.end(self.stage.name)
         if stop:
             raise Interrupted(f"the {self.stage.name} is saved at step {state.step}")
 
