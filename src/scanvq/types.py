@@ -114,6 +114,10 @@ class Tokenizer(nn.Module, ABC):
     def decode(self, codes: Codes) -> Tensor:
         """Codes to images (B, C, H, W)."""
 
+    def decode_coarsest(self, codes: Codes) -> Tensor | None:
+        """Codes of the first levels alone to images (B, C, H, W); None where there is one level only."""
+        return None
+
     @abstractmethod
     def code_shapes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
         """The (h, w) of every level. Raises ValueError for a size that does not divide."""

@@ -35,12 +35,14 @@ class Rebuilt(Example):
         codes: (h, w) a level.
         reconstruction: (H, W) in [0, 1].
         ssim: of the two.
+        coarsest: (H, W) from the coarsest codes alone; None where there is one level only.
         rank: "best", "median", "worst", or "".
     """
 
     codes: Grids
     reconstruction: Image
     ssim: float
+    coarsest: Image | None = None
     rank: str = ""
 
 

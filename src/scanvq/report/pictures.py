@@ -61,6 +61,8 @@ def rebuilt(
     codes = encode(run.tokenizer, images, device=run.device)
     decoded = decode(run.tokenizer, codes, device=run.device)
     scores = ssim(decoded, images).tolist()
+    with torch.inference_mode():
+        coarsest = run.tokenizer.decode_coarsest((codes[0].to(run.device),)) if len(codes) > 1 else None
     return tuple(
         Rebuilt(
             image=images[n, 0].numpy(),
@@ -68,6 +70,7 @@ def rebuilt(
             codes=tuple(level[n].numpy() for level in codes),
             reconstruction=decoded[n, 0].numpy(),
             ssim=scores[n],
+            coarsest=None if coarsest is None else coarsest[n, 0].float().clamp(0, 1).cpu().numpy(),
             rank=ranks[n] if ranks else "",
         )
         for n, index in enumerate(indices)

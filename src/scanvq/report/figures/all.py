@@ -90,7 +90,9 @@ def _sheets(material: Material) -> Iterator[Sheet]:
     )
     for name, shown in (("reconstructions", material.rebuilt), ("best-median-worst", material.ranked)):
         rows = tuple(_panel(one, material.codebook_sizes) for one in shown)
-        yield Sheet(name=name, rows=rows, columns=3 + len(material.codebook_sizes), fixed=True)
+        yield Sheet(
+            name=name, rows=rows, columns=max((len(row.tiles) for row in rows), default=0), fixed=True
+        )
     yield Sheet(name="generated", rows=tuple(chain.from_iterable(map(_beside_real, material.generated))))
     yield Sheet(
         name="generated-codes",
@@ -114,6 +116,7 @@ def _panel(one: Rebuilt, codebook_sizes: tuple[int, ...]) -> Row:
         one.codes,
         one.reconstruction,
         codebook_sizes=codebook_sizes,
+        coarsest=one.coarsest,
         heading=f"{rank}SSIM {one.ssim:.3f} · {one.name}",
     )
 

@@ -20,6 +20,7 @@ def panel_row(
     reconstruction: NDArray[Any],
     *,
     codebook_sizes: Sequence[int],
+    coarsest: NDArray[Any] | None = None,
     heading: str = "",
     difference: bool = True,
 ) -> Row:
@@ -30,10 +31,13 @@ def panel_row(
         grids: the codes (h, w) of every level.
         reconstruction: (H, W) in [0, 1].
         codebook_sizes: K of every level.
+        coarsest: (H, W) in [0, 1], what the coarsest codes give alone; None to leave it out.
         heading: of the row.
         difference: also show where the two differ.
     """
     tiles = [Tile(pixels=gray(image), label="original"), *code_tiles(grids, codebook_sizes=codebook_sizes)]
+    if coarsest is not None:
+        tiles.append(Tile(pixels=gray(coarsest), label="coarsest alone"))
     tiles.append(Tile(pixels=gray(reconstruction), label="reconstruction"))
     if difference:
         tiles.append(Tile(pixels=difference_colors(image, reconstruction), label="difference"))
