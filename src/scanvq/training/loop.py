@@ -29,6 +29,7 @@ from scanvq.training.progress_pictures import ProgressPictures
 from scanvq.types import Batch, Objective
 
 VALIDATIONS = 25  # at most this many in a whole training
+VALIDATION_SHARE = 0.1  # of a time budget, at most
 SHOWN_STEPS = 10  # a record in the history every so many steps, or ten times an epoch
 
 
@@ -87,6 +88,7 @@ class State:
     images: int = 0
     best: float | None = None
     validated_at: float = 0.0  # progress at the last validation
+    validation_seconds: float = 0.0  # how long that took
     peak_memory_mb: float = 0.0
     finished: bool = False
     history: list[Record] = field(default_factory=list)
@@ -219,18 +221,22 @@ class _Loop:
                 state.step % self.order.steps_per_epoch == 0,
             )
             return epoch_ends and progress - state.validated_at >= 1 / VALIDATIONS - 1e-9
-        done = self.stage.limit.progress(state.step, state.elapsed)
-        return done - state.validated_at >= 1 / VALIDATIONS
+        assert self.stage.limit.seconds is not None
+        since = state.elapsed - state.validated_at * self.stage.limit.seconds - state.validation_seconds
+        rarely = state.validation_seconds * (1 / VALIDATION_SHARE - 1)
+        return since >= max(self.stage.limit.seconds / VALIDATIONS, rarely)
 
     def _validate(self) -> None:
         state, stage = self.state, self.stage
         state.validated_at = stage.limit.progress(state.step, state.elapsed)
+        start = time.monotonic()
         self.objective.eval()
         with torch.no_grad(), self.precision.context(self.engine.device):
             values = stage.validate()
             self._check([name for name, value in values.items() if not math.isfinite(value)])
             pictures = stage.pictures() if self.engine.is_main else None
         self.objective.train()
+        (state.validation_seconds,) = self.engine.largest([time.monotonic() - start])
         self._record("validation", values)
         state.shown.update({f"val_{name}": value for name, value in values.items()})
         if pictures is not None:
