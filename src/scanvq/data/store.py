@@ -26,7 +26,7 @@ Problem = tuple[str, str]
 """A file's path relative to the catalog's root, and why it cannot be used."""
 
 
-class BadScans(ValueError):  # noqa: N818
+class BadScans(ValueError):  # noqa: N818 - it names what is wrong, as a user reads it
     """Files that cannot be trained on: all of them, in `problems`, told before training starts."""
 
     def __init__(self, problems: Sequence[Problem], total: int) -> None:

@@ -90,7 +90,7 @@ def _files(folder: Path) -> Iterator[Path]:
         inside[:] = [
             name
             for name in inside
-            if name[0] != "." and os.path.realpath(os.path.join(here, name)) not in visited  # noqa: PTH118
+            if name[0] != "." and os.path.realpath(os.path.join(here, name)) not in visited  # noqa: PTH118 - as os.walk
         ]
         yield from (Path(here, name).relative_to(folder) for name in files if name[0] != ".")
 
