@@ -24,7 +24,7 @@ from scanvq.recipe import Recipe, read_recipe
 from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.training.engine import Engine
 from scanvq.training.fit import open_data
-from scanvq.training.stages.codes import encode_dataset, read_codes
+from scanvq.training.stages.codes import encode_dataset, read_codes, read_encoding
 from scanvq.training.stages.data import prepare_like
 from scanvq.training.stages.prior import load_prior
 from scanvq.training.stages.tokenizer import load_tokenizer
@@ -227,7 +227,12 @@ class Run:
         if folder is None and (self.directory.codes / "codes.json").is_file():
             levels = read_codes(self.directory.codes, "test")
         else:
-            levels = encode_dataset(self.tokenizer, dataset, device=self.device)
+            levels = encode_dataset(
+                self.tokenizer,
+                dataset,
+                precision=read_encoding(self.directory.codes).precision,
+                device=self.device,
+            )
         evaluation = evaluate(
             self.tokenizer,
             self.prior if self.has_prior else None,
