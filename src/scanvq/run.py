@@ -19,10 +19,11 @@ from scanvq.generation.batches import decode, encode
 from scanvq.generation.inpaint import inpaint_scan
 from scanvq.generation.sample import sample_codes
 from scanvq.generation.scans import prepare_scan, restore_scan
+from scanvq.plan.document import read_plan
 from scanvq.priors.pyramid import Pyramid
 from scanvq.recipe import Recipe, read_recipe
 from scanvq.storage.run_directory import RunDirectory, RunError
-from scanvq.training.engine import Engine
+from scanvq.training.engine import Engine, peak_process_mb
 from scanvq.training.fit import open_data
 from scanvq.training.stages.codes import encode_dataset, read_codes, read_encoding
 from scanvq.training.stages.data import prepare_like
@@ -39,6 +40,9 @@ class Run:
     Images go in as (H, W), (n, H, W) or (n, 1, H, W), NumPy or torch, of any size. Integers are taken
     to be in the scan's own units and come back as such; floating-point numbers are intensities in
     [0, 1]. What comes back is of the same kind as what went in.
+
+    Attributes:
+        began: when training was begun, by the monotonic clock, if this process has trained all of it.
 
     Args:
         path: the run directory.
@@ -59,6 +63,7 @@ class Run:
         self.tokenizer.to(self.device)
         self.preparation = Preparation.from_dict(self.header["preparation"])
         self.labels: tuple[str, ...] = tuple(self.header["labels"])
+        self.began: float | None = None
         self._prior: Pyramid | None = None
 
     @property
@@ -254,6 +259,28 @@ class Run:
             }
             self.directory.write(self.directory.path / "test_scores.json", scores)
         return metrics
+
+    def record_cost(self, seconds: float) -> dict[str, Any]:
+        """Adds to metrics.json what the run has cost as a whole, beside what its plan promised.
+
+        Args:
+            seconds: from the first file to the report.
+        """
+        promised = None
+        if self.directory.plan.is_file():
+            promise = read_plan(self.directory.plan).promise
+            promised = None if promise is None else vars(promise)
+        data = open_data(self.directory, self.recipe)
+        files = [*self.directory.path.rglob("*"), *data.store.folder.rglob("*")]
+        measured = {
+            "minutes": round(seconds / 60, 2),
+            "memory_mb": round(peak_process_mb(), 1),
+            "disk_mb": round(sum(file.stat().st_size for file in files if file.is_file()) / 2**20, 1),
+        }
+        metrics = self.directory.read(self.directory.metrics)
+        metrics["cost"] |= {"promised": promised, "measured": measured}
+        self.directory.write(self.directory.metrics, metrics)
+        return {"promised": promised, "measured": measured}
 
     def _cost(self) -> dict[str, Any]:
         cost: dict[str, Any] = {}
