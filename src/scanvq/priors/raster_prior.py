@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from scanvq.priors.guidance import refuse_guidance
 from scanvq.priors.label_choice import check_labels, class_numbers
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.raster import RasterSteps, sample_raster_cached
@@ -36,9 +37,10 @@ class RasterPrior(LikelihoodPrior):
         """Fills every UNKNOWN cell of `known` (B, h, w), computing for each cell only what is new.
 
         Raises:
-            ValueError: a label that the prior does not have.
+            ValueError: a label that the prior does not have, or guidance.
         """
         check_labels(condition, self.classes)
+        refuse_guidance(draw, "PixelCNN")
         device = next(self.parameters()).device
         with torch.inference_mode(), torch.autocast(device.type, enabled=False):
             steps = self.steps(known, coarser=coarser, condition=condition)
