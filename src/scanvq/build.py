@@ -12,6 +12,7 @@ from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.latent_gan import LatentGAN
 from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.priors.pyramid import Pyramid
+from scanvq.priors.transformer import TransformerPrior
 from scanvq.quantizers.identity import IdentityQuantizer
 from scanvq.quantizers.moving_average import MovingAverageQuantizer
 from scanvq.quantizers.nearest import NearestQuantizer
@@ -32,6 +33,7 @@ TABLES: Tables = {
         "latent_gan": LatentGAN,
         "pixelcnn": PixelCNN,
         "pyramid": Pyramid,
+        "transformer": TransformerPrior,
     },
     Objective: {"adversarial_codes": AdversarialCodes, "next_code": NextCode, "reconstruct": Reconstruct},
 }

@@ -121,6 +121,7 @@ class Run:
         temperature: float | None = None,
         top_k: int | None = None,
         top_p: float | None = None,
+        guidance: float | None = None,
         seed: int = 0,
     ) -> NDArray[np.float32]:
         """New images (count, H, W) of the network's size, intensities in [0, 1].
@@ -128,10 +129,10 @@ class Run:
         Args:
             count: how many.
             label: one of `labels`, or None for any.
-            temperature, top_k, top_p: None for the recipe's own.
+            temperature, top_k, top_p, guidance: None for the recipe's own.
             seed: image i depends on it and on i alone.
         """
-        draw = self.draw(temperature=temperature, top_k=top_k, top_p=top_p)
+        draw = self.draw(label=label, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance)
         codes = self.sample_codes(count, label=label, draw=draw, seed=seed)
         images: NDArray[np.float32] = decode(self.tokenizer, codes, device=self.device)[:, 0].numpy()
         return images
@@ -177,21 +178,33 @@ class Run:
             preparation,
             count=count,
             label=self.label_number(label),
-            draw=draw or self.draw(),
+            draw=draw or self.draw(label=label),
             seed=seed,
             device=self.device,
         )
         return _like(np.concatenate([one.slices for one in completions]), image)
 
     def draw(
-        self, *, temperature: float | None = None, top_k: int | None = None, top_p: float | None = None
+        self,
+        *,
+        label: str | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        guidance: float | None = None,
     ) -> Draw:
-        """The recipe's way of drawing, with what is given in its place."""
+        """The recipe's way of drawing, with what is given in its place.
+
+        The recipe's guidance is for samples of a class, so it is left out where no `label` is asked for.
+        """
         own = self.recipe.sampling
+        if guidance is None:
+            guidance = 1.0 if label is None else own.guidance
         return Draw(
             temperature=own.temperature if temperature is None else temperature,
             top_k=own.top_k if top_k is None else top_k,
             top_p=own.top_p if top_p is None else top_p,
+            guidance=guidance,
         )
 
     def label_number(self, label: str | None) -> int | None:

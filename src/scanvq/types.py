@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -170,11 +171,16 @@ class LikelihoodPrior(CodePrior):
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """How a code is drawn from its logits. `top_k` 0 and `top_p` 1 leave all codes in."""
+    """How a code is drawn from its logits. `top_k` 0 and `top_p` 1 leave all codes in.
+
+    `guidance` says how far from the logits without a label: 1 = plain, else unconditional + guidance *
+    (conditional - unconditional) (arXiv 2207.12598).
+    """
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+    guidance: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.temperature >= 0:
@@ -185,6 +191,8 @@ class Draw:
             raise ValueError(f"top_k is {self.top_k}; it must be 0 (off) or more")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p is {self.top_p}; it must be in (0, 1]")
+        if not 0 <= self.guidance < math.inf:
+            raise ValueError(f"guidance is {self.guidance}; it must be 0 or more (1 = plain)")
 
 
 class Objective(nn.Module, ABC):

@@ -99,6 +99,8 @@ def test_choices_among_codes_are_refused(maker: Maker) -> None:
     for draw in (Draw(top_k=3), Draw(top_p=0.9)):
         with pytest.raises(ValueError, match="top_k and top_p"):
             maker().sample(unknown(1), draw=draw)
+    with pytest.raises(ValueError, match="without guidance"):
+        maker().sample(unknown(1), draw=Draw(guidance=2))
 
 
 def test_labels_matter_and_no_label_means_any_class(maker: Maker) -> None:
