@@ -170,11 +170,16 @@ class LikelihoodPrior(CodePrior):
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """How a code is drawn from its logits. `top_k` 0 and `top_p` 1 leave all codes in."""
+    """How a code is drawn from its logits. `top_k` 0 and `top_p` 1 leave all codes in.
+
+    `guidance` g turns logits into uncond + g (cond - uncond) where a label is asked for
+    (arXiv 2207.12598, equation 6): 1 = as trained, more = more typical of the label.
+    """
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+    guidance: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.temperature >= 0:
@@ -185,10 +190,18 @@ class Draw:
             raise ValueError(f"top_k is {self.top_k}; it must be 0 (off) or more")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p is {self.top_p}; it must be in (0, 1]")
+        if not self.guidance >= 0:
+            raise ValueError(f"guidance is {self.guidance}; it must be 0 or more (1 = as trained)")
 
 
 class Objective(nn.Module, ABC):
-    """What training minimizes. `players` names the parameters that each optimizer steps."""
+    """What training minimizes. `players` names the parameters that each optimizer steps.
+
+    `criterion` names the part that says on the validation split which weights are best, smaller being
+    better; None where no part does.
+    """
+
+    criterion: ClassVar[str | None] = None
 
     @property
     @abstractmethod
