@@ -196,7 +196,13 @@ class Draw:
 
 
 class Objective(nn.Module, ABC):
-    """What training minimizes. `players` names the parameters that each optimizer steps."""
+    """What training minimizes. `players` names the parameters that each optimizer steps.
+
+    `criterion` names the part that says on the validation split which weights are best, smaller being
+    better; None where no part does.
+    """
+
+    criterion: ClassVar[str | None] = None
 
     @property
     @abstractmethod
