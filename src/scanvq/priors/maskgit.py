@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from scanvq.nn.bidirectional_block import BidirectionalBlock
+from scanvq.nn.transformer_block import TransformerBlock
+from scanvq.priors.guidance import check_guidance, guided
 from scanvq.priors.label_choice import check_labels, class_numbers
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.masked import fill_by_confidence, fill_by_halton
@@ -37,7 +38,7 @@ class MaskGIT(CodePrior):
         layers: transformer blocks.
         heads: attention heads of each.
         hidden: width of the feed-forward networks; 0 = four times `channels`.
-        dropout: share of features and of attention weights dropped in training, in [0, 1).
+        dropout: share of features dropped in training, in [0, 1).
         steps: a sample is filled in at most so many steps, never more than it has unknown codes.
         order: which cells come first: "halton", evenly spread over the grid (arXiv 2503.17076), or
             "confidence", those the network is sure of.
@@ -95,7 +96,7 @@ class MaskGIT(CodePrior):
         self.label_embedding = nn.Embedding(classes + 1, channels) if classes else None
         self.spatial = SpatialCondition(dim=channels, grid=(height, width), coarser_size=coarser_size)
         self.blocks = nn.ModuleList(
-            BidirectionalBlock(channels, heads=heads, hidden=hidden or 4 * channels, dropout=dropout)
+            TransformerBlock(channels, heads=heads, hidden=hidden, causal=False, dropout=dropout)
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(channels)
@@ -143,9 +144,11 @@ class MaskGIT(CodePrior):
         `draw.temperature` 0 takes the most likely code of each cell; the order of the cells stays random.
 
         Raises:
-            ValueError: a label that it does not have, a grid of another size, or missing coarser codes.
+            ValueError: a label that it does not have, guidance without a label, a grid of another size, or
+                missing coarser codes.
         """
         check_labels(condition, self.classes)
+        check_guidance(draw, condition, self.classes)
 
         def logits_of(codes: Tensor) -> Tensor:
             return self._guided(codes, coarser, condition, draw.guidance)
@@ -167,12 +170,10 @@ class MaskGIT(CodePrior):
     def _guided(
         self, codes: Tensor, coarser: Tensor | None, condition: Condition | None, guidance: float
     ) -> Tensor:
-        """Logits under classifier-free guidance (arXiv 2207.12598, eq. 6); without a label as they are."""
         logits = self.logits(codes, coarser=coarser, condition=condition)
-        if guidance == 1 or condition is None or condition.label is None:
+        if guidance == 1:
             return logits
-        free = self.logits(codes, coarser=coarser)
-        return free + guidance * (logits - free)
+        return guided(logits, self.logits(codes, coarser=coarser), guidance)
 
     def _start(self) -> None:
         """Small weights, those that end a branch smaller the more branches add up (GPT-2, section 2.3)."""
@@ -181,6 +182,7 @@ class MaskGIT(CodePrior):
             if isinstance(part, nn.Embedding):
                 nn.init.normal_(part.weight, 0, _SPREAD)
             elif isinstance(part, nn.Linear):
-                ends = name.endswith((".outward", ".narrow"))
+                ends = name.endswith("_out")
                 nn.init.trunc_normal_(part.weight, std=0.02 / math.sqrt(branches) if ends else 0.02)
-                nn.init.zeros_(part.bias)
+                if part.bias is not None:
+                    nn.init.zeros_(part.bias)

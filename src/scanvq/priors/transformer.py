@@ -89,7 +89,7 @@ class TransformerPrior(LikelihoodPrior):
         )
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(
-            TransformerBlock(channels, heads=heads, dropout=dropout) for _ in range(layers)
+            TransformerBlock(channels, heads=heads, causal=True, dropout=dropout) for _ in range(layers)
         )
         self.norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, codebook_size)

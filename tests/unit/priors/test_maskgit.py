@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from scanvq.nn.bidirectional_block import BidirectionalBlock
+from scanvq.nn.transformer_block import TransformerBlock
 from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.priors.maskgit import MaskGIT
 from scanvq.priors.pyramid import Pyramid
@@ -107,23 +107,20 @@ def test_a_pyramid_of_two_learns_that_the_finer_level_repeats_the_coarser() -> N
 
 def test_the_block_is_that_of_pytorch() -> None:
     torch.manual_seed(0)
-    block = BidirectionalBlock(16, heads=4, hidden=24, dropout=0.0)
+    block = TransformerBlock(16, heads=4, hidden=24, causal=False, dropout=0.0)
     theirs = nn.TransformerEncoderLayer(
         16, 4, dim_feedforward=24, dropout=0.0, activation=F.gelu, batch_first=True, norm_first=True
     )
     for parameter in block.parameters():
         nn.init.normal_(parameter, 0, 0.3)
-    names = {
-        "before_attention": theirs.norm1,
-        "before_feed_forward": theirs.norm2,
-        "outward": theirs.self_attn.out_proj,
-        "wide": theirs.linear1,
-        "narrow": theirs.linear2,
-    }
-    for name, part in names.items():
-        part.load_state_dict(block.get_submodule(name).state_dict())
-    theirs.self_attn.in_proj_weight.data.copy_(block.inward.weight)
-    theirs.self_attn.in_proj_bias.data.copy_(block.inward.bias)
+    theirs.norm1.load_state_dict(block.attention_norm.state_dict())
+    theirs.norm2.load_state_dict(block.hidden_norm.state_dict())
+    theirs.linear1.load_state_dict(block.hidden.state_dict())
+    theirs.self_attn.in_proj_weight.data.copy_(block.queries_keys_values.weight)
+    theirs.self_attn.in_proj_bias.data.copy_(block.queries_keys_values.bias)
+    for ours, other in ((block.attention_out, theirs.self_attn.out_proj), (block.hidden_out, theirs.linear2)):
+        other.weight.data.copy_(ours.weight)
+        other.bias.data.zero_()
     features = torch.randn(3, 10, 16)
     torch.testing.assert_close(block(features), theirs(features), rtol=1e-4, atol=1e-5)
 
@@ -139,7 +136,7 @@ def test_dropout_is_in_training_only() -> None:
 
 def test_hidden_is_four_times_the_channels_if_not_given() -> None:
     def hidden(prior: MaskGIT) -> int:
-        return prior.get_submodule("blocks.0.wide").out_features  # type: ignore[return-value]
+        return prior.get_submodule("blocks.0.hidden").out_features  # type: ignore[return-value]
 
     assert hidden(maskgit(channels=32)) == 128
     assert hidden(maskgit(channels=32, hidden=48)) == 48
