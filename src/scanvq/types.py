@@ -78,6 +78,14 @@ class Quantizer(nn.Module, ABC):
     def embed(self, codes: Tensor) -> Tensor:
         """Looks codes (B, h, w) up: (B, D, h, w)."""
 
+    def restart_unused(self) -> int:
+        """Has codes that are seldom chosen start anew from features of the next training batch.
+
+        Returns:
+            How many; 0 for a quantizer that cannot.
+        """
+        return 0
+
 
 class Tokenizer(nn.Module, ABC):
     """Turns images (B, C, H, W) with intensities in [0, 1] into codes, and back."""
@@ -88,19 +96,20 @@ class Tokenizer(nn.Module, ABC):
     @property
     def code_dims(self) -> tuple[int, ...]:
         """D of every level, coarse to fine."""
-        return tuple(quantizer.dim for quantizer in self._quantizers())
+        return tuple(quantizer.dim for quantizer in self.quantizers_by_level)
 
     def codebooks(self) -> tuple[Tensor, ...]:
         """The vectors of every level's codes, (K, D) each, coarse to fine; without gradient."""
         device = next(self.parameters()).device
         found = []
-        for quantizer in self._quantizers():
+        for quantizer in self.quantizers_by_level:
             codes = torch.arange(quantizer.size, device=device).view(1, 1, -1)
             found.append(quantizer.embed(codes)[0, :, 0].T.detach())
         return tuple(found)
 
-    def _quantizers(self) -> tuple[Quantizer, ...]:
-        """A tokenizer holds its quantizers coarse to fine."""
+    @property
+    def quantizers_by_level(self) -> tuple[Quantizer, ...]:
+        """One a level, coarse to fine: a tokenizer holds them in this order."""
         return tuple(part for part in self.modules() if isinstance(part, Quantizer))
 
     @abstractmethod
