@@ -89,3 +89,9 @@ def test_rows_are_independent() -> None:
 
 def test_an_empty_batch_gives_no_codes() -> None:
     assert choose(torch.zeros(0, 4), Draw(top_p=0.5), torch.zeros(0)).shape == (0,)
+
+
+@pytest.mark.parametrize("guidance", [-0.1, float("nan"), float("inf")])
+def test_guidance_is_a_number_from_zero_up(guidance: float) -> None:
+    with pytest.raises(ValueError, match="guidance is .*; it must be 0 or more"):
+        Draw(guidance=guidance)
