@@ -93,5 +93,5 @@ def test_an_empty_batch_gives_no_codes() -> None:
 
 @pytest.mark.parametrize("guidance", [-0.1, float("nan"), float("inf")])
 def test_guidance_is_a_number_from_zero_up(guidance: float) -> None:
-    with pytest.raises(ValueError, match="guidance is .*; it must be 0 or more"):
+    with pytest.raises(ValueError, match="it must be 0 or more"):
         Draw(guidance=guidance)
