@@ -101,6 +101,7 @@ def test_an_empty_batch_gives_no_codes() -> None:
         ({"top_p": 0.0}, r"top_p is 0\.0; it must be in"),
         ({"guidance": -0.5}, r"guidance is -0\.5; it must be 0 or more"),
         ({"guidance": float("nan")}, r"guidance is nan"),
+        ({"guidance": float("inf")}, r"guidance is inf"),
     ],
 )
 def test_a_way_to_draw_that_does_not_exist(wrong: dict[str, Any], message: str) -> None:
