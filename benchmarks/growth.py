@@ -24,9 +24,9 @@ from scanvq.build import TABLES, make_prior, make_tokenizer
 from scanvq.data.catalog import read_catalog
 from scanvq.data.geometry import Geometry
 from scanvq.data.store import prepare_store
+from scanvq.nn.precision import Precision
 from scanvq.recipe import read_recipe
 from scanvq.spec import complete_part
-from scanvq.training.precision import Precision
 from scanvq.types import UNKNOWN, CodePrior, Draw
 
 RECIPE = "oasis-vqvae-gated-pixelcnn"

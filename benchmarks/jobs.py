@@ -30,9 +30,9 @@ from scanvq.data.geometry import Geometry
 from scanvq.data.intensity import Intensity
 from scanvq.data.store import Store, prepare_store
 from scanvq.files import read_json
+from scanvq.nn.precision import Precision
 from scanvq.recipe import read_recipe
 from scanvq.training.order import Order
-from scanvq.training.precision import Precision
 from scanvq.training.sources import ImageSource
 
 AIMS = (0.8, 0.9)

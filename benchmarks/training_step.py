@@ -23,10 +23,11 @@ from benchmarks.measuring import Work, gemm, turns
 from benchmarks.plain import OneHotQuantizer
 from benchmarks.record import Row, Setup
 from scanvq.build import make_objective, make_tokenizer
+from scanvq.nn.precision import Precision
 from scanvq.recipe import Recipe, read_recipe
 from scanvq.tokenizers import VQVAE
 from scanvq.training.optimizers import make_optimizer
-from scanvq.training.precision import Precision, measure
+from scanvq.training.precision import measure
 from scanvq.types import Batch
 
 BEST, FP32, PLAIN, MONAI = "scanvq, fastest setting", "scanvq, fp32", "plain, fp32", "MONAI VQVAE, fp32"

@@ -37,6 +37,8 @@ def test_another_prior_on_the_same_tokenizer(other, tmp_path):
     assert (out / "data.json").read_bytes() == (other / "data.json").read_bytes()  # nobody changes sides
     assert read_weights(out / "prior/best.safetensors", role="prior").header["spec"]["channels"] == 12
     assert run.sample(1).shape == (1, 32, 32)
+    made = [(folder / "codes/train.npz").stat().st_mtime_ns for folder in (other, out)]
+    assert made[0] == made[1]  # taken over, not encoded again
 
 
 def test_begins_from_the_other_weights(other, scans, tmp_path):

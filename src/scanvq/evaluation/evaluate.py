@@ -56,7 +56,7 @@ def evaluate(
         device: where to compute.
         counted: gives, for the name of a piece of work, a function of pieces done and all pieces.
     """
-    scores = score_tokenizer(tokenizer, dataset, device=device, progress=counted("reconstruct"))
+    scores = score_tokenizer(tokenizer, dataset, codes, device=device, progress=counted("reconstruct"))
     shapes = tokenizer.code_shapes(height, width)
     metrics: dict[str, Any] = {
         "tokenizer": {

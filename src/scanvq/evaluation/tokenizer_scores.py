@@ -15,9 +15,9 @@ from scanvq.metrics.code_usage import CodeUsage
 from scanvq.metrics.pixel_error import mae, psnr
 from scanvq.metrics.ssim import ssim, ssim_foreground
 from scanvq.metrics.summary import distribution
-from scanvq.types import Tokenizer
+from scanvq.types import Codes, Tokenizer
 
-BATCH = 32
+BATCH = 16
 SSIM_LINE = 0.6  # the reports' line; not a result by itself
 
 
@@ -51,15 +51,17 @@ class TokenizerScores:
 def score_tokenizer(
     tokenizer: Tokenizer,
     dataset: SliceDataset,
+    codes: Codes,
     *,
     device: torch.device,
     progress: Callable[[int, int], None] | None = None,
 ) -> TokenizerScores:
-    """Reconstructs every image of a data set and compares it with the original.
+    """Decodes the codes of every image of a data set, in fp32, and compares with the original.
 
     Args:
         tokenizer: in evaluation mode, on `device`.
         dataset: at least one image.
+        codes: of these images, (n, h, w) a level.
         device: where to compute.
         progress: called with images done and all.
     """
@@ -67,8 +69,8 @@ def score_tokenizer(
     scores: dict[str, list[Tensor]] = {"ssim": [], "ssim_foreground": [], "psnr": [], "mae": []}
     for start in range(0, len(dataset), BATCH):
         images, _ = dataset.batch(np.arange(start, min(start + BATCH, len(dataset))), device)
-        codes = tokenizer.encode(images)
-        rebuilt = tokenizer.decode(codes).float().clamp(0, 1)
+        part = tuple(level[start : start + BATCH] for level in codes)
+        rebuilt = tokenizer.decode(tuple(level.to(device) for level in part)).float().clamp(0, 1)
         for name, score in (
             ("ssim", ssim),
             ("ssim_foreground", ssim_foreground),
@@ -77,7 +79,7 @@ def score_tokenizer(
         ):
             scores[name].append(score(rebuilt, images).cpu())
         for level, counted in enumerate(usage):
-            counted.add(codes[level].cpu())
+            counted.add(part[level])
         if progress is not None:
             progress(start + len(images), len(dataset))
     whole = {name: torch.cat(values) for name, values in scores.items()}

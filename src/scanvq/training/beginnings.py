@@ -55,7 +55,7 @@ def stand_on(run: RunDirectory, request: FitRequest) -> None:
 
 
 def _copy_tokenizer(run: RunDirectory, other: RunDirectory) -> None:
-    """Takes over a trained tokenizer with the history of its training."""
+    """Takes over a trained tokenizer with the history of its training, and the codes that it has made."""
     read_weights(other.tokenizer.best, role="tokenizer")
     theirs, ours = other.tokenizer, run.tokenizer
     ours.path.mkdir(parents=True, exist_ok=True)
@@ -67,6 +67,8 @@ def _copy_tokenizer(run: RunDirectory, other: RunDirectory) -> None:
     ):
         if source.is_file():
             shutil.copyfile(source, target)
+    if (other.codes / "codes.json").is_file():
+        shutil.copytree(other.codes, run.codes)
 
 
 def take_weights(module: nn.Module, path: Path, *, role: str) -> None:

@@ -18,7 +18,7 @@ from scanvq.training.history import Watchers
 from scanvq.training.interrupt import Interrupted, stop_on_signal
 from scanvq.training.limit import Limit
 from scanvq.training.request import FitRequest
-from scanvq.training.stages.codes import encode_splits
+from scanvq.training.stages.codes import Encoding, encode_splits, plan_encoding, read_encoding
 from scanvq.training.stages.data import RunData, data_record, prepare_data, reopen_data
 from scanvq.training.stages.prior import train_prior
 from scanvq.training.stages.tokenizer import load_tokenizer, train_tokenizer
@@ -79,6 +79,8 @@ def train_run(
     data = _data(run, recipe, request, engine, cache, progress)  # stops at once when interrupted
     watchers.say(_told(data))
     _check_parts(recipe, data)
+    encoding = _encoding(run, recipe, data, engine)
+    watchers.say(f"codes: {encoding.precision}, encoding will take about {encoding.seconds:.0f} s")
     start = None if request.start is None else RunDirectory(Path(request.start))
     with stop_on_signal() as stop:
         if request.tokenizer is None:
@@ -86,7 +88,7 @@ def train_run(
                 recipe,
                 data,
                 run,
-                limit=_limit("tokenizer", recipe, request, len(data.rows("train")), engine),
+                limit=_limit("tokenizer", recipe, request, len(data.rows("train")), engine, encoding),
                 seed=seed,
                 engine=engine,
                 watchers=watchers,
@@ -102,6 +104,7 @@ def train_run(
                 data,
                 run.codes,
                 mirrored=recipe.stage("prior").augment == "flip",
+                precision=encoding.precision,
                 device=engine.device,
                 progress=progress("codes"),
             )
@@ -114,7 +117,7 @@ def train_run(
             run,
             tokenizer,
             header,
-            limit=_limit("prior", recipe, request, len(data.rows("train")), engine),
+            limit=_limit("prior", recipe, request, len(data.rows("train")), engine, encoding),
             seed=seed,
             engine=engine,
             watchers=watchers,
@@ -173,11 +176,31 @@ def _check_parts(recipe: Recipe, data: RunData) -> None:
     make_objective(recipe.objective("prior"), prior=prior)
 
 
-def _limit(stage: str, recipe: Recipe, request: FitRequest, samples: int, engine: Engine) -> Limit:
+def _encoding(run: RunDirectory, recipe: Recipe, data: RunData, engine: Engine) -> Encoding:
+    """The main process measures; the others wait, and read."""
+    if engine.is_main:
+        plan_encoding(
+            make_tokenizer(recipe.tokenizer),
+            data,
+            run.codes,
+            mirrored=recipe.stage("prior").augment == "flip",
+            precision=recipe.stage("tokenizer").precision,
+            device=engine.device,
+        )
+    engine.wait()
+    return read_encoding(run.codes)
+
+
+def _limit(
+    stage: str, recipe: Recipe, request: FitRequest, samples: int, engine: Engine, encoding: Encoding
+) -> Limit:
+    """A budget pays for encoding too, with half of it at most; the stages share the rest."""
     settings = recipe.stage(stage)
+    if request.budget is not None and request.tokenizer is not None:
+        return Limit(seconds=request.budget)
     if request.budget is not None:
-        share = 1.0 if request.tokenizer is not None else _share(stage, recipe)
-        return Limit(seconds=request.budget * share)
+        rest = max(request.budget - encoding.seconds, request.budget / 2)
+        return Limit(seconds=rest * _share(stage, recipe))
     steps = max(1, samples // (settings.batch_size * engine.processes))
     return Limit(steps=steps * (request.epochs or settings.epochs))
 

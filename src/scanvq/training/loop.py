@@ -15,6 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from scanvq.files import write_json
+from scanvq.nn.precision import Precision
 from scanvq.settings import StageSettings
 from scanvq.storage.resume import read_resume, save_resume
 from scanvq.storage.run_directory import StageDirectory
@@ -24,7 +25,7 @@ from scanvq.training.interrupt import Interrupted, StopRequest
 from scanvq.training.limit import Limit
 from scanvq.training.optimizers import learning_rate, make_optimizer
 from scanvq.training.order import Order
-from scanvq.training.precision import Precision, measure
+from scanvq.training.precision import measure
 from scanvq.training.progress_pictures import ProgressPictures
 from scanvq.types import Batch, Objective
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from scanvq.nn.precision import CANDIDATES, Precision
 from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.quantizers import MovingAverageQuantizer
 from scanvq.tokenizers import VQVAE
-from scanvq.training.precision import CANDIDATES, Precision, measure
+from scanvq.training.precision import measure
 from scanvq.types import Batch
 
 CPU = torch.device("cpu")

@@ -3,20 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from scanvq.data.dataset import SliceDataset
 from scanvq.files import read_json, whole_file, write_json
+from scanvq.nn.precision import Precision, candidates, take_turns
 from scanvq.training.stages.data import SPLITS, RunData
 from scanvq.types import Tokenizer
 
-BATCH = 32
+BATCH = 16
 Levels = tuple[NDArray[np.integer], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoding:
+    """How the images of a run are encoded, kept with it so that every code of it comes about alike.
+
+    Attributes:
+        precision: the fastest that was measured; the search of the nearest code is fp32 in all of them.
+        seconds: what encoding all images was measured to take.
+    """
+
+    precision: Precision
+    seconds: float
+
+
+def plan_encoding(
+    tokenizer: Tokenizer,
+    data: RunData,
+    folder: Path,
+    *,
+    mirrored: bool,
+    precision: Literal["auto", "fp32", "bf16"],
+    device: torch.device,
+) -> Encoding:
+    """Measures a batch by every setting that `precision` allows, unless `folder` holds the answer.
+
+    The time depends on the network and not on its weights, so a tokenizer may be measured untrained.
+    """
+    file = folder / "encoding.json"
+    if file.exists():
+        return read_encoding(folder)
+    everything = data.dataset("train")
+    images, _ = everything.batch(np.arange(min(BATCH, len(everything))), device)
+    seconds = measure_encoding(tokenizer, images, device)
+    allowed = {one: time for one, time in seconds.items() if precision in ("auto", one.autocast)}
+    best = min(allowed, key=lambda one: allowed[one])
+    count = sum(len(data.rows(split)) for split, _ in _jobs(mirrored))
+    encoding = Encoding(precision=best, seconds=allowed[best] / len(images) * count)
+    write_json(file, asdict(encoding))
+    return encoding
+
+
+def read_encoding(folder: Path) -> Encoding:
+    """What `plan_encoding` found for a run."""
+    saved = read_json(folder / "encoding.json")
+    return Encoding(precision=Precision(**saved["precision"]), seconds=saved["seconds"])
+
+
+def measure_encoding(tokenizer: Tokenizer, images: Tensor, device: torch.device) -> dict[Precision, float]:
+    """Seconds to encode `images` (B, 1, H, W) by every candidate, on copies of the tokenizer."""
+
+    def work(precision: Precision) -> Callable[[], object]:
+        copy = deepcopy(tokenizer).to(device).eval()
+        precision.lay_out(copy)
+
+        def encode() -> object:
+            with torch.inference_mode(), precision.context(device):
+                return copy.encode(images)
+
+        return encode
+
+    return take_turns({one: work(one) for one in candidates(device)}, device)
 
 
 def encode_splits(
@@ -26,6 +92,7 @@ def encode_splits(
     folder: Path,
     *,
     mirrored: bool,
+    precision: Precision,
     device: torch.device,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -37,16 +104,22 @@ def encode_splits(
         data: the run's slices.
         folder: where `<split>.npz` and `codes.json` go.
         mirrored: also encode the training images mirrored left to right.
+        precision: how to compute.
         device: where to compute.
         progress: called with images done and all images.
     """
-    wanted = {"tokenizer": tokenizer_id, "mirrored": mirrored, "store": data.store.folder.name}
+    wanted = {
+        "tokenizer": tokenizer_id,
+        "mirrored": mirrored,
+        "store": data.store.folder.name,
+        "precision": asdict(precision),
+    }
     marker = folder / "codes.json"
     if marker.exists() and read_json(marker) == wanted:
         return
     marker.unlink(missing_ok=True)
     tokenizer.to(device)
-    jobs = [(split, False) for split in SPLITS] + ([("train", True)] if mirrored else [])
+    jobs = _jobs(mirrored)
     total, done = sum(len(data.rows(split)) for split, _ in jobs), 0
     for split, flip in jobs:
         dataset = data.dataset(split)
@@ -57,7 +130,9 @@ def encode_splits(
             if progress is not None:
                 progress(done, total)
 
-        levels = encode_dataset(tokenizer, dataset, device=device, flip=flip, advance=advance)
+        levels = encode_dataset(
+            tokenizer, dataset, precision=precision, device=device, flip=flip, advance=advance
+        )
         with whole_file(codes_file(folder, split, mirrored=flip)) as temporary, temporary.open("wb") as file:
             arrays: dict[str, Any] = {f"level_{number}": level for number, level in enumerate(levels)}
             np.savez(file, **arrays)
@@ -68,6 +143,7 @@ def encode_dataset(
     tokenizer: Tokenizer,
     dataset: SliceDataset,
     *,
+    precision: Precision,
     device: torch.device,
     flip: bool = False,
     advance: Callable[[int], None] | None = None,
@@ -75,7 +151,8 @@ def encode_dataset(
     """The codes of a data set, one (n, h, w) array a level, 8 or 16 bit as the codebook needs."""
     kinds = [np.uint8 if size <= 256 else np.uint16 for size in tokenizer.codebook_sizes]
     batches: list[list[NDArray[np.integer]]] = [[] for _ in kinds]
-    with torch.inference_mode():
+    precision.lay_out(tokenizer)
+    with torch.inference_mode(), precision.context(device):
         for start in range(0, len(dataset), BATCH):
             images, _ = dataset.batch(np.arange(start, min(start + BATCH, len(dataset))), device)
             codes = tokenizer.encode(images.flip(-1) if flip else images)
@@ -90,6 +167,11 @@ def read_codes(folder: Path, split: str, *, mirrored: bool = False) -> Levels:
     """The codes of a split, one (n, h, w) array a level."""
     with np.load(codes_file(folder, split, mirrored=mirrored), allow_pickle=False) as saved:
         return tuple(saved[f"level_{number}"] for number in range(len(saved.files)))
+
+
+def _jobs(mirrored: bool) -> list[tuple[str, bool]]:
+    """(split, whether mirrored) of everything that is encoded."""
+    return [(split, False) for split in SPLITS] + ([("train", True)] if mirrored else [])
 
 
 def codes_file(folder: Path, split: str, *, mirrored: bool = False) -> Path:

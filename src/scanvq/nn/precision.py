@@ -1,0 +1,71 @@
+"""Number format and memory layout of a computation, and which computes fastest here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+TURNS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    """How a network computes. Quantizers and losses stay in fp32 whatever is chosen here.
+
+    Attributes:
+        autocast: "fp32", or "bf16" where PyTorch's autocast says so.
+        channels_last: whether weights and images are laid out channels last.
+    """
+
+    autocast: Literal["fp32", "bf16"] = "fp32"
+    channels_last: bool = False
+
+    def context(self, device: torch.device) -> torch.autocast:
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.autocast == "bf16")
+
+    def lay_out(self, network: nn.Module) -> None:
+        if self.channels_last:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
+
+    def __str__(self) -> str:
+        return f"{self.autocast}{' channels_last' if self.channels_last else ''}"
+
+
+CANDIDATES = (
+    Precision(),
+    Precision(channels_last=True),
+    Precision(autocast="bf16", channels_last=True),
+)
+
+
+def candidates(device: torch.device) -> tuple[Precision, ...]:
+    """The settings worth a trial on a device."""
+    has_bf16 = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
+    return tuple(one for one in CANDIDATES if one.autocast == "fp32" or has_bf16)
+
+
+def take_turns(
+    work: Mapping[Precision, Callable[[], object]], device: torch.device
+) -> dict[Precision, float]:
+    """Seconds of each candidate's work.
+
+    The candidates take turns, and the best of each one's turns counts: other work on the machine then
+    falls on all of them. One turn before goes uncounted: it allocates and chooses kernels.
+    """
+    for step in work.values():
+        step()
+    turns = [{candidate: _timed(step, device) for candidate, step in work.items()} for _ in range(TURNS)]
+    return {candidate: min(turn[candidate] for turn in turns) for candidate in work}
+
+
+def _timed(step: Callable[[], object], device: torch.device) -> float:
+    start = time.perf_counter()
+    step()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
