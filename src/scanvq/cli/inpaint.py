@@ -40,7 +40,6 @@ def inpaint(
     """
     from scanvq import api
     from scanvq.cli.inpainting import completed_file, mask_of
-    from scanvq.data.formats import format_of
     from scanvq.generation.inpaint import inpaint_scan
 
     if (mask is None) == (keep is None):
@@ -66,6 +65,6 @@ def inpaint(
     )
     out.mkdir(parents=True, exist_ok=True)
     for number, completion in enumerate(completions):
-        target = completed_file(out, file, number)
-        format_of(target).write(target, completion)
+        target, format = completed_file(out, file, number)
+        format.write(target, completion)
     print(f"wrote {count} completions of {file.name} to {out}")

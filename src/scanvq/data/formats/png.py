@@ -9,10 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from scanvq.data.formats.format import (
     Format,
     Header,
+    Mark,
     Plane,
     Scan,
     UnreadableScan,
@@ -71,14 +73,17 @@ class Png(Format):
         properties = {"mode": mode} if alpha is None else {"mode": mode, "alpha": alpha}
         return Scan(slices=pixels[None], properties=properties)
 
-    def write(self, path: Path, scan: Scan) -> None:
+    def write(self, path: Path, scan: Scan, mark: Mark | None = None) -> None:
         pixels = one_slice(scan.slices, "PNG")
         if pixels.dtype.kind == "f" and "mode" not in scan.properties:
             raise ValueError("a PNG file holds whole numbers; convert float pixels to uint8 or uint16 first")
         mode = scan.properties.get("mode", "L" if pixels.dtype == np.uint8 else "I;16")
         pixels = np.ascontiguousarray(as_type(pixels, np.dtype(np.uint16 if mode == "I;16" else np.uint8)))
         buffer = io.BytesIO()
-        _image(pixels, mode, scan.properties.get("alpha")).save(buffer, format="PNG")
+        told = PngInfo()
+        if mark is not None:
+            told.add_text("Description", str(mark))
+        _image(pixels, mode, scan.properties.get("alpha")).save(buffer, format="PNG", pnginfo=told)
         write_bytes(path, buffer.getvalue())
 
 
