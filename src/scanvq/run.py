@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scanvq.data.formats import Scan, UnreadableScan, check, format_of
+from scanvq.data.geometry import NO_SPACING
 from scanvq.data.intensity import Intensity
 from scanvq.data.preparation import Preparation
 from scanvq.evaluation.evaluate import Counted, evaluate
@@ -38,7 +39,8 @@ class Run:
 
     Images go in as (H, W), (n, H, W) or (n, 1, H, W), NumPy or torch, of any size. Integers are taken
     to be in the scan's own units and come back as such; floating-point numbers are intensities in
-    [0, 1]. What comes back is of the same kind as what went in.
+    [0, 1]. What comes back is of the same kind as what went in. Arrays count as having the pixel size of
+    the run, where it has one.
 
     Args:
         path: the run directory.
@@ -84,6 +86,9 @@ class Run:
         reason = check(scan)
         if reason is not None and not reason.startswith("constant"):
             raise UnreadableScan(path, reason)
+        wanted = self.preparation.geometry.spacing
+        if wanted is not None and scan.spacing is None:
+            raise UnreadableScan(path, NO_SPACING.format(spacing=wanted))
         return scan
 
     def encode_scan(self, scan: Scan) -> Codes:
@@ -274,10 +279,12 @@ class Run:
         if pixels.ndim not in (2, 3):
             raise ValueError(f"images have the shape {pixels.shape}; give (H, W), (n, H, W) or (n, 1, H, W)")
         pixels = pixels.reshape(-1, *pixels.shape[-2:])
+        wanted = self.preparation.geometry.spacing
+        scan = Scan(slices=pixels, spacing=None if wanted is None else (wanted, wanted))
         if pixels.dtype.kind != "f":
-            return Scan(slices=pixels), self.preparation
+            return scan, self.preparation
         unit = Intensity(kind="full", low=0.0, high=1.0)
-        return Scan(slices=pixels), Preparation(geometry=self.preparation.geometry, intensity=unit)
+        return scan, Preparation(geometry=self.preparation.geometry, intensity=unit)
 
 
 def _like(values: Any, original: Array) -> Array:
