@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scanvq.data.formats import Scan, UnreadableScan, check, format_of
+from scanvq.data.formats import Mark, Scan, UnreadableScan, check, format_of
 from scanvq.data.geometry import NO_SPACING
 from scanvq.data.intensity import Intensity
 from scanvq.data.preparation import Preparation
@@ -61,15 +62,20 @@ class Run:
         self.tokenizer.to(self.device)
         self.preparation = Preparation.from_dict(self.header["preparation"])
         self.labels: tuple[str, ...] = tuple(self.header["labels"])
-        self._prior: Pyramid | None = None
 
     @property
     def prior(self) -> Pyramid:
         """The prior. Raises WeightsError where none is trained, or it belongs to another tokenizer."""
-        if self._prior is None:
-            prior, _ = load_prior(self.directory.prior.best, tokenizer_id=self.header["id"])
-            self._prior = prior.to(self.device)
-        return self._prior
+        return self._loaded_prior[0]
+
+    def mark(self, *, seed: int | None = None) -> Mark:
+        """What a file made by this run says of itself: drawn by the prior with a seed, or only decoded."""
+        return Mark(model=self.header["id"] if seed is None else self._loaded_prior[1]["id"], seed=seed)
+
+    @cached_property
+    def _loaded_prior(self) -> tuple[Pyramid, dict[str, Any]]:
+        prior, header = load_prior(self.directory.prior.best, tokenizer_id=self.header["id"])
+        return prior.to(self.device), header
 
     @property
     def has_prior(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scanvq.data.formats import Scan, Spacing
+from scanvq.data.formats import Mark, Scan, Spacing
 from scanvq.data.preparation import Slice
 from scanvq.files import whole_file
 from scanvq.types import Codes
@@ -51,8 +51,18 @@ class Origin:
         return [one] * count
 
 
-def write_codes(path: Path, tokenizer_id: str, codes: Codes, origins: list[Origin]) -> None:
-    """Writes codes, (n, h, w) a level, of the scans named by `origins` in their order (may be empty)."""
+def write_codes(
+    path: Path, tokenizer_id: str, codes: Codes, origins: list[Origin], *, mark: Mark | None = None
+) -> None:
+    """Writes codes, (n, h, w) a level.
+
+    Args:
+        path: of the npz file.
+        tokenizer_id: content id of the tokenizer.
+        codes: of every level.
+        origins: the scans that they come from, in their order; empty for codes that were drawn.
+        mark: the prior and the seed that drew them.
+    """
     arrays: dict[str, Any] = {
         f"level_{number}": level.numpy().astype(np.int32) for number, level in enumerate(codes)
     }
@@ -65,6 +75,8 @@ def write_codes(path: Path, tokenizer_id: str, codes: Codes, origins: list[Origi
         "spacings": np.array([o.spacing or (0, 0) for o in origins], np.float64).reshape(-1, 2),
         "file_of_slice": np.repeat(np.arange(len(origins)), [o.shape[0] for o in origins]),
     }
+    if mark is not None:
+        facts["synthetic"] = np.array(str(mark))
     with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays, **facts)
 
@@ -94,6 +106,12 @@ def read_code_file(path: Path, *, tokenizer_id: str) -> tuple[Codes, list[Origin
         raise CodeFileError(f"{path} holds codes of tokenizer {made_by}; this run's is {tokenizer_id}")
     codes = tuple(torch.from_numpy(arrays[name].astype(np.int64)) for name in levels)
     return codes, _origins(arrays)
+
+
+def read_mark(path: Path) -> Mark | None:
+    """The prior and the seed that drew the codes of a file; None where they come from scans."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+        return Mark.read(str(saved["synthetic"])) if "synthetic" in saved.files else None
 
 
 def _origins(arrays: dict[str, np.ndarray]) -> list[Origin]:

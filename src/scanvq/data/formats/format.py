@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -83,6 +84,14 @@ class Mark:
     def __str__(self) -> str:
         seed = "none" if self.seed is None else self.seed
         return f"SYNTHETIC ScanVQ model={self.model} seed={seed}"
+
+    @classmethod
+    def read(cls, text: str) -> Mark | None:
+        """The mark in a text; None where there is none."""
+        found = re.search(r"SYNTHETIC ScanVQ model=(\w+) seed=(?:none|(\d+))", text)
+        if found is None:
+            return None
+        return cls(model=found[1], seed=None if found[2] is None else int(found[2]))
 
 
 class Format(ABC):

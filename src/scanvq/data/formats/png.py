@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from pathlib import Path
 from typing import ClassVar
 
@@ -85,6 +86,13 @@ class Png(Format):
             told.add_text("Description", str(mark))
         _image(pixels, mode, scan.properties.get("alpha")).save(buffer, format="PNG", pnginfo=told)
         write_bytes(path, buffer.getvalue())
+
+
+def with_text(png: bytes, text: str) -> bytes:
+    """A whole PNG file with a text of its own, `Description`, after its header."""
+    content = b"tEXtDescription\0" + text.encode("latin-1", "replace")
+    chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+    return png[:33] + chunk + png[33:]
 
 
 def _image(pixels: np.ndarray, mode: str, alpha: np.ndarray | None) -> Image.Image:
