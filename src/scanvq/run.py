@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scanvq.data.formats import Scan, UnreadableScan, check, format_of
+from scanvq.data.formats import Mark, Scan, UnreadableScan, check, format_of
+from scanvq.data.geometry import NO_SPACING
 from scanvq.data.intensity import Intensity
 from scanvq.data.preparation import Preparation
 from scanvq.evaluation.evaluate import Counted, evaluate
@@ -39,7 +41,8 @@ class Run:
 
     Images go in as (H, W), (n, H, W) or (n, 1, H, W), NumPy or torch, of any size. Integers are taken
     to be in the scan's own units and come back as such; floating-point numbers are intensities in
-    [0, 1]. What comes back is of the same kind as what went in.
+    [0, 1]. What comes back is of the same kind as what went in. Arrays count as having the pixel size of
+    the run, where it has one.
 
     Attributes:
         began: when training was begun, by the monotonic clock, if this process has trained all of it.
@@ -63,16 +66,25 @@ class Run:
         self.tokenizer.to(self.device)
         self.preparation = Preparation.from_dict(self.header["preparation"])
         self.labels: tuple[str, ...] = tuple(self.header["labels"])
+<<<<<<< HEAD
         self.began: float | None = None
         self._prior: Pyramid | None = None
+=======
+>>>>>>> formats
 
     @property
     def prior(self) -> Pyramid:
         """The prior. Raises WeightsError where none is trained, or it belongs to another tokenizer."""
-        if self._prior is None:
-            prior, _ = load_prior(self.directory.prior.best, tokenizer_id=self.header["id"])
-            self._prior = prior.to(self.device)
-        return self._prior
+        return self._loaded_prior[0]
+
+    def mark(self, *, seed: int | None = None) -> Mark:
+        """What a file made by this run says of itself: drawn by the prior with a seed, or only decoded."""
+        return Mark(model=self.header["id"] if seed is None else self._loaded_prior[1]["id"], seed=seed)
+
+    @cached_property
+    def _loaded_prior(self) -> tuple[Pyramid, dict[str, Any]]:
+        prior, header = load_prior(self.directory.prior.best, tokenizer_id=self.header["id"])
+        return prior.to(self.device), header
 
     @property
     def has_prior(self) -> bool:
@@ -89,6 +101,9 @@ class Run:
         reason = check(scan)
         if reason is not None and not reason.startswith("constant"):
             raise UnreadableScan(path, reason)
+        wanted = self.preparation.geometry.spacing
+        if wanted is not None and scan.spacing is None:
+            raise UnreadableScan(path, NO_SPACING.format(spacing=wanted))
         return scan
 
     def encode_scan(self, scan: Scan) -> Codes:
@@ -314,10 +329,12 @@ class Run:
         if pixels.ndim not in (2, 3):
             raise ValueError(f"images have the shape {pixels.shape}; give (H, W), (n, H, W) or (n, 1, H, W)")
         pixels = pixels.reshape(-1, *pixels.shape[-2:])
+        wanted = self.preparation.geometry.spacing
+        scan = Scan(slices=pixels, spacing=None if wanted is None else (wanted, wanted))
         if pixels.dtype.kind != "f":
-            return Scan(slices=pixels), self.preparation
+            return scan, self.preparation
         unit = Intensity(kind="full", low=0.0, high=1.0)
-        return Scan(slices=pixels), Preparation(geometry=self.preparation.geometry, intensity=unit)
+        return scan, Preparation(geometry=self.preparation.geometry, intensity=unit)
 
 
 def _like(values: Any, original: Array) -> Array:

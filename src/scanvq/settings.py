@@ -28,6 +28,7 @@ class PreparationSettings:
 
     size: Literal["native"] | tuple[PositiveInt, PositiveInt] = "native"
     fit: Literal["pad", "resize"] = "pad"
+    spacing: Literal["native"] | PositiveFloat = "native"  # millimeters from pixel to pixel
     intensity: Literal["auto", "file", "percentiles", "full"] = "auto"
     normalization: Literal["unit", "z_score"] = "unit"
 

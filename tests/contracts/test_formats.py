@@ -18,6 +18,9 @@ DTYPES = {
     "png": ("uint8", "uint16"),
     "jpeg": ("uint8",),
     "nifti": ("uint8", "uint16", "int16", "int32", "float32"),
+    "dicom": ("uint8", "uint16", "int16"),
+    "npy": ("uint8", "uint16", "int16", "int32", "float32"),
+    "npz": ("uint8", "uint16", "int16", "int32", "float32"),
 }
 
 
@@ -84,7 +87,9 @@ def test_other_names_are_refused_with_the_known_suffixes() -> None:
     with pytest.raises(UnreadableScan, match=r"slide\.tiff: not a known kind.*\.png.*\.nii") as caught:
         format_of("slide.tiff")
     assert caught.value.path == Path("slide.tiff")
-    assert set(READABLE) == {".png", ".jpg", ".jpeg", ".nii", ".nii.gz"}
+    assert set(READABLE) == {
+        *(".png", ".jpg", ".jpeg", ".nii", ".nii.gz", ".dcm", ".dicom", ".ima", ".npy", ".npz")
+    }
 
 
 @pytest.mark.parametrize(("name", "suffix"), CASES)

@@ -52,7 +52,8 @@ def decode(
 ) -> None:
     """Turn codes back into images, of the size and in the units that the scans had.
 
-    8-bit slices become PNG, all others NIfTI; codes that came from no scan become PNG.
+    8-bit slices become PNG, all others NIfTI; codes that came from no scan become PNG. Every file says that
+    it is synthetic, and which model made it.
 
     Example: `scanvq decode runs/first codes.npz --out decoded`
     """
@@ -62,14 +63,15 @@ def decode(
     from scanvq.cli.watching import Watching
     from scanvq.data.formats import FORMATS, Scan
     from scanvq.generation.batches import decode as decode_codes
-    from scanvq.generation.code_file import read_code_file
+    from scanvq.generation.code_file import read_code_file, read_mark
     from scanvq.generation.scans import restore_slices
 
     trained = api.load(run, device=device)
     levels, origins = read_code_file(codes, tokenizer_id=trained.header["id"])
+    mark = read_mark(codes) or trained.mark()
     images = decode_codes(trained.tokenizer, levels, device=trained.device)
     if not origins:
-        write_pictures(out, images[:, 0].numpy(), "png")
+        write_pictures(out, images[:, 0].numpy(), "png", mark)
         print(f"wrote {len(images)} images to {out}")
         return
     count, start = Watching().counted("decode"), 0
@@ -81,6 +83,8 @@ def decode(
         picture = len(slices) == 1 and pixels.dtype == "uint8"
         target = out / stem.with_name(f"{stem.name}{'.png' if picture else '.nii.gz'}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        FORMATS["png" if picture else "nifti"].write(target, Scan(slices=pixels))
+        FORMATS["png" if picture else "nifti"].write(
+            target, Scan(slices=pixels, spacing=origin.spacing), mark
+        )
         count(number, len(origins))
     print(f"wrote {len(origins)} scans to {out}")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.cutting import PlaneName, PlaneOption, SlicesOption, SpacingOption
+
 app = typer.Typer(help="Look at a folder of scans, prepare it, make a demo cohort.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="A folder of scans, or a CSV of path, subject, split, label.")]
@@ -19,14 +21,6 @@ class Layout(StrEnum):
     OASIS = "oasis"
     HIPMRI = "hipmri"
     ADNI = "adni"
-
-
-class PlaneName(StrEnum):
-    """How volumes are cut."""
-
-    AXIAL = "axial"
-    CORONAL = "coronal"
-    SAGITTAL = "sagittal"
 
 
 @app.command()
@@ -58,6 +52,9 @@ def prepare(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="A setting in place of the recipe's: section.key=value.")
     ] = None,
+    plane: PlaneOption = None,
+    slices: SlicesOption = None,
+    spacing: SpacingOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the splits.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
 ) -> None:
@@ -68,11 +65,12 @@ def prepare(
     Example: `scanvq data prepare scans/ --skip-bad`
     """
     from scanvq.build import make_tokenizer
+    from scanvq.cli.cutting import with_cutting
     from scanvq.cli.watching import Watching
     from scanvq.recipe import read_recipe
     from scanvq.training.stages.data import SPLITS, prepare_data
 
-    completed = read_recipe(recipe, overrides=overrides or ())
+    completed = read_recipe(recipe, overrides=with_cutting(overrides or (), plane, slices, spacing))
     data = prepare_data(
         folder,
         completed.data,

@@ -13,18 +13,18 @@ def scan_files(named: Sequence[Path]) -> list[Path]:
     Raises:
         ValueError: something that does not exist, or a folder without scans.
     """
-    from scanvq.data.formats import READABLE
+    from scanvq.data.formats import READABLE, is_inside, is_series
+    from scanvq.data.formats.listing import list_scans
 
     found: list[Path] = []
     for path in named:
         if path.is_dir():
-            inside = sorted(
-                p for p in path.rglob("*") if p.name.lower().endswith(READABLE) and p.name[0] != "."
-            )
+            files = [p.relative_to(path) for p in path.rglob("*") if p.is_file() and p.name[0] != "."]
+            inside = [path / scan for scan in sorted(list_scans(path, files).scans)]
             if not inside:
                 raise ValueError(f"{path} holds no scans ({', '.join(READABLE)})")
             found += inside
-        elif path.is_file():
+        elif path.is_file() or is_series(path) or is_inside(path):
             found.append(path)
         else:
             raise ValueError(f"there is no file or folder {path}")

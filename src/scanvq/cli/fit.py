@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.cutting import PlaneOption, SlicesOption, SpacingOption
+
 
 def fit(
     folder: Annotated[
@@ -32,6 +34,9 @@ def fit(
         list[str] | None,
         typer.Option("--set", help="A setting in place of the recipe's: section.key=value. May be repeated."),
     ] = None,
+    plane: PlaneOption = None,
+    slices: SlicesOption = None,
+    spacing: SpacingOption = None,
     budget: Annotated[
         str | None,
         typer.Option(help="Train this long: 90s, 10m, 2h. Tokenizer and prior share it.", show_default=False),
@@ -71,7 +76,11 @@ def fit(
 
         scanvq fit scans/ --budget 10m --out runs/first
 
+<<<<<<< HEAD
         scanvq fit --plan plan.toml --out runs/planned
+=======
+        scanvq fit volumes/ --plane coronal --slices middle:32 --spacing 1.0
+>>>>>>> formats
 
         scanvq fit scans/ --recipe tiny --set tokenizer.quantizer.codebook_size=256
 
@@ -86,12 +95,16 @@ def fit(
     import os
 
     from scanvq import api
+    from scanvq.cli.cutting import with_cutting
     from scanvq.cli.finishing import finish
     from scanvq.cli.watching import Watching
     from scanvq.training.interrupt import Interrupted
 
     rank = int(os.environ.get("RANK", "0"))
     watching = Watching(quiet=rank != 0)
+    given = with_cutting(overrides or (), plane, slices, spacing)
+    if resume and (plane, slices, spacing) != (None, None, None):
+        raise ValueError("--plane, --slices and --spacing cannot change a run that is resumed")
     if resume and out is None:
         raise ValueError("--resume needs --out, the run to go on with")
     if out is None:
@@ -104,8 +117,12 @@ def fit(
             folder,
             out=out,
             recipe=recipe,
+<<<<<<< HEAD
             plan=plan,
             overrides=overrides or (),
+=======
+            overrides=given,
+>>>>>>> formats
             budget=budget,
             epochs=epochs,
             seed=seed,

@@ -41,13 +41,13 @@ def inpaint(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Fill in a region of a scan, several times. Every known pixel comes back bit for bit (JPEG, which
-    stores no pixel exactly, comes back as PNG).
+    stores no pixel exactly, comes back as PNG). Every file says that it is synthetic, which model made it and
+    with which seed.
 
     Example: `scanvq inpaint runs/first scan.png --keep top-half -n 4 --out completed`
     """
     from scanvq import api
     from scanvq.cli.inpainting import completed_file, mask_of
-    from scanvq.data.formats import format_of
     from scanvq.generation.inpaint import inpaint_scan
 
     if (mask is None) == (keep is None):
@@ -75,6 +75,6 @@ def inpaint(
     )
     out.mkdir(parents=True, exist_ok=True)
     for number, completion in enumerate(completions):
-        target = completed_file(out, file, number)
-        format_of(target).write(target, completion)
+        target, format = completed_file(out, file, number)
+        format.write(target, completion, trained.mark(seed=seed + number))
     print(f"wrote {count} completions of {file.name} to {out}")

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from scanvq.data.formats import Scan
+    from scanvq.data.formats import Format, Scan
 
 
 def mask_of(scan: Scan, mask: Path | None, keep: str | None) -> NDArray[np.bool_]:
@@ -37,9 +37,15 @@ def mask_of(scan: Scan, mask: Path | None, keep: str | None) -> NDArray[np.bool_
     return unknown
 
 
-def completed_file(out: Path, file: Path, number: int) -> Path:
-    """The name of a completion: the scan's own, numbered; never JPEG, which would change known pixels."""
-    stem, _, suffixes = file.name.partition(".")
-    if suffixes.lower().split(".")[-1] in ("jpg", "jpeg"):
-        suffixes = "png"
-    return out / f"{stem}_{number}.{suffixes}"
+def completed_file(out: Path, file: Path, number: int) -> tuple[Path, Format]:
+    """The name of a completion, the scan's own with a number, and the format that it is written in.
+
+    JPEG, which would change known pixels, and single images of an npz file become PNG.
+    """
+    from scanvq.data.formats import FORMATS, format_of, is_inside, stem_of
+
+    format = format_of(file)
+    stem = stem_of(file)
+    if format is FORMATS["jpeg"] or is_inside(file):
+        return out / f"{stem}_{number}.png", FORMATS["png"]
+    return out / f"{stem}_{number}{file.name[len(stem) :]}", format

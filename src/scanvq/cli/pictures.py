@@ -9,14 +9,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from scanvq.data.formats import Mark
 
-def write_pictures(out: Path, images: NDArray[np.float32], kind: str, *, stem: str = "image") -> None:
+
+def write_pictures(
+    out: Path, images: NDArray[np.float32], kind: str, mark: Mark, *, stem: str = "image"
+) -> None:
     """Writes images (n, H, W) in [0, 1] into a folder.
 
     Args:
         out: the folder.
         images: intensities in [0, 1].
         kind: "png" (8 bit), "nifti" (float32, one file each), or "npz" (one file, array `images`).
+        mark: what every file says of what made it.
         stem: of the files' names.
 
     Raises:
@@ -25,20 +30,18 @@ def write_pictures(out: Path, images: NDArray[np.float32], kind: str, *, stem: s
     import numpy as np
 
     from scanvq.data.formats import FORMATS, Scan
-    from scanvq.files import whole_file
 
     if kind not in ("png", "nifti", "npz"):
         raise ValueError(f"--format is {kind!r}; use png, nifti or npz")
     out.mkdir(parents=True, exist_ok=True)
     if kind == "npz":
-        with whole_file(out / f"{stem}s.npz") as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, images=images)
+        FORMATS["npz"].write(out / f"{stem}s.npz", Scan(slices=images), mark)
         return
     digits = max(3, len(str(len(images) - 1)))
     suffix = ".png" if kind == "png" else ".nii.gz"
     for number, image in enumerate(images):
         pixels: NDArray[Any] = np.round(image * 255).astype(np.uint8) if kind == "png" else image
-        FORMATS[kind].write(out / f"{stem}_{number:0{digits}d}{suffix}", Scan(slices=pixels[None]))
+        FORMATS[kind].write(out / f"{stem}_{number:0{digits}d}{suffix}", Scan(slices=pixels[None]), mark)
 
 
 def contact_sheet(images: NDArray[np.float32], *, columns: int = 8) -> NDArray[np.uint8]:

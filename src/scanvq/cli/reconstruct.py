@@ -17,7 +17,9 @@ def reconstruct(
     ] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Turn scans into codes and back: same name, format, size and units as they came.
+    """Turn scans into codes and back: same name, format, size, units and geometry as they came.
+
+    Every file says that it is synthetic, and which model made it.
 
     Example: `scanvq reconstruct runs/first scans/sub-01.nii.gz --out rebuilt`
     """
@@ -38,7 +40,7 @@ def reconstruct(
         restored, images, codes, decoded = reconstruct_scan(
             trained.tokenizer, scan, trained.preparation, device=trained.device
         )
-        format_of(path).write(target, restored)
+        format_of(path).write(target, restored, trained.mark())
         if panels:
             middle = len(images) // 2
             grids = [level[middle].numpy() for level in codes]
@@ -48,6 +50,7 @@ def reconstruct(
                 grids,
                 decoded[middle, 0].numpy(),
                 codebook_sizes=trained.tokenizer.codebook_sizes,
+                mark=trained.mark(),
             )
         count(number, len(scans))
     print(f"wrote {len(scans)} reconstructions to {out}")

@@ -40,7 +40,8 @@ def sample(
 ) -> None:
     """Create new scans: draw codes from the prior and decode them.
 
-    Writes the images, `samples.png` with all of them on one sheet, and `codes.npz`.
+    Writes the images, `samples.png` with all of them on one sheet, and `codes.npz`. Every file says that it
+    is synthetic, which model made it and with which seed.
 
     Example: `scanvq sample runs/first -n 16 --label AD --top-p 0.9 --out samples`
     """
@@ -59,7 +60,8 @@ def sample(
         count, label=label, draw=draw, seed=seed, progress=Watching().counted("sample")
     )
     images = decode(trained.tokenizer, codes, device=trained.device)[:, 0].numpy()
-    write_pictures(out, images, format, stem="sample")
-    write_codes(out / "codes.npz", trained.header["id"], codes, [])
-    FORMATS["png"].write(out / "samples.png", Scan(slices=contact_sheet(images)[None]))
+    mark = trained.mark(seed=seed)
+    write_pictures(out, images, format, mark, stem="sample")
+    write_codes(out / "codes.npz", trained.header["id"], codes, [], mark=mark)
+    FORMATS["png"].write(out / "samples.png", Scan(slices=contact_sheet(images)[None]), mark)
     print(f"wrote {count} synthetic images to {out}; all on one sheet: {out / 'samples.png'}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scanvq.data.catalog import Catalog, Entry
-from scanvq.data.formats import Header, Plane, UnreadableScan, check, format_of
+from scanvq.data.formats import READABLE, Header, Plane, UnreadableScan, check, format_of, is_inside
 from scanvq.data.headers import Progress, read_headers
 
 SAMPLE = 64  # files whose pixels are looked at
@@ -51,7 +51,7 @@ def fingerprint(
         "groups": len({entry.group for entry in catalog.entries}),
         "splits": _by_split(good),
         "labels": dict(sorted(Counter(e.label for e in catalog.entries if e.label is not None).items())),
-        "formats": dict(Counter(_suffix(entry) for entry in catalog.entries).most_common()),
+        "formats": dict(Counter(_kind(entry) for entry in catalog.entries).most_common()),
         "sizes": dict(sizes.most_common()),
         "types": dict(Counter(str(header.dtype) for _, header in good).most_common()),
         "intensities": intensities,
@@ -124,6 +124,8 @@ def _odd(good: Sequence[tuple[Entry, Header]], sizes: Counter[str]) -> list[str]
     return found
 
 
-def _suffix(entry: Entry) -> str:
+def _kind(entry: Entry) -> str:
+    """A file's suffix; of what has none, the kind of scan that it is."""
     name = entry.path.name.lower()
-    return ".nii.gz" if name.endswith(".nii.gz") else entry.path.suffix.lower()
+    found = next((suffix for suffix in READABLE if name.endswith(suffix)), None)
+    return found or ("in npz" if is_inside(entry.path) else "DICOM")

@@ -9,10 +9,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from scanvq.data.formats import Spacing
 from scanvq.spec import Derived
 
 Fit = Literal["pad", "resize"]
 Array = NDArray[Any]
+
+NO_SPACING = (
+    "does not say how large its pixels are, so it cannot be brought to {spacing:g} mm (PNG, JPEG and NumPy "
+    "files never do)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +30,13 @@ class Geometry:
         width: of the network's images, in pixels.
         fit: "pad" centers the slice and pads (with its minimum) or crops it, without resampling;
             "resize" first scales it, keeping its proportions, to the largest size that fits.
+        spacing: millimeters from pixel to pixel that slices are resampled to first; None leaves them.
     """
 
     height: int
     width: int
     fit: Fit = "pad"
+    spacing: float | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
@@ -36,30 +44,52 @@ class Geometry:
         if self.fit not in ("pad", "resize"):
             raise ValueError(f"fit is {self.fit!r}; it must be pad or resize")
 
-    def apply(self, pixels: Array) -> Array:
-        """Pixels (H, W) to (height, width) of the same dtype."""
-        scaled = _resample(pixels, self._scaled(pixels.shape))
+    def apply(self, pixels: Array, own: Spacing | None = None) -> Array:
+        """Pixels (H, W), which lie `own` millimeters apart, to (height, width) of the same dtype."""
+        scaled = _resample(pixels, self._scaled(pixels.shape, own))
         return _center(scaled, (self.height, self.width), pixels.min())
 
-    def undo(self, pixels: Array, shape: tuple[int, ...], fill: float) -> Array:
-        """Pixels (height, width) back to (H, W): exact for "pad", except that cropped borders hold `fill`."""
-        scaled = _center(pixels, self._scaled(shape), fill)
+    def undo(self, pixels: Array, shape: tuple[int, ...], fill: float, own: Spacing | None = None) -> Array:
+        """Pixels (height, width) back to (H, W): exact for "pad" of what was not resampled.
+
+        Borders that were cropped hold `fill`.
+        """
+        scaled = _center(pixels, self._scaled(shape, own), fill)
         return _resample(scaled, (shape[0], shape[1]))
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """JSON values; without a spacing none is told, as before there was one."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("spacing", None)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Geometry:
-        return cls(height=stored["height"], width=stored["width"], fit=stored["fit"])
+        return cls(
+            height=stored["height"],
+            width=stored["width"],
+            fit=stored["fit"],
+            spacing=stored.get("spacing"),
+        )
 
-    def _scaled(self, shape: tuple[int, ...]) -> tuple[int, int]:
+    def _scaled(self, shape: tuple[int, ...], own: Spacing | None) -> tuple[int, int]:
         """The size a slice of `shape` has between resampling and padding."""
         height, width = shape
+        if self.spacing is not None:
+            height, width = size_at((height, width), own, self.spacing)
         if self.fit == "pad":
             return height, width
         scale = min(self.height / height, self.width / width)
         return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def size_at(shape: tuple[int, int], own: Spacing | None, spacing: float) -> tuple[int, int]:
+    """The size of a slice (H, W), whose pixels lie `own` millimeters apart, once they lie `spacing` apart.
+
+    Raises:
+        ValueError: a slice that does not say how far its pixels lie apart.
+    """
+    if own is None:
+        raise ValueError(NO_SPACING.format(spacing=spacing))
+    return max(1, round(shape[0] * own[0] / spacing)), max(1, round(shape[1] * own[1] / spacing))
 
 
 def decide_geometry(
@@ -67,6 +97,7 @@ def decide_geometry(
     *,
     size: Literal["native"] | tuple[int, int] = "native",
     fit: Fit = "pad",
+    spacing: float | None = None,
     multiple: Derived[int],
 ) -> Geometry:
     """Chooses the network's image size from the sizes of the slices.
@@ -77,9 +108,10 @@ def decide_geometry(
        median height and width, rounded up to `multiple`, with "resize".
 
     Args:
-        sizes: (height, width) to the number of slices of that size.
+        sizes: (height, width) to the number of slices of that size, at `spacing` where one is given.
         size: "native", or a height and width in pixels.
         fit: "pad" or "resize", see `Geometry`.
+        spacing: see `Geometry`.
         multiple: what the network's height and width must be divisible by.
 
     Raises:
@@ -92,7 +124,7 @@ def decide_geometry(
                 f"size is {size[0]}x{size[1]}; this network needs both divisible by {multiple}: "
                 f"try {up[0]}x{up[1]}"
             )
-        return Geometry(height=size[0], width=size[1], fit=fit)
+        return Geometry(height=size[0], width=size[1], fit=fit, spacing=spacing)
     if not sizes:
         raise ValueError("no slices, so no image size can be chosen: give size, for example 256x256")
     # among equally common sizes the larger one: it crops nothing
@@ -100,7 +132,9 @@ def decide_geometry(
     if sizes[height, width] * 2 < sum(sizes.values()):
         fit = "resize"
         height, width = _median(sizes, axis=0), _median(sizes, axis=1)
-    return Geometry(height=_round_up(height, multiple), width=_round_up(width, multiple), fit=fit)
+    return Geometry(
+        height=_round_up(height, multiple), width=_round_up(width, multiple), fit=fit, spacing=spacing
+    )
 
 
 def _median(sizes: Mapping[tuple[int, int], int], *, axis: int) -> int:

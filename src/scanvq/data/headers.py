@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from scanvq.data.catalog import Catalog, Entry
+from scanvq.data.catalog import Catalog, CatalogError, Entry
 from scanvq.data.formats import Header, Plane, UnreadableScan, format_of
+from scanvq.data.geometry import NO_SPACING, size_at
 
 Progress = Callable[[int, int], None]
 
@@ -33,10 +34,29 @@ def read_headers(
     return headers
 
 
-def image_sizes(catalog: Catalog, *, plane: Plane = "axial") -> Counter[tuple[int, int]]:
-    """Numbers of slices by (height, width), of the files in train that can be read."""
+def image_sizes(
+    catalog: Catalog, *, plane: Plane = "axial", spacing: float | None = None
+) -> Counter[tuple[int, int]]:
+    """Numbers of slices by (height, width), of the files in train that can be read.
+
+    Args:
+        catalog: as read.
+        plane: how volumes are cut.
+        spacing: tell the sizes that they have once resampled to this many millimeters a pixel.
+
+    Raises:
+        CatalogError: no file says how large its pixels are, which `spacing` needs.
+    """
     sizes: Counter[tuple[int, int]] = Counter()
+    unknown = ""
     for entry, header in zip(catalog.entries, read_headers(catalog, plane=plane), strict=True):
-        if isinstance(header, Header) and entry.split in (None, "train"):
-            sizes[header.height, header.width] += header.slices
+        if not isinstance(header, Header) or entry.split not in (None, "train"):
+            continue
+        size = header.height, header.width
+        if spacing is not None and header.spacing is None:
+            unknown = str(entry.path)
+            continue
+        sizes[size if spacing is None else size_at(size, header.spacing, spacing)] += header.slices
+    if unknown and spacing is not None and not sizes:
+        raise CatalogError(f"{unknown} {NO_SPACING.format(spacing=spacing)}; leave --spacing out")
     return sizes

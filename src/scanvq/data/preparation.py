@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scanvq.data.formats import Spacing
 from scanvq.data.geometry import Geometry
 from scanvq.data.intensity import Intensity
 
@@ -18,11 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """One slice in its scan's own units: pixels (H, W), and the lowest and highest value of its file."""
+    """One slice in its scan's own units.
+
+    Attributes:
+        pixels: (H, W).
+        file_low: the lowest value of its file.
+        file_high: the highest.
+        spacing: millimeters from row to row and column to column, where the file says.
+    """
 
     pixels: NDArray[Any]
     file_low: float
     file_high: float
+    spacing: Spacing | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +49,7 @@ class Preparation:
         """A slice to an image (1, height, width), float32 in [0, 1]."""
         import torch
 
-        pixels = self.geometry.apply(slice.pixels)
+        pixels = self.geometry.apply(slice.pixels, slice.spacing)
         return torch.from_numpy(self.intensity.unit(pixels, slice.file_low, slice.file_high))[None]
 
     def undo(self, image: Tensor | NDArray[Any], slice: Slice) -> Slice:
@@ -52,8 +61,8 @@ class Preparation:
         unit = unit.reshape(self.geometry.height, self.geometry.width)
         own = slice.pixels
         pixels = self.intensity.native(unit, own.dtype, slice.file_low, slice.file_high)
-        pixels = self.geometry.undo(pixels, own.shape, own.min())
-        return Slice(pixels=pixels, file_low=slice.file_low, file_high=slice.file_high)
+        pixels = self.geometry.undo(pixels, own.shape, own.min(), slice.spacing)
+        return replace(slice, pixels=pixels)
 
     def to_dict(self) -> dict[str, Any]:
         return {"geometry": self.geometry.to_dict(), "intensity": self.intensity.to_dict()}

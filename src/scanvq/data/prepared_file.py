@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanvq.data.formats import Plane, UnreadableScan, check, format_of
-from scanvq.data.geometry import Geometry
+from scanvq.data.geometry import NO_SPACING, Geometry
 from scanvq.data.slice_choice import choose_slices
 
 LEVELS = 65535
@@ -64,11 +64,13 @@ def prepare_file(
     chosen = choose_slices(volume, slices)
     if len(chosen) == 0:
         raise UnreadableScan(path, f"has {len(volume)} slices, of which slices={slices} leaves none")
+    if geometry.spacing is not None and scan.spacing is None:
+        raise UnreadableScan(path, NO_SPACING.format(spacing=geometry.spacing))
     low, high = float(volume.min()), float(volume.max())
     slope, intercept = _scale(volume, low, high)
     raw = np.empty((len(chosen), geometry.height, geometry.width), dtype)
     for place, number in zip(raw, chosen, strict=True):
-        pixels = geometry.apply(volume[number])
+        pixels = geometry.apply(volume[number], scan.spacing)
         if (slope, intercept) == (1.0, 0.0) and pixels.dtype.kind == "u":
             place[...] = pixels
         else:

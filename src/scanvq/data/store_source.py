@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from scanvq.data.catalog import Catalog
-from scanvq.data.formats import Plane
+from scanvq.data.formats import Plane, UnreadableScan, format_of
 from scanvq.data.geometry import Geometry
 
 FORMAT_VERSION = 1
 
 Stamp = tuple[int, int]
-"""Size in bytes and time of change in nanoseconds; (-1, -1) for a file that is not there."""
+"""Size in bytes and time of change in nanoseconds; (-1, -1) for a file that is not there.
+
+Of several files that are one scan: their bytes, and a digest of their names, sizes and times.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +79,15 @@ class Source:
 
 def _stamp(path: Path) -> Stamp:
     try:
-        status = path.stat()
+        files = format_of(path).files(path)
+    except UnreadableScan:
+        files = (path,)
+    try:
+        found = [(file.name, file.stat()) for file in files]
     except OSError:
         return (-1, -1)
-    return (status.st_size, status.st_mtime_ns)
+    if len(found) == 1:
+        return (found[0][1].st_size, found[0][1].st_mtime_ns)
+    told = repr([(name, status.st_size, status.st_mtime_ns) for name, status in found])
+    digest = int.from_bytes(hashlib.sha256(told.encode()).digest()[:6], "big")
+    return (sum(status.st_size for _, status in found), digest)

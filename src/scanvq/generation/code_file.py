@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scanvq.data.formats import Scan
+from scanvq.data.formats import Mark, Scan, Spacing
 from scanvq.data.preparation import Slice
 from scanvq.files import whole_file
 from scanvq.types import Codes
@@ -29,6 +29,7 @@ class Origin:
     dtype: str
     low: float
     high: float
+    spacing: Spacing | None = None
 
     @classmethod
     def of(cls, name: str, scan: Scan) -> Origin:
@@ -39,17 +40,29 @@ class Origin:
             dtype=str(scan.slices.dtype),
             low=float(scan.slices.min()),
             high=float(scan.slices.max()),
+            spacing=scan.spacing,
         )
 
     def slices(self) -> list[Slice]:
         """Slices of the size, type and range of the scan's, without its content."""
         count, height, width = self.shape
         blank = np.full((height, width), self.low).astype(self.dtype)
-        return [Slice(pixels=blank, file_low=self.low, file_high=self.high)] * count
+        one = Slice(pixels=blank, file_low=self.low, file_high=self.high, spacing=self.spacing)
+        return [one] * count
 
 
-def write_codes(path: Path, tokenizer_id: str, codes: Codes, origins: list[Origin]) -> None:
-    """Writes codes, (n, h, w) a level, of the scans named by `origins` in their order (may be empty)."""
+def write_codes(
+    path: Path, tokenizer_id: str, codes: Codes, origins: list[Origin], *, mark: Mark | None = None
+) -> None:
+    """Writes codes, (n, h, w) a level.
+
+    Args:
+        path: of the npz file.
+        tokenizer_id: content id of the tokenizer.
+        codes: of every level.
+        origins: the scans that they come from, in their order; empty for codes that were drawn.
+        mark: the prior and the seed that drew them.
+    """
     arrays: dict[str, Any] = {
         f"level_{number}": level.numpy().astype(np.int32) for number, level in enumerate(codes)
     }
@@ -59,8 +72,11 @@ def write_codes(path: Path, tokenizer_id: str, codes: Codes, origins: list[Origi
         "shapes": np.array([o.shape for o in origins], np.int64).reshape(-1, 3),
         "dtypes": np.array([o.dtype for o in origins], dtype=np.str_),
         "ranges": np.array([(o.low, o.high) for o in origins], np.float64).reshape(-1, 2),
+        "spacings": np.array([o.spacing or (0, 0) for o in origins], np.float64).reshape(-1, 2),
         "file_of_slice": np.repeat(np.arange(len(origins)), [o.shape[0] for o in origins]),
     }
+    if mark is not None:
+        facts["synthetic"] = np.array(str(mark))
     with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays, **facts)
 
@@ -92,9 +108,16 @@ def read_code_file(path: Path, *, tokenizer_id: str) -> tuple[Codes, list[Origin
     return codes, _origins(arrays)
 
 
+def read_mark(path: Path) -> Mark | None:
+    """The prior and the seed that drew the codes of a file; None where they come from scans."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+        return Mark.read(str(saved["synthetic"])) if "synthetic" in saved.files else None
+
+
 def _origins(arrays: dict[str, np.ndarray]) -> list[Origin]:
     if "files" not in arrays:
         return []
+    spacings = arrays.get("spacings", np.zeros((len(arrays["files"]), 2)))
     return [
         Origin(
             name=str(name),
@@ -102,8 +125,9 @@ def _origins(arrays: dict[str, np.ndarray]) -> list[Origin]:
             dtype=str(dtype),
             low=float(low),
             high=float(high),
+            spacing=(float(down), float(across)) if down > 0 and across > 0 else None,
         )
-        for name, shape, dtype, (low, high) in zip(
-            arrays["files"], arrays["shapes"], arrays["dtypes"], arrays["ranges"], strict=True
+        for name, shape, dtype, (low, high), (down, across) in zip(
+            arrays["files"], arrays["shapes"], arrays["dtypes"], arrays["ranges"], spacings, strict=True
         )
     ]

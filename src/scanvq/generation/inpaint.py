@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from scanvq.data.formats import Scan
+from scanvq.data.formats import Scan, Spacing
 from scanvq.data.preparation import Preparation
 from scanvq.generation.batches import decode, encode
 from scanvq.generation.sample import fill_codes
@@ -87,13 +89,13 @@ def inpaint_scan(
         )
     blanked = _blanked(scan, mask)
     codes = encode(tokenizer, prepare_scan(blanked, preparation), device=device)
-    known = known_codes(codes, _prepared_mask(mask, preparation))
+    known = known_codes(codes, _prepared_mask(mask, scan.spacing, preparation))
     completions = []
     for number in range(count):
         filled = fill_codes(prior, known, label=label, draw=draw, seed=seed + number, device=device)
         restored = restore_scan(decode(tokenizer, filled, device=device), blanked, preparation)
         slices = np.where(mask, restored.slices, scan.slices)
-        completions.append(Scan(slices=slices, properties=scan.properties))
+        completions.append(replace(scan, slices=slices))
     return completions
 
 
@@ -120,10 +122,10 @@ def known_codes(codes: Codes, unknown: Tensor) -> Codes:
 
 def _blanked(scan: Scan, mask: NDArray[np.bool_]) -> Scan:
     darkest = scan.slices[:, ~mask].min(axis=1)[:, None, None]
-    return Scan(slices=np.where(mask, darkest, scan.slices), properties=scan.properties)
+    return replace(scan, slices=np.where(mask, darkest, scan.slices))
 
 
-def _prepared_mask(mask: NDArray[np.bool_], preparation: Preparation) -> Tensor:
+def _prepared_mask(mask: NDArray[np.bool_], own: Spacing | None, preparation: Preparation) -> Tensor:
     """A mask in the network's geometry; padding around the scan is known, any touched pixel unknown."""
-    prepared = preparation.geometry.apply(mask.astype(np.uint8) * 255)
+    prepared = preparation.geometry.apply(mask.astype(np.uint8) * 255, own)
     return torch.from_numpy(prepared > 0)

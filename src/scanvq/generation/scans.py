@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def prepare_scan(scan: Scan, preparation: Preparation) -> Tensor:
 
 def restore_scan(images: Tensor, scan: Scan, preparation: Preparation) -> Scan:
     """Images (S, 1, H, W) as a scan of the size, type, units and geometry of `scan`."""
-    return Scan(slices=restore_slices(images, slices_of(scan), preparation), properties=scan.properties)
+    return replace(scan, slices=restore_slices(images, slices_of(scan), preparation))
 
 
 def restore_slices(images: Tensor, slices: Sequence[Slice], preparation: Preparation) -> NDArray[Any]:
@@ -44,4 +45,6 @@ def reconstruct_scan(
 def slices_of(scan: Scan) -> list[Slice]:
     """The slices of a scan, each with the range of the whole."""
     low, high = float(scan.slices.min()), float(scan.slices.max())
-    return [Slice(pixels=pixels, file_low=low, file_high=high) for pixels in scan.slices]
+    return [
+        Slice(pixels=pixels, file_low=low, file_high=high, spacing=scan.spacing) for pixels in scan.slices
+    ]

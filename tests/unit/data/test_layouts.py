@@ -300,15 +300,15 @@ def test_one_file_is_a_catalog(tmp_path: Path) -> None:
 
 def test_hidden_and_other_files_are_left_alone(tmp_path: Path) -> None:
     catalog = tree(
-        tmp_path, ["a.png", ".b.png", ".cache/c.png", "d.dcm", "e.dcm", "f.txt", "dataset_description.json"]
+        tmp_path, ["a.png", ".b.png", ".cache/c.png", "d.tif", "e.tif", "f.txt", "dataset_description.json"]
     )
     assert [entry.path for entry in catalog.entries] == [Path("a.png")]
-    assert catalog.notes == ("files of other kinds are left alone: 2 .dcm",)
+    assert catalog.notes == ("files of other kinds are left alone: 2 .tif",)
 
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [([], "found no files; readable are .png"), (["a.dcm", "b.dcm"], "found 2 .dcm; readable are .png")],
+    [([], "found no files; readable are .png"), (["a.tif", "b.tif"], "found 2 .tif; readable are .png")],
 )
 def test_a_folder_without_scans_is_told_what_it_has(names: list[str], message: str, tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=message):

@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from scanvq.data.formats.format import Format, Header, Plane, Scan, UnreadableScan, check
+from scanvq.data.formats.dicom import Dicom
+from scanvq.data.formats.dicom_files import is_dicom, is_series
+from scanvq.data.formats.format import Format, Header, Mark, Plane, Scan, Spacing, UnreadableScan, check
 from scanvq.data.formats.jpeg import Jpeg
 from scanvq.data.formats.nifti import Nifti
+from scanvq.data.formats.npy import Npy
+from scanvq.data.formats.npz import Npz, is_inside
 from scanvq.data.formats.orientation import PLANES
 from scanvq.data.formats.png import Png
 
-FORMATS: Mapping[str, Format] = MappingProxyType({"png": Png(), "jpeg": Jpeg(), "nifti": Nifti()})
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {"png": Png(), "jpeg": Jpeg(), "nifti": Nifti(), "dicom": Dicom(), "npy": Npy(), "npz": Npz()}
+)
 READABLE: tuple[str, ...] = tuple(suffix for one in FORMATS.values() for suffix in one.suffixes)
 
 __all__ = [
@@ -21,22 +27,35 @@ __all__ = [
     "READABLE",
     "Format",
     "Header",
+    "Mark",
     "Plane",
     "Scan",
+    "Spacing",
     "UnreadableScan",
     "check",
     "format_of",
+    "is_inside",
     "is_readable",
+    "is_series",
     "stem_of",
 ]
 
 
 def format_of(path: Path | str) -> Format:
-    """The format of a file, by its suffix. Raises UnreadableScan naming the known suffixes."""
-    name = Path(path).name.lower()
+    """The format of a scan: by its suffix; of a folder, a series or a file without one, DICOM.
+
+    Raises:
+        UnreadableScan: naming the known suffixes.
+    """
+    path = Path(path)
+    name = path.name.lower()
     for one in FORMATS.values():
         if name.endswith(one.suffixes):
             return one
+    if is_inside(path):
+        return FORMATS["npz"]
+    if is_series(path) or is_dicom(path):
+        return FORMATS["dicom"]
     raise UnreadableScan(path, f"not a known kind of file; known are {', '.join(READABLE)}")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -12,6 +14,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 Plane = Literal["axial", "coronal", "sagittal"]
+
+Spacing = tuple[float, float]
 
 PIXEL_LIMIT = 2**31
 """A file that claims more pixels than this is refused before anything is decoded."""
@@ -38,6 +42,7 @@ class Header:
         height: rows of a slice.
         width: columns of a slice.
         dtype: type of the pixels that `read` returns.
+        spacing: millimeters from row to row and from column to column; None where the file says none.
         remarks: unusual ways of storing, such as "stored as RGB".
     """
 
@@ -45,6 +50,7 @@ class Header:
     height: int
     width: int
     dtype: np.dtype[Any]
+    spacing: Spacing | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -54,11 +60,38 @@ class Scan:
 
     Attributes:
         slices: (S, H, W), uint8, uint16, int16, int32 or float32, each slice the usual way up.
+        spacing: millimeters from row to row and from column to column; None where the file says none.
         properties: what the format needs to write the scan back as it was; empty for a new scan.
     """
 
     slices: np.ndarray
+    spacing: Spacing | None = None
     properties: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """What a generated file says of itself, so that nobody takes it for a scan.
+
+    Attributes:
+        model: content id of the weights that made it, 16 hexadecimal digits.
+        seed: that it was drawn with; None where nothing was drawn.
+    """
+
+    model: str
+    seed: int | None = None
+
+    def __str__(self) -> str:
+        seed = "none" if self.seed is None else self.seed
+        return f"SYNTHETIC ScanVQ model={self.model} seed={seed}"
+
+    @classmethod
+    def read(cls, text: str) -> Mark | None:
+        """The mark in a text; None where there is none."""
+        found = re.search(r"SYNTHETIC ScanVQ model=(\w+) seed=(?:none|(\d+))", text)
+        if found is None:
+            return None
+        return cls(model=found[1], seed=None if found[2] is None else int(found[2]))
 
 
 class Format(ABC):
@@ -75,8 +108,16 @@ class Format(ABC):
         """Reads a scan; `plane` cuts a volume and means nothing to an image. Raises UnreadableScan."""
 
     @abstractmethod
-    def write(self, path: Path, scan: Scan) -> None:
-        """Writes a scan as its properties say, whole or not at all. Raises ValueError if it cannot."""
+    def write(self, path: Path, scan: Scan, mark: Mark | None = None) -> None:
+        """Writes a scan as its properties say, whole or not at all, and marks it as generated.
+
+        Raises:
+            ValueError: what this format cannot hold.
+        """
+
+    def files(self, path: Path) -> Sequence[Path]:
+        """The files that a scan consists of: its own, unless `path` names a series or a part of a file."""
+        return (path,)
 
 
 def check(scan: Scan) -> str | None:
@@ -119,6 +160,51 @@ def write_bytes(path: Path, data: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+# The types that stay; what is narrower or wider takes the nearest of them.
+_TYPES: dict[str, np.dtype[Any]] = {
+    "b1": np.dtype(np.uint8),
+    "u1": np.dtype(np.uint8),
+    "i1": np.dtype(np.int16),
+    "i2": np.dtype(np.int16),
+    "u2": np.dtype(np.uint16),
+    "i4": np.dtype(np.int32),
+    "u4": np.dtype(np.int32),
+    "i8": np.dtype(np.int32),
+    "u8": np.dtype(np.int32),
+    "f2": np.dtype(np.float32),
+    "f4": np.dtype(np.float32),
+    "f8": np.dtype(np.float32),
+}
+
+
+def read_type(stored: np.dtype[Any]) -> np.dtype[Any] | None:
+    """The type that numbers stored as `stored` are read as; None for what is not read."""
+    return _TYPES.get(stored.str[1:])
+
+
+def read_as(path: Path, stored: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Stored numbers in the type they are read as. Raises UnreadableScan for integers beyond it."""
+    if dtype.kind == "i" and stored.dtype.kind in "iu" and stored.dtype.itemsize >= 4 and stored.size:
+        limits = np.iinfo(dtype)
+        if not (limits.min <= int(stored.min()) and int(stored.max()) <= limits.max):
+            raise UnreadableScan(path, f"holds whole numbers beyond {limits.bits} bits")
+    with np.errstate(over="ignore", invalid="ignore"):  # becomes infinite or NaN, and is told as such
+        return stored.astype(dtype)
+
+
+def keep_stored(stored: np.ndarray, read: np.ndarray, now: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """`back`, but the stored number itself wherever its value is still the one that was read.
+
+    Args:
+        stored: what the file held.
+        read: its values as they were read, perhaps rounded.
+        now: the values to be written.
+        back: these as the file stores them.
+    """
+    same = (read == now) | (np.isnan(read) & np.isnan(now)) if read.dtype.kind == "f" else read == now
+    return np.where(same, stored, back)
 
 
 def as_type(pixels: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:

@@ -13,6 +13,7 @@ from PIL import Image
 from scanvq.data.formats.format import (
     Format,
     Header,
+    Mark,
     Plane,
     Scan,
     UnreadableScan,
@@ -50,7 +51,7 @@ class Jpeg(Format):
             raise UnreadableScan(path, f"a JPEG of a kind that is not read ({image.mode}); save it as gray")
         return Scan(slices=pixels[None], properties={"mode": image.mode})
 
-    def write(self, path: Path, scan: Scan) -> None:
+    def write(self, path: Path, scan: Scan, mark: Mark | None = None) -> None:
         pixels = one_slice(scan.slices, "JPEG")
         if pixels.dtype != np.uint8 and "mode" not in scan.properties:
             raise ValueError(
@@ -60,7 +61,8 @@ class Jpeg(Format):
         if scan.properties.get("mode") == "RGB":
             image = Image.merge("RGB", [image] * 3)
         buffer = io.BytesIO()
-        image.save(buffer, format="JPEG", quality=_QUALITY, subsampling=0)
+        comment = b"" if mark is None else str(mark).encode()
+        image.save(buffer, format="JPEG", quality=_QUALITY, subsampling=0, comment=comment)
         write_bytes(path, buffer.getvalue())
 
 

@@ -16,31 +16,25 @@ from scanvq.data.formats.format import (
     PIXEL_LIMIT,
     Format,
     Header,
+    Mark,
     Plane,
     Scan,
+    Spacing,
     UnreadableScan,
     as_type,
+    keep_stored,
+    read_as,
     read_bytes,
+    read_type,
     write_bytes,
 )
 from scanvq.data.formats.orientation import Orientation, orientation, plane_of_slice
 
 _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _MAGIC = {348: slice(344, 347), 540: slice(4, 7)}
+_DESCRIPTION = {348: slice(148, 228), 540: slice(240, 320)}
+_MILLIMETERS = {1: 1000.0, 2: 1.0, 3: 0.001}  # by the code of the unit: meter, millimeter, micron
 _FLOAT32 = np.dtype(np.float32)
-# The types that stay; what is narrower or wider takes the nearest of them.
-_TYPES: dict[str, np.dtype[Any]] = {
-    "u1": np.dtype(np.uint8),
-    "i1": np.dtype(np.int16),
-    "i2": np.dtype(np.int16),
-    "u2": np.dtype(np.uint16),
-    "i4": np.dtype(np.int32),
-    "u4": np.dtype(np.int32),
-    "i8": np.dtype(np.int32),
-    "u8": np.dtype(np.int32),
-    "f4": _FLOAT32,
-    "f8": _FLOAT32,
-}
 
 
 class Nifti(Format):
@@ -59,7 +53,14 @@ class Nifti(Format):
         slices, height, width = layout.view(plane)
         trailing = "x".join(map(str, layout.shape))
         remarks = (f"stored as {trailing}, with axes of 1",) if len(layout.shape) > len(layout.axes) else ()
-        return Header(slices=slices, height=height, width=width, dtype=layout.read_type, remarks=remarks)
+        return Header(
+            slices=slices,
+            height=height,
+            width=width,
+            dtype=layout.read_type,
+            spacing=layout.spacing(plane),
+            remarks=remarks,
+        )
 
     def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
         data = read_bytes(path)
@@ -72,10 +73,10 @@ class Nifti(Format):
         properties: dict[str, Any] = {"head": data[: layout.offset], "plane": plane}
         if layout.rounds:
             properties["voxels"] = data[layout.offset : layout.end]
-        return Scan(slices=np.ascontiguousarray(slices), properties=properties)
+        return Scan(slices=np.ascontiguousarray(slices), spacing=layout.spacing(plane), properties=properties)
 
-    def write(self, path: Path, scan: Scan) -> None:
-        head = scan.properties.get("head") or _new_head(scan.slices)
+    def write(self, path: Path, scan: Scan, mark: Mark | None = None) -> None:
+        head = scan.properties.get("head") or _new_head(scan)
         layout = _layout(path, head)
         plane: Plane = scan.properties.get("plane", "axial")
         if scan.slices.shape != layout.view(plane):
@@ -90,9 +91,9 @@ class Nifti(Format):
         if stored_bytes := scan.properties.get("voxels"):
             stored = np.frombuffer(stored_bytes, layout.dtype).reshape(layout.axes, order="F")
             read, now = _native(path, stored, layout), layout.hide(scan.slices, plane)
-            voxels = np.where((read == now) | (np.isnan(read) & np.isnan(now)), stored, voxels)
+            voxels = keep_stored(stored, read, now, voxels)
         voxels = voxels.astype(layout.dtype)
-        data = head + voxels.tobytes(order="F")
+        data = (head if mark is None else _marked(head, mark)) + voxels.tobytes(order="F")
         # mtime 0: the same scan gives the same bytes.
         packed = gzip.compress(data, 6, mtime=0) if str(path).lower().endswith(".gz") else data
         write_bytes(path, packed)
@@ -115,7 +116,11 @@ class _Layout:
 
     @property
     def read_type(self) -> np.dtype[Any]:
-        return _FLOAT32 if self.scaling is not None else _TYPES[self.dtype.str[1:]]
+        if self.scaling is not None:
+            return _FLOAT32
+        found = read_type(self.dtype)
+        assert found is not None  # `_layout` refuses what has none
+        return found
 
     @property
     def rounds(self) -> bool:
@@ -136,6 +141,15 @@ class _Layout:
         if len(self.axes) == 2:
             return (1, self.axes[0], self.axes[1])
         return self.turn(plane).shape(self.axes)
+
+    def spacing(self, plane: Plane) -> Spacing | None:
+        """Millimeters from row to row and column to column; None where the header has none."""
+        rows, columns = (0, 1) if len(self.axes) == 2 else self.turn(plane).order[1:]
+        with np.errstate(all="ignore"):
+            sizes = np.abs(self.header["pixdim"][1:4].astype(np.float64))
+        unit = _MILLIMETERS.get(int(self.header["xyzt_units"]) & 7, 1.0)
+        down, across = float(sizes[rows] * unit), float(sizes[columns] * unit)
+        return (down, across) if 0 < down < np.inf and 0 < across < np.inf else None
 
     def show(self, stored: np.ndarray, plane: Plane) -> np.ndarray:
         return stored[None] if len(self.axes) == 2 else self.turn(plane).show(stored)
@@ -173,7 +187,7 @@ def _layout(path: Path, head: bytes) -> _Layout:
         slope, intercept = header.get_slope_inter()
     except (nib.spatialimages.HeaderDataError, KeyError) as error:
         raise UnreadableScan(path, f"damaged header ({error})") from None
-    if dtype.str[1:] not in _TYPES:
+    if dtype.str[1:] == "b1" or read_type(dtype) is None:
         kind = "colors" if dtype.names else str(dtype)
         raise UnreadableScan(path, f"holds {kind}; only gray whole or real numbers are read")
     offset = float(header["vox_offset"])
@@ -190,12 +204,7 @@ def _native(path: Path, stored: np.ndarray, layout: _Layout) -> np.ndarray:
         slope, intercept = layout.scaling
         with np.errstate(over="ignore", invalid="ignore"):  # becomes infinite or NaN, and is told as such
             return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
-    if layout.read_type.kind == "i" and layout.dtype.itemsize >= 4 and layout.dtype.str[1:] != "i4":
-        limits = np.iinfo(np.int32)
-        if stored.size and not (limits.min <= int(stored.min()) and int(stored.max()) <= limits.max):
-            raise UnreadableScan(path, "holds whole numbers beyond 32 bits")
-    with np.errstate(over="ignore"):  # as above, of a float64 beyond float32
-        return stored.astype(layout.read_type)
+    return read_as(path, stored, layout.read_type)
 
 
 def _start(path: Path) -> bytes:
@@ -228,15 +237,28 @@ def _number(head: bytes, order: str) -> int:
     return int.from_bytes(head[:4], "little" if order == "<" else "big")
 
 
-def _new_head(slices: np.ndarray) -> bytes:
+def _marked(head: bytes, mark: Mark) -> bytes:
+    """A header whose description says what made the file."""
+    place = _DESCRIPTION[348 if 348 in (_number(head, "<"), _number(head, ">")) else 540]
+    return head[: place.start] + str(mark).encode().ljust(80, b"\0")[:80] + head[place.stop :]
+
+
+def _new_head(scan: Scan) -> bytes:
     """A header for a scan that no file held before: a slice, or a volume stored right, front, head."""
-    header = nib.Nifti1Header()
+    header, slices = nib.Nifti1Header(), scan.slices
     header.set_data_dtype(slices.dtype)
     if slices.shape[0] == 1:
         header.set_data_shape(slices.shape[1:])
     else:
         header.set_data_shape(tuple(slices.shape[axis] for axis in np.argsort((2, 1, 0))))
-    header.set_sform(np.eye(4), code=1)
+    affine = np.eye(4)
+    if scan.spacing is not None:
+        down, across = scan.spacing
+        rows, columns = (0, 1) if slices.shape[0] == 1 else (1, 0)
+        affine[rows, rows], affine[columns, columns] = down, across
+    header.set_sform(affine, code=1)
+    header["pixdim"][1:4] = np.diag(affine)[:3]
+    header.set_xyzt_units("mm")
     header["vox_offset"] = 352
     header["magic"] = b"n+1"
     return bytes(header.binaryblock) + b"\0\0\0\0"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from scanvq.data.formats.format import (
     Format,
     Header,
+    Mark,
     Plane,
     Scan,
     UnreadableScan,
@@ -71,15 +74,25 @@ class Png(Format):
         properties = {"mode": mode} if alpha is None else {"mode": mode, "alpha": alpha}
         return Scan(slices=pixels[None], properties=properties)
 
-    def write(self, path: Path, scan: Scan) -> None:
+    def write(self, path: Path, scan: Scan, mark: Mark | None = None) -> None:
         pixels = one_slice(scan.slices, "PNG")
         if pixels.dtype.kind == "f" and "mode" not in scan.properties:
             raise ValueError("a PNG file holds whole numbers; convert float pixels to uint8 or uint16 first")
         mode = scan.properties.get("mode", "L" if pixels.dtype == np.uint8 else "I;16")
         pixels = np.ascontiguousarray(as_type(pixels, np.dtype(np.uint16 if mode == "I;16" else np.uint8)))
         buffer = io.BytesIO()
-        _image(pixels, mode, scan.properties.get("alpha")).save(buffer, format="PNG")
+        told = PngInfo()
+        if mark is not None:
+            told.add_text("Description", str(mark))
+        _image(pixels, mode, scan.properties.get("alpha")).save(buffer, format="PNG", pnginfo=told)
         write_bytes(path, buffer.getvalue())
+
+
+def with_text(png: bytes, text: str) -> bytes:
+    """A whole PNG file with a text of its own, `Description`, after its header."""
+    content = b"tEXtDescription\0" + text.encode("latin-1", "replace")
+    chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+    return png[:33] + chunk + png[33:]
 
 
 def _image(pixels: np.ndarray, mode: str, alpha: np.ndarray | None) -> Image.Image:

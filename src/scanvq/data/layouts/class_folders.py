@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scanvq.data.catalog import Catalog, Entry, Images
 from scanvq.data.layouts.subjects import Subject, group_of, read_subjects, subjects_of
-from scanvq.data.layouts.tree import Tree, below_common, make_catalog, only_original
+from scanvq.data.layouts.tree import Tree, below_common, by_patients, make_catalog, only_original
 
 MOST_CLASSES = 20
 _CLASS_WORDS = {"class", "label", "group", "grade", "stage", "type", "category", "cdr", "level", "cluster"}
@@ -39,6 +39,7 @@ def read_class_folders(tree: Tree, images: Images) -> Catalog | None:
     only_original(images, "class-folder")
     entries = []
     names = subjects_of([place.relative_to(place.parts[0]) for place in places], subjects)
+    names = by_patients(tree, tree.scans, names, subjects)
     for path, place, subject in zip(tree.scans, places, names, strict=True):
         group = group_of(subject, subjects)
         entries.append(Entry(path=path, subject=subject, group=group, split=None, label=place.parts[0]))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from scanvq.data.catalog import Catalog, Entry, Images
 from scanvq.data.layouts.subjects import group_of, label_of, read_subjects, subjects_of
-from scanvq.data.layouts.tree import Tree, below_common, make_catalog, only_original
+from scanvq.data.layouts.tree import Tree, below_common, by_patients, make_catalog, only_original
 
 
 def read_flat(tree: Tree, images: Images) -> Catalog | None:
-    """Any scans: the subject comes from subjects.csv, from sub-XXX, from folders or from names."""
+    """Any scans: the subject comes from subjects.csv, a DICOM header, sub-XXX, folders or names."""
     if not tree.scans:
         return None
     only_original(images, "flat")
     subjects = read_subjects(tree.root)
     entries = []
-    for path, subject in zip(tree.scans, subjects_of(below_common(tree.scans), subjects), strict=True):
+    told = by_patients(tree, tree.scans, subjects_of(below_common(tree.scans), subjects), subjects)
+    for path, subject in zip(tree.scans, told, strict=True):
         entries.append(
             Entry(
                 path=path,

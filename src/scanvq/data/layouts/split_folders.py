@@ -7,7 +7,7 @@ from pathlib import Path
 from scanvq.data.catalog import Catalog, Entry, Images
 from scanvq.data.layouts.class_folders import classes_among
 from scanvq.data.layouts.subjects import group_of, label_of, read_subjects, subjects_of
-from scanvq.data.layouts.tree import SPLIT_NAMES, Tree, below_common, make_catalog, only_original
+from scanvq.data.layouts.tree import SPLIT_NAMES, Tree, below_common, by_patients, make_catalog, only_original
 
 MOST_STRAYS = 0.1  # for each file in a split: with more, the folders' names mean something else
 
@@ -24,8 +24,9 @@ def read_split_folders(tree: Tree, images: Images) -> Catalog | None:
     subjects = read_subjects(tree.root)
     classes = classes_among(rests, subjects)
     inside = [rest.relative_to(rest.parts[0]) if classes else rest for rest in rests]
+    names = by_patients(tree, scans, subjects_of(inside, subjects), subjects)
     entries = []
-    for path, place, rest, subject in zip(scans, places, rests, subjects_of(inside, subjects), strict=True):
+    for path, place, rest, subject in zip(scans, places, rests, names, strict=True):
         label = rest.parts[0] if classes else label_of(subject, subjects)
         entries.append(
             Entry(path=path, subject=subject, group=group_of(subject, subjects), split=place, label=label)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scanvq.data.catalog import SYNTHETIC, Catalog, CatalogError, Entry, Images
 from scanvq.data.formats import READABLE
+from scanvq.data.formats.listing import list_scans
 
 SPLIT_NAMES = {
     "train": "train",
@@ -33,10 +34,11 @@ class Tree:
 
     Attributes:
         root: the folder, or that of the single file or table given.
-        scans: readable files, relative to the root, in natural order.
+        scans: readable files and series of them, relative to the root, in natural order.
         others: suffixes of files that are neither scans nor tables, with their numbers.
         masks: number of files left out because they are masks of other files here.
         table: the CSV that was given in place of a folder, or None.
+        patients: the PatientID of scans whose headers hold one.
     """
 
     root: Path
@@ -44,6 +46,7 @@ class Tree:
     others: Counter[str]
     masks: int = 0
     table: Path | None = None
+    patients: Mapping[Path, str] = field(default_factory=dict)
 
     def told(self) -> str:
         """What is there instead of scans, and what would be read."""
@@ -68,18 +71,16 @@ def read_tree(folder: Path) -> Tree:
     """Lists a folder without opening anything; hidden files and folders are passed over."""
     if folder.is_file() and folder.suffix.lower() in (".csv", ".tsv"):
         return Tree(root=folder.parent, scans=(), others=Counter(), table=folder)
-    if folder.is_file():
-        return Tree(root=folder.parent, scans=(Path(folder.name),), others=Counter())
-    scans, others = [], Counter[str]()
-    for path in _files(folder):
-        name = path.name.lower()
-        if name.endswith(READABLE):
-            scans.append(path)
-        elif not name.endswith(TABLES):
-            others[path.suffix or path.name] += 1
+    files = [Path(folder.name)] if folder.is_file() else list(_files(folder))
+    root = folder.parent if folder.is_file() else folder
+    found = list_scans(root, files, tables=TABLES)
+    scans = tuple(files) if folder.is_file() else found.scans
+    others = found.left
+    others.update(path.suffix or path.name for path in found.rest if not path.name.lower().endswith(TABLES))
     images = _without_masks(scans)
     masks = len(scans) - len(images)
-    return Tree(root=folder, scans=tuple(sorted(images, key=natural)), others=others, masks=masks)
+    ordered = tuple(sorted(images, key=natural))
+    return Tree(root=root, scans=ordered, others=others, masks=masks, patients=found.patients)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -118,6 +119,21 @@ def below_common(paths: Sequence[Path]) -> list[Path]:
     while folders and all(len(parts) > shared and parts[shared] == folders[0][shared] for parts in folders):
         shared += 1
     return [Path(*path.parts[shared:]) for path in paths]
+
+
+def by_patients(tree: Tree, paths: Sequence[Path], names: Sequence[str], known: Container[str]) -> list[str]:
+    """Subjects by the PatientID of their headers, where there is one and no table knows them by their paths.
+
+    Args:
+        tree: the files.
+        paths: the scans.
+        names: who they are of by their paths.
+        known: the subjects of a table.
+    """
+    return [
+        name if name in known else tree.patients.get(path, name)
+        for path, name in zip(paths, names, strict=True)
+    ]
 
 
 def make_catalog(tree: Tree, layout: str, entries: Sequence[Entry], notes: Sequence[str] = ()) -> Catalog:

@@ -84,8 +84,11 @@ def prepare_data(
     catalog = assign_splits(
         read_catalog(folder, images=data.images), seed=seed, validation=data.validation, test=data.test
     )
-    sizes = image_sizes(catalog, plane=data.plane)
-    geometry = decide_geometry(sizes, size=preparation.size, fit=preparation.fit, multiple=multiple)
+    spacing = None if preparation.spacing == "native" else preparation.spacing
+    sizes = image_sizes(catalog, plane=data.plane, spacing=spacing)
+    geometry = decide_geometry(
+        sizes, size=preparation.size, fit=preparation.fit, spacing=spacing, multiple=multiple
+    )
     store = prepare_store(
         catalog,
         geometry=geometry,

@@ -1,0 +1,71 @@
+"""The Medical Segmentation Decathlon and nnU-Net: imagesTr, imagesTs, labelsTr and a dataset.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scanvq.data.catalog import Catalog, CatalogError, Entry, Images
+from scanvq.data.formats import stem_of
+from scanvq.data.layouts.tree import Tree, make_catalog, only_original
+
+SPLIT_OF = {"imagesTr": "train", "imagesTs": "test"}
+DATASET = "dataset.json"
+_CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
+
+
+def read_task_folders(tree: Tree, images: Images) -> Catalog | None:
+    """The scans that dataset.json lists, or those in imagesTr and imagesTs; never the labels.
+
+    The scans of imagesTs are the test split where there are any. Of nnU-Net's channels (case_0000,
+    case_0001) the first is used.
+
+    Raises:
+        CatalogError: a dataset.json that cannot be read.
+    """
+    inside = [path for path in tree.scans if path.parent.name in SPLIT_OF]
+    if not inside:
+        return None
+    only_original(images, "decathlon or nnU-Net")
+    top = inside[0].parent.parent
+    listed = _listed(tree.root / top / DATASET)
+    splits = {top / path: split for split, paths in listed.items() for path in paths} or {
+        path: SPLIT_OF[path.parent.name] for path in inside if path.parent.parent == top
+    }
+    cases = {path: stem_of(path) for path in splits}
+    layout, notes = "decathlon", []
+    numbered = {path: match for path, case in cases.items() if (match := _CHANNEL.fullmatch(case))}
+    if not listed and len(numbered) == len(cases):
+        names = sorted({match["channel"] for match in numbered.values()})
+        layout = "nnU-Net"
+        cases = {path: match["case"] for path, match in numbered.items() if match["channel"] == names[0]}
+        if len(names) > 1:
+            told = ", ".join(names)
+            notes = [f"of the channels {told} only {names[0]} is used; for another, name its files in a CSV"]
+    tested = "test" in splits.values()
+    entries = [
+        Entry(path=path, subject=case, group=case, split=splits[path] if tested else None, label=None)
+        for path, case in cases.items()
+    ]
+    return make_catalog(tree, layout, entries, notes)
+
+
+def _listed(file: Path) -> Mapping[str, Sequence[Path]]:
+    """The scans that a decathlon's dataset.json names, by split; empty where it names none, as nnU-Net's."""
+    if not file.is_file():
+        return {}
+    try:
+        told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        splits = {
+            split: [Path(one["image"] if isinstance(one, dict) else one) for one in told.get(key) or ()]
+            for split, key in (("train", "training"), ("test", "test"))
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CatalogError(f"{file} is no dataset.json of a decathlon: {error}") from None
+    for path in (path for paths in splits.values() for path in paths):
+        if path.is_absolute() or ".." in path.parts:
+            raise CatalogError(f"{file} names {path}, which is not below its own folder")
+    return splits if splits["train"] else {}
