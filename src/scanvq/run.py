@@ -66,11 +66,7 @@ class Run:
         self.tokenizer.to(self.device)
         self.preparation = Preparation.from_dict(self.header["preparation"])
         self.labels: tuple[str, ...] = tuple(self.header["labels"])
-<<<<<<< HEAD
         self.began: float | None = None
-        self._prior: Pyramid | None = None
-=======
->>>>>>> formats
 
     @property
     def prior(self) -> Pyramid:

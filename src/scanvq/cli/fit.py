@@ -76,11 +76,9 @@ def fit(
 
         scanvq fit scans/ --budget 10m --out runs/first
 
-<<<<<<< HEAD
         scanvq fit --plan plan.toml --out runs/planned
-=======
+
         scanvq fit volumes/ --plane coronal --slices middle:32 --spacing 1.0
->>>>>>> formats
 
         scanvq fit scans/ --recipe tiny --set tokenizer.quantizer.codebook_size=256
 
@@ -117,12 +115,8 @@ def fit(
             folder,
             out=out,
             recipe=recipe,
-<<<<<<< HEAD
             plan=plan,
-            overrides=overrides or (),
-=======
             overrides=given,
->>>>>>> formats
             budget=budget,
             epochs=epochs,
             seed=seed,

@@ -85,10 +85,13 @@ def promise(
     seconds = found.prepare * files + budget + found.evaluate * tested + found.report
     everything = round(found.slices * files)
     tokenizer = make_tokenizer(recipe.tokenizer)
+    preparation = recipe.preparation
+    spacing = None if preparation.spacing == "native" else preparation.spacing
     geometry = decide_geometry(
-        image_sizes(catalog, plane=recipe.data.plane),
-        size=recipe.preparation.size,
-        fit=recipe.preparation.fit,
+        image_sizes(catalog, plane=recipe.data.plane, spacing=spacing),
+        size=preparation.size,
+        fit=preparation.fit,
+        spacing=spacing,
         multiple=tokenizer.multiple,
     )
     shapes = tokenizer.code_shapes(geometry.height, geometry.width)
