@@ -15,15 +15,12 @@ from pathlib import Path
 from scanvq import api
 from scanvq.plan.promise import Rehearsed
 from scanvq.recipe import read_recipe
-from scanvq.report.write import write_run_report
 from scanvq.training.engine import peak_process_mb
 from scanvq.training.fit import open_data
 
-MB = 2**20
-
 
 def rehearse(folder: Path, device: str, *, skip_bad: bool) -> Rehearsed:
-    """Prepares, trains an epoch, evaluates and reports."""
+    """Prepares, trains an epoch and evaluates."""
     cache, out = folder / "cache", folder / "run"
     began: dict[str, float] = {}
     ended: dict[str, float] = {}
@@ -51,16 +48,11 @@ def rehearse(folder: Path, device: str, *, skip_bad: bool) -> Rehearsed:
     start = time.perf_counter()
     run.evaluate(cache=cache)
     evaluated = time.perf_counter()
-    write_run_report(run, counted=lambda name: lambda done, total: None, cache=cache)
-    reported = time.perf_counter()
     files = len(data.catalog.entries)
-    page = [run.directory.report, *run.directory.figures.glob("*")]
     return Rehearsed(
         prepare=(ended["prepare"] - began["prepare"]) / files,
         evaluate=(evaluated - start) / len(data.rows("test")),
-        report=reported - evaluated,
         memory_mb=peak_process_mb(),
-        page_mb=sum(file.stat().st_size for file in page) / MB,
         slice_bytes=sum(file.stat().st_size for file in data.store.folder.glob("*")) / len(data.store),
         slices=len(data.store) / files,
     )

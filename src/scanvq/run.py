@@ -288,7 +288,7 @@ class Run:
         """Adds to metrics.json what the run has cost as a whole, beside what its plan promised.
 
         Args:
-            seconds: from the first file to the report.
+            seconds: from the first file to the scores.
         """
         promised = None
         if self.directory.plan.is_file():
@@ -301,13 +301,16 @@ class Run:
             "memory_mb": round(peak_process_mb(), 1),
             "disk_mb": round(sum(file.stat().st_size for file in files if file.is_file()) / 2**20, 1),
         }
-        metrics = self.directory.read(self.directory.metrics)
-        metrics["cost"] |= {"promised": promised, "measured": measured}
-        self.directory.write(self.directory.metrics, metrics)
-        return {"promised": promised, "measured": measured}
+        cost = {"promised": promised, "measured": measured}
+        self.directory.write(self.directory.cost, cost)
+        self.directory.write(
+            self.directory.metrics, {**self.directory.read(self.directory.metrics), "cost": self._cost()}
+        )
+        return cost
 
     def _cost(self) -> dict[str, Any]:
-        cost: dict[str, Any] = {}
+        whole = self.directory.cost
+        cost: dict[str, Any] = self.directory.read(whole) if whole.is_file() else {}
         for name, stage in (("tokenizer", self.directory.tokenizer), ("prior", self.directory.prior)):
             if stage.history.is_file():
                 state = self.directory.read(stage.history)

@@ -69,7 +69,10 @@ def test_entries_of_a_list_are_numbered(tmp_path: Path) -> None:
         ("prior.codebook_size=3", "prior.codebook_size is found out from the data"),
         ("training.tokenizer.batch_size=0", "training.tokenizer.batch_size is 0"),
         ("training.tokeniser.batch_size=2", "training.tokeniser does not exist. Did you mean tokenizer"),
-        ("training.prior.objective.kind=reconstruct", "trains no prior; use adversarial_codes or next_code"),
+        (
+            "training.prior.objective.kind=reconstruct",
+            "trains no prior; use adversarial_codes or masked_codes or next_code",
+        ),
         ("preparation.size=[0, 64]", "preparation.size"),
         ("data.test=1.0", "data.test is 1.0"),
         ("sampling.top_p=0", "sampling.top_p is 0"),

@@ -15,11 +15,12 @@ def finish(run: Run, watching: Watching) -> None:
     from scanvq.report.write import write_run_report
 
     metrics = run.evaluate(counted=watching.counted)
+    cost = None if run.began is None else run.record_cost(time.monotonic() - run.began)
     write_run_report(run, counted=watching.counted)
     for line in summary(metrics):
         print(line)
-    if run.began is not None:
-        print(f"  cost {told(run.record_cost(time.monotonic() - run.began))}")
+    if cost is not None:
+        print(f"cost: {told(cost)}")
     print(f"report {run.directory.report}")
 
 

@@ -22,9 +22,9 @@ HEADER = (
 )
 NOTES = {
     "plan.budget": "seconds for tokenizer, codes and prior together",
-    "plan.promise.minutes": "from the first file to the report, measured by a rehearsal on a few scans",
+    "plan.promise.minutes": "from the first file to the scores, measured by a rehearsal on a few scans",
     "plan.promise.memory_mb": "the most that the process holds",
-    "plan.promise.disk_mb": "the run and the prepared scans",
+    "plan.promise.disk_mb": "the run, less its report, and the prepared scans",
 }
 
 

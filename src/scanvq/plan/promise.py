@@ -27,9 +27,9 @@ class Promise:
     """What a run will cost on this machine.
 
     Attributes:
-        minutes: from the first file to the report.
+        minutes: from the first file to the scores.
         memory_mb: the most that the process holds; on a GPU, the process's own memory beside the GPU's.
-        disk_mb: the run directory and the prepared scans.
+        disk_mb: the run directory, less its report, and the prepared scans.
     """
 
     minutes: float
@@ -44,18 +44,14 @@ class Rehearsed:
     Attributes:
         prepare: seconds for each file.
         evaluate: seconds for each test image.
-        report: seconds for the whole page.
         memory_mb: peak of the process.
-        page_mb: the report with its figures, on the disk.
         slice_bytes: of a prepared slice.
         slices: prepared slices for each file.
     """
 
     prepare: float
     evaluate: float
-    report: float
     memory_mb: float
-    page_mb: float
     slice_bytes: float
     slices: float
 
@@ -82,7 +78,7 @@ def promise(
     found = rehearse(recipe, catalog, skip_bad=skip_bad, device=device)
     files = len(catalog.entries)
     tested = found.slices * sum(entry.split == "test" for entry in catalog.entries)
-    seconds = found.prepare * files + budget + found.evaluate * tested + found.report
+    seconds = found.prepare * files + budget + found.evaluate * tested
     everything = round(found.slices * files)
     tokenizer = make_tokenizer(recipe.tokenizer)
     preparation = recipe.preparation
@@ -115,7 +111,7 @@ def promise(
     return Promise(
         minutes=round(seconds / 60, 2),
         memory_mb=round(found.memory_mb + codes / MB, 1),
-        disk_mb=round(disk / MB + found.page_mb, 1),
+        disk_mb=round(disk / MB, 1),
     )
 
 

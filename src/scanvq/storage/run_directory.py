@@ -102,6 +102,11 @@ class RunDirectory:
         return self.path / "metrics.json"
 
     @property
+    def cost(self) -> Path:
+        """What the whole run has cost, beside what its plan promised."""
+        return self.path / "cost.json"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 
