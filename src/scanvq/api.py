@@ -38,6 +38,7 @@ def fit(
     tokenizer: str | Path | None = None,
     start: str | Path | None = None,
     skip_bad: bool = False,
+    allow_leak: bool = False,
     device: str = "auto",
     cache: Path | None = None,
     watchers: Callable[[Engine, RunDirectory], Sequence[Watcher]] | None = None,
@@ -58,6 +59,7 @@ def fit(
         tokenizer: a run whose tokenizer, data and splits are taken; only a prior is trained.
         start: a run from whose weights training begins; on the same folder its splits are kept.
         skip_bad: leave unusable files out rather than stop.
+        allow_leak: train on splits that share subjects or scans; the report then says so.
         device: "auto", "cpu", "cuda" or "mps".
         cache: where prepared stores are kept; None is the user's cache folder.
         watchers: makes those who look on, on the main process.
@@ -68,12 +70,15 @@ def fit(
 
     Raises:
         Interrupted: asked to stop; the run is saved and can be resumed.
+        LeakError: the same subjects or scans on two sides of a split.
     """
     seconds = seconds_of(budget) if isinstance(budget, str) else budget
     run = RunDirectory(Path(out))
     engine = Engine(device=device)
     if resume:
-        completed, request = resumed_run(run, budget=seconds, epochs=epochs, skip_bad=skip_bad)
+        completed, request = resumed_run(
+            run, budget=seconds, epochs=epochs, skip_bad=skip_bad, allow_leak=allow_leak
+        )
     else:
         request = FitRequest(
             folder=str(_folder(folder, tokenizer or start)),
@@ -83,6 +88,7 @@ def fit(
             epochs=epochs,
             seed=seed,
             skip_bad=skip_bad,
+            allow_leak=allow_leak,
         )
         completed = _recipe(recipe, overrides, tokenizer, start)
         if engine.is_main:
