@@ -29,8 +29,8 @@ def fingerprint(
         progress: called with headers read and all files.
 
     Returns:
-        JSON values: files, slices, subjects, who is who, splits, labels, sizes, types, intensities, and `odd`,
-        a list of sentences on whatever a user should look at.
+        JSON values: files, slices, subjects, who is who, splits, labels, sizes, types, intensities, and
+        `odd`, a list of sentences on whatever a user should look at.
     """
     headers = read_headers(catalog, plane=plane, progress=progress)
     good = [
