@@ -35,7 +35,8 @@ def _commands() -> str:
     lines = [
         "# Commands",
         "",
-        "Exit codes: 0 done, 1 leaks found by `data check`, 2 wrong use or bad input, 130 interrupted (state saved).",
+        "Exit codes: 0 done, 1 leaks found by `data check`, 2 wrong use or bad input, "
+        "130 interrupted (state saved).",
     ]
     root = typer.main.get_command(app)
     for name, command in _leaves(root, "scanvq"):

@@ -196,7 +196,7 @@ def reopen_data(
         preparation=preparation,
         mean=record["mean"],
         std=record["std"],
-        leaks=tuple(Leak.from_dict(leak) for leak in record.get("leaks", ())),  # runs before 0.2 have none
+        leaks=tuple(Leak.from_dict(leak) for leak in record.get("leaks", ())),  # older runs were not checked
     )
 
 
@@ -214,7 +214,7 @@ def prepare_like(
     Raises:
         CatalogError: nothing usable in the folder, or labels that the run does not know.
     """
-    catalog = read_catalog(folder, images=data.images, subject=data.subject)
+    catalog = read_catalog(folder, images=data.images)
     if not any(entry.split == "test" for entry in catalog.entries):
         catalog = replace(catalog, entries=tuple(replace(e, split="test") for e in catalog.entries))
     unknown = sorted(set(catalog.labels) - set(labels))
