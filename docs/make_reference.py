@@ -32,7 +32,12 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> str:
-    lines = ["# Commands", "", "Exit codes: 0 done, 2 wrong use or bad input, 130 interrupted (state saved)."]
+    lines = [
+        "# Commands",
+        "",
+        "Exit codes: 0 done, 1 leaks found by `data check`, 2 wrong use or bad input, "
+        "130 interrupted (state saved).",
+    ]
     root = typer.main.get_command(app)
     for name, command in _leaves(root, "scanvq"):
         lines += ["", f"## {name}", "", inspect.cleandoc(command.help or ""), ""]

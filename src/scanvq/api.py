@@ -41,6 +41,7 @@ def fit(
     tokenizer: str | Path | None = None,
     start: str | Path | None = None,
     skip_bad: bool = False,
+    allow_leak: bool = False,
     device: str = "auto",
     cache: Path | None = None,
     watchers: Callable[[Engine, RunDirectory], Sequence[Watcher]] | None = None,
@@ -62,6 +63,7 @@ def fit(
         tokenizer: a run whose tokenizer, data and splits are taken; only a prior is trained.
         start: a run from whose weights training begins; on the same folder its splits are kept.
         skip_bad: leave unusable files out rather than stop.
+        allow_leak: train on splits that share subjects or scans; the report then says so.
         device: "auto", "cpu", "cuda" or "mps".
         cache: where prepared stores are kept; None is the user's cache folder.
         watchers: makes those who look on, on the main process.
@@ -72,6 +74,7 @@ def fit(
 
     Raises:
         Interrupted: asked to stop; the run is saved and can be resumed.
+        LeakError: the same subjects or scans on two sides of a split.
     """
     seconds = seconds_of(budget) if isinstance(budget, str) else budget
     run = RunDirectory(Path(out))
@@ -102,6 +105,7 @@ def fit(
             epochs=epochs,
             seed=seed,
             skip_bad=skip_bad,
+            allow_leak=allow_leak,
         )
         new_run(
             run, _recipe(recipe, overrides, tokenizer, start) if planned is None else planned.recipe, request
@@ -112,7 +116,11 @@ def fit(
     engine.wait()
     began = time.monotonic()
     completed, request = resumed_run(
-        run, budget=seconds if resume else None, epochs=epochs if resume else None, skip_bad=skip_bad
+        run,
+        budget=seconds if resume else None,
+        epochs=epochs if resume else None,
+        skip_bad=skip_bad,
+        allow_leak=allow_leak,
     )
     looking_on = watchers(engine, run) if watchers is not None and engine.is_main else ()
     train_run(

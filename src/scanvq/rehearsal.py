@@ -39,6 +39,7 @@ def rehearse(folder: Path, device: str, *, skip_bad: bool) -> Rehearsed:
         recipe=read_recipe(folder / "recipe.toml"),
         epochs=1,
         skip_bad=skip_bad,
+        allow_leak=True,  # the run itself looks for leaks, in all scans
         device=device,
         cache=cache,
         counted=counted,

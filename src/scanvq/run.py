@@ -274,6 +274,8 @@ class Run:
             counted=counted or (lambda name: lambda done, total: None),
         )
         metrics = {**evaluation.metrics, "cost": self._cost()}
+        if folder is None:
+            metrics["leak"] = {"pairs": len(data.leaks), "found": [str(leak) for leak in data.leaks]}
         self.directory.write(file, metrics)
         if folder is None:
             scores = {

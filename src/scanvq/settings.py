@@ -16,6 +16,7 @@ class DataSettings:
     """Which slices of a folder are used, and who is in which split."""
 
     images: Literal["original", "segmented"] = "original"
+    subject: str = ""  # a regular expression over paths; its first group is the subject
     plane: Literal["axial", "coronal", "sagittal"] = "axial"
     slices: str = "foreground"
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1

@@ -30,6 +30,7 @@ COMMANDS = (
     "inpaint",
     "data inspect",
     "data prepare",
+    "data check",
     "data demo",
     "recipes list",
     "recipes show",

@@ -27,9 +27,13 @@ class Layout(StrEnum):
 def inspect(
     folder: Folder,
     plane: Annotated[PlaneName, typer.Option(help="How volumes are cut.")] = PlaneName.AXIAL,
+    subject: Annotated[
+        str,
+        typer.Option(help="A regular expression over the paths, whose first group is the subject."),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole fingerprint as JSON.")] = False,
 ) -> None:
-    """Tell what a folder holds: files, subjects, splits, labels, sizes, value ranges, anything odd.
+    """Tell what a folder holds: files, who is who, splits, labels, sizes, value ranges, anything odd.
 
     Example: `scanvq data inspect scans/`
     """
@@ -41,7 +45,8 @@ def inspect(
     from scanvq.data.fingerprint import fingerprint
 
     watching = Watching()
-    found = fingerprint(read_catalog(folder), plane=plane.value, progress=watching.counted("inspect"))
+    catalog = read_catalog(folder, subject=subject)
+    found = fingerprint(catalog, plane=plane.value, progress=watching.counted("inspect"))
     print(json.dumps(found, indent=1) if as_json else "\n".join(lines_of(found)))
 
 
@@ -57,6 +62,9 @@ def prepare(
     spacing: SpacingOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the splits.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
+    allow_leak: Annotated[
+        bool, typer.Option("--allow-leak", help="Go on though subjects or scans are on two sides.")
+    ] = False,
 ) -> None:
     """Read every scan once into the prepared store, which `fit` then finds ready.
 
@@ -71,6 +79,7 @@ def prepare(
     from scanvq.training.stages.data import SPLITS, prepare_data
 
     completed = read_recipe(recipe, overrides=with_cutting(overrides or (), plane, slices, spacing))
+    watching = Watching()
     data = prepare_data(
         folder,
         completed.data,
@@ -78,7 +87,9 @@ def prepare(
         multiple=make_tokenizer(completed.tokenizer).multiple,
         seed=seed,
         skip_bad=skip_bad,
-        progress=Watching().counted("prepare"),
+        allow_leak=allow_leak,
+        progress=watching.counted("prepare"),
+        checking=watching.counted("leak check"),
     )
     geometry = data.preparation.geometry
     counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
@@ -89,6 +100,51 @@ def prepare(
         print("files had changed since they were last prepared: the old store is replaced")
     for path, reason in data.store.skipped:
         print(f"left out {path}: {reason}")
+    if data.leaks:
+        print(f"LEAK, allowed: {len(data.leaks)} subjects or scans are on two sides of a split")
+
+
+@app.command()
+def check(
+    folder: Folder,
+    recipe: Annotated[str, typer.Option(help="The recipe to prepare for.")] = "oasis-vqvae-gated-pixelcnn",
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting in place of the recipe's: section.key=value.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the splits.")] = 0,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
+) -> None:
+    """Look for leaks: subjects on two sides of a split, and scans there under two names.
+
+    Copies are found mirrored, moved by a few pixels, brightened, noisy or saved as JPEG, too. All are listed;
+    the exit code is 1 if there are any.
+
+    Example: `scanvq data check scans/`
+    """
+    from scanvq.build import make_tokenizer
+    from scanvq.cli.watching import Watching
+    from scanvq.recipe import read_recipe
+    from scanvq.training.stages.data import SPLITS, prepare_data
+
+    completed = read_recipe(recipe, overrides=overrides or ())
+    watching = Watching()
+    data = prepare_data(
+        folder,
+        completed.data,
+        completed.preparation,
+        multiple=make_tokenizer(completed.tokenizer).multiple,
+        seed=seed,
+        skip_bad=skip_bad,
+        allow_leak=True,
+        progress=watching.counted("prepare"),
+        checking=watching.counted("leak check"),
+    )
+    counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
+    print(f"{counts} slices: {len(data.leaks) or 'no'} leaks between the splits")
+    for leak in data.leaks:
+        print(f"  {leak}")
+    if data.leaks:
+        raise typer.Exit(1)
 
 
 @app.command("demo")

@@ -57,6 +57,12 @@ def fit(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave unusable files out, and say so in the run.")
     ] = False,
+    allow_leak: Annotated[
+        bool,
+        typer.Option(
+            "--allow-leak", help="Train though subjects or scans are on two sides; the report says so."
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     log: Annotated[
         list[str] | None,
@@ -124,6 +130,7 @@ def fit(
             tokenizer=tokenizer,
             start=start,
             skip_bad=skip_bad,
+            allow_leak=allow_leak,
             device=device,
             watchers=watching.watchers(names),
             counted=watching.counted,

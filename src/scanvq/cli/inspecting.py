@@ -19,6 +19,12 @@ def lines_of(found: dict[str, Any]) -> list[str]:
             f"  {split}: {counts['slices']:,} slices of {counts['files']:,} files, "
             f"{counts['subjects']:,} subjects"
         )
+    lines.append("  who is who (wrong? --set data.subject=PATTERN, or a subjects.csv):")
+    for one in found["who"]:
+        group = f", group {one['group']}" if one["group"] != one["subject"] else ""
+        label = f", {one['label']}" if one["label"] is not None else ""
+        split = one["split"] or "not split yet"
+        lines.append(f"    {one['path']} -> {one['subject']} ({split}{label}{group})")
     for title in ("labels", "formats", "types", "sizes"):
         if found[title]:
             shown = list(found[title].items())

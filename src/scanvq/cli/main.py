@@ -47,7 +47,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Show the ver
 
 
 def main() -> None:
-    """Runs a command. Exit codes: 0 done, 2 wrong use or bad input, 130 interrupted."""
+    """Runs a command. Exit codes: 0 done, 1 leaks found, 2 wrong use or bad input, 130 interrupted."""
     try:
         app()
     except KeyboardInterrupt:

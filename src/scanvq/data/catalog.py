@@ -54,18 +54,20 @@ class Catalog:
     notes: tuple[str, ...]
 
 
-def read_catalog(folder: Path, *, images: Images = "original") -> Catalog:
+def read_catalog(folder: Path, *, images: Images = "original", subject: str = "") -> Catalog:
     """Recognizes a folder's layout and lists its files. Nothing is opened but tables.
 
     Args:
         folder: of scans, a CSV of path / subject / split / label, or a single scan.
         images: "segmented" takes the segmentations in place of the scans, where the layout has both.
+        subject: a regular expression that says who is who, see `by_pattern`; "" leaves it to the layout.
 
     Raises:
-        CatalogError: no such folder, nothing readable in it, or no segmentations.
+        CatalogError: no such folder, nothing readable in it, no segmentations, or a pattern that does not do.
     """
     from scanvq.data.layouts import LAYOUTS
     from scanvq.data.layouts.tree import read_tree
+    from scanvq.data.subject_pattern import by_pattern
 
     folder = Path(folder)
     if not folder.exists():
@@ -74,5 +76,5 @@ def read_catalog(folder: Path, *, images: Images = "original") -> Catalog:
     for layout in LAYOUTS:
         catalog = layout(tree, images)
         if catalog is not None:
-            return catalog
+            return by_pattern(catalog, subject) if subject else catalog
     raise CatalogError(f"{folder} holds no scans that ScanVQ reads; {tree.told()}")

@@ -14,6 +14,7 @@ from scanvq.data.formats import READABLE, Header, Plane, UnreadableScan, check, 
 from scanvq.data.headers import Progress, read_headers
 
 SAMPLE = 64  # files whose pixels are looked at
+EXAMPLES = 4  # files that show who is who
 PERCENTILES = (0.1, 1, 50, 99, 99.9)
 
 
@@ -28,8 +29,8 @@ def fingerprint(
         progress: called with headers read and all files.
 
     Returns:
-        JSON values: files, slices, subjects, splits, labels, sizes, types, intensities, and `odd`, a list of
-        sentences on whatever a user should look at.
+        JSON values: files, slices, subjects, who is who, splits, labels, sizes, types, intensities, and
+        `odd`, a list of sentences on whatever a user should look at.
     """
     headers = read_headers(catalog, plane=plane, progress=progress)
     good = [
@@ -50,6 +51,7 @@ def fingerprint(
         "subjects": len({entry.subject for entry in catalog.entries}),
         "groups": len({entry.group for entry in catalog.entries}),
         "splits": _by_split(good),
+        "who": _who(catalog),
         "labels": dict(sorted(Counter(e.label for e in catalog.entries if e.label is not None).items())),
         "formats": dict(Counter(_kind(entry) for entry in catalog.entries).most_common()),
         "sizes": dict(sizes.most_common()),
@@ -58,6 +60,21 @@ def fingerprint(
         "notes": list(catalog.notes),
         "odd": [*unreadable, *pixel_problems, *_odd(good, sizes)],
     }
+
+
+def _who(catalog: Catalog) -> list[dict[str, str | None]]:
+    """A few files from all over the catalog, each with what it was taken for."""
+    chosen = np.linspace(0, len(catalog.entries) - 1, min(EXAMPLES, len(catalog.entries))).astype(int)
+    return [
+        {
+            "path": entry.path.as_posix(),
+            "subject": entry.subject,
+            "group": entry.group,
+            "label": entry.label,
+            "split": entry.split,
+        }
+        for entry in (catalog.entries[index] for index in chosen)
+    ]
 
 
 def _by_split(good: Sequence[tuple[Entry, Header]]) -> dict[str, dict[str, int]]:

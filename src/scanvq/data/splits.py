@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry
@@ -16,8 +16,10 @@ def assign_splits(catalog: Catalog, *, seed: int = 0, validation: float = 0.1, t
 
     A test split that exists is left as it is, and nothing is ever moved out of it. A validation split that
     does not exist is taken out of train, group by group. Without any split, whole groups go to test,
-    validation or train. Where a group goes depends on the seed and its own name, so it stays there when
-    files are added; when that leaves a split empty, the group with the next number fills it.
+    validation or train. Where a group goes depends on the seed and its own name alone, so it stays there when
+    files are added, and every label has the same expected share of every split. To make the shares exact, a
+    newcomer would have to move others; a label that a split lacks is noted instead. Only where a split
+    would be empty, the group with the next number fills it.
 
     Args:
         catalog: as read.
@@ -44,7 +46,7 @@ def assign_splits(catalog: Catalog, *, seed: int = 0, validation: float = 0.1, t
         if "validation" not in present:
             entries = _take_validation(catalog, seed, validation)
             notes.append(f"validation is taken out of train by group with seed {seed}; test is untouched")
-        notes += _leaks(entries)
+    notes += _unequal(catalog.labels, entries)
     return replace(catalog, entries=tuple(entries), notes=tuple(notes))
 
 
@@ -91,15 +93,14 @@ def _fill_empty(of_group: dict[str, str], number: dict[str, float]) -> None:
         of_group[min(movable, key=lambda group: number[group])] = split
 
 
-def _leaks(entries: Iterable[Entry]) -> list[str]:
-    splits: dict[str, set[str]] = {}
-    for entry in entries:
-        splits.setdefault(entry.group, set()).add(str(entry.split))
-    shared = sorted(group for group, its in splits.items() if len(its) > 1)
-    if not shared:
-        return []
-    named = ", ".join(shared[:5]) + (", ..." if len(shared) > 5 else "")
-    return [f"LEAK: {len(shared)} subjects are in more than one split of the data set ({named})"]
+def _unequal(labels: Iterable[str], entries: Sequence[Entry]) -> list[str]:
+    """A note for each label that a split lacks."""
+    return [
+        f"no {label} in {split}: give splits of your own, or another seed"
+        for label in labels
+        for split in SPLITS
+        if not any(entry.label == label and entry.split == split for entry in entries)
+    ]
 
 
 def _number(group: str, seed: int) -> float:

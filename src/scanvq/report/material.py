@@ -88,6 +88,7 @@ class DataFacts:
         size: (H, W) of the network's images.
         notes: what a reader should know.
         skipped: (file, reason) of files left out.
+        leaks: what is on two sides of a split, a line each.
     """
 
     folder: str
@@ -97,6 +98,7 @@ class DataFacts:
     size: tuple[int, int]
     notes: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    leaks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

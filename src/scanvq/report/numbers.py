@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scanvq.data.leak_guard import Leak
 from scanvq.report.material import Comparison, DataFacts
 from scanvq.training.stages.data import SPLITS
 
@@ -23,6 +24,7 @@ def data_facts(record: Mapping[str, Any]) -> DataFacts:
         size=(geometry["height"], geometry["width"]),
         notes=tuple(record["notes"]),
         skipped=tuple((path, reason) for path, reason in record["skipped"]),
+        leaks=tuple(str(Leak.from_dict(leak)) for leak in record.get("leaks", ())),
     )
 
 
@@ -64,6 +66,8 @@ def repeat_command(settings: Mapping[str, Any], *, recipe: str) -> str:
     words += ["--seed", str(settings["seed"])]
     if settings.get("skip_bad"):
         words.append("--skip-bad")
+    if settings.get("allow_leak"):
+        words.append("--allow-leak")
     return shlex.join(words)
 
 

@@ -37,13 +37,22 @@ def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
 
 
 def resumed_run(
-    run: RunDirectory, *, budget: float | None = None, epochs: int | None = None, skip_bad: bool = False
+    run: RunDirectory,
+    *,
+    budget: float | None = None,
+    epochs: int | None = None,
+    skip_bad: bool = False,
+    allow_leak: bool = False,
 ) -> tuple[Recipe, FitRequest]:
     """The recipe and the call of a run that exists; what is given here takes the place of what was then."""
     request = FitRequest(**run.read(run.settings))
     if budget is not None or epochs is not None:
         request = replace(request, budget=budget, epochs=epochs)
-    request = replace(request, skip_bad=request.skip_bad or skip_bad)
+    request = replace(
+        request,
+        skip_bad=request.skip_bad or skip_bad,
+        allow_leak=request.allow_leak or allow_leak,
+    )
     return read_recipe(run.recipe), request
 
 
@@ -149,8 +158,10 @@ def _data(
             multiple=make_tokenizer(recipe.tokenizer).multiple,
             seed=request.seed,
             skip_bad=request.skip_bad,
+            allow_leak=request.allow_leak,
             cache=cache,
             progress=progress("prepare"),
+            checking=progress("leak check"),
         )
         run.write(run.fingerprint, fingerprint(data.catalog, plane=recipe.data.plane))
         run.write(run.environment, environment(engine))
@@ -217,4 +228,5 @@ def _told(data: RunData) -> str:
     counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in ("train", "validation", "test"))
     geometry = data.preparation.geometry
     odd = f"; {len(data.store.skipped)} files left out" if data.store.skipped else ""
-    return f"{data.catalog.layout}: {counts} slices of {geometry.height}x{geometry.width}{odd}"
+    leaks = f"; LEAK: {len(data.leaks)} allowed" if data.leaks else ""
+    return f"{data.catalog.layout}: {counts} slices of {geometry.height}x{geometry.width}{odd}{leaks}"

@@ -15,6 +15,7 @@ class FitRequest:
         epochs: of both stages, in place of the recipe's.
         seed: of splits, weights, order and augmentation.
         skip_bad: leave unusable files out rather than stop.
+        allow_leak: train on splits that share subjects or scans.
         tokenizer: the run whose tokenizer is taken as it is, only the prior being trained.
         start: the run whose weights training begins from.
     """
@@ -26,6 +27,7 @@ class FitRequest:
     epochs: int | None = None
     seed: int = 0
     skip_bad: bool = False
+    allow_leak: bool = False
 
     def __post_init__(self) -> None:
         if self.budget is not None and self.epochs is not None:

@@ -158,7 +158,6 @@ def test_a_folder_for_each_split_and_class(order: str, tmp_path: Path) -> None:
     assert catalog.labels == ("ill", "well")
     assert splits(catalog)["valill2"] == "validation"
     assert labels(catalog)["testwell1"] == "well"
-    assert not any("LEAK" in note for note in assign_splits(catalog).notes)
 
 
 def test_a_folder_for_each_class(tmp_path: Path) -> None:

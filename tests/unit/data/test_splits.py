@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry
@@ -102,10 +103,50 @@ def test_a_missing_official_split_is_told(missing: str) -> None:
         assign_splits(catalog(there))
 
 
-def test_a_subject_in_two_official_splits_is_told() -> None:
-    torn = catalog({"a": "train", "b": "validation", "c": "test"})
-    more = catalog({"a": "test"}).entries
-    both = Catalog(root=torn.root, layout="x", entries=(*torn.entries, *more), labels=(), notes=())
-    found = assign_splits(both)
-    assert found.entries == both.entries
-    assert found.notes == ("LEAK: 1 subjects are in more than one split of the data set (a)",)
+@pytest.mark.parametrize("seed", range(20))
+def test_every_label_has_its_share_and_nobody_ever_moves(seed: int) -> None:
+    """Random cohorts of a rare and a common label, to which others come, in other places of the order."""
+    random = np.random.default_rng(seed)
+    sizes = {"AD": int(random.integers(200, 400)), "NC": int(random.integers(800, 1200))}
+    people = {f"{label}{random.integers(1e9)}": label for label, size in sizes.items() for _ in range(size)}
+    first = labeled(people, seed=seed)
+    for label, size in sizes.items():
+        own = [split for name, split in first.items() if people[name] == label]
+        for split, share in (("validation", 0.1), ("test", 0.15)):
+            spread = (share * (1 - share) / size) ** 0.5
+            assert own.count(split) / size == pytest.approx(share, abs=4 * spread)
+    newcomers = {f"new{number}": str(random.choice(["AD", "NC"])) for number in range(300)}
+    together = {**newcomers, **people}
+    names = random.permutation(list(together))
+    later = labeled({str(name): together[name] for name in names}, seed=seed)
+    assert {name: later[name] for name in first} == first
+
+
+def labeled(people: dict[str, str], *, seed: int) -> dict[str, str | None]:
+    entries = tuple(
+        Entry(path=Path(f"{name}.png"), subject=name, group=name, split=None, label=label)
+        for name, label in people.items()
+    )
+    scans = Catalog(root=Path("scans"), layout="flat", entries=entries, labels=("AD", "NC"), notes=())
+    return of_groups(assign_splits(scans, seed=seed, validation=0.1, test=0.15))
+
+
+def test_a_subject_of_several_labels_stays_on_one_side() -> None:
+    entries = tuple(
+        Entry(path=Path(f"{n}{label}.png"), subject=f"s{n}", group=f"s{n}", split=None, label=label)
+        for n in range(60)
+        for label in ("AD", "NC")
+    )
+    scans = Catalog(root=Path("scans"), layout="flat", entries=entries, labels=("AD", "NC"), notes=())
+    assert set(of_groups(assign_splits(scans)).values()) == set(SPLITS)
+
+
+def test_a_label_that_a_split_lacks_is_noted() -> None:
+    entries = tuple(
+        Entry(path=Path(f"{n}.png"), subject=f"s{n}", group=f"s{n}", split=split, label=label)
+        for n, (split, label) in enumerate(
+            [("train", "AD"), ("train", "NC"), ("validation", "AD"), ("validation", "NC"), ("test", "NC")]
+        )
+    )
+    scans = Catalog(root=Path("scans"), layout="flat", entries=entries, labels=("AD", "NC"), notes=())
+    assert assign_splits(scans).notes == ("no AD in test: give splits of your own, or another seed",)

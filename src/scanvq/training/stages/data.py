@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from scanvq.data.catalog import Catalog, CatalogError, Entry, read_catalog
 from scanvq.data.dataset import SliceDataset
 from scanvq.data.geometry import decide_geometry
 from scanvq.data.headers import image_sizes
+from scanvq.data.leak_guard import Leak, LeakError, find_leaks
 from scanvq.data.preparation import Preparation
 from scanvq.data.splits import assign_splits
 from scanvq.data.statistics import decide_intensity, training_statistics
@@ -35,6 +36,7 @@ class RunData:
 
     Attributes:
         mean, std: of the training set's intensities in [0, 1].
+        leaks: subjects and scans on two sides of a split, which somebody has allowed.
     """
 
     catalog: Catalog
@@ -42,6 +44,7 @@ class RunData:
     preparation: Preparation
     mean: float
     std: float
+    leaks: tuple[Leak, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -63,10 +66,12 @@ def prepare_data(
     multiple: int,
     seed: int,
     skip_bad: bool = False,
+    allow_leak: bool = False,
     cache: Path | None = None,
     progress: Progress | None = None,
+    checking: Progress | None = None,
 ) -> RunData:
-    """Reads a folder's catalog, splits it, and prepares its slices.
+    """Reads a folder's catalog, splits it, prepares its slices, and looks for leaks between the splits.
 
     Args:
         folder: the scans.
@@ -75,14 +80,20 @@ def prepare_data(
         multiple: height and width become multiples of this (the tokenizer's downsampling).
         seed: of the splits.
         skip_bad: leave unreadable files out rather than stop.
+        allow_leak: go on with splits that leak.
         cache: where prepared stores are kept; None is the user's cache folder.
         progress: called with files done and all files.
+        checking: the same for the images that the leak guard looks at.
 
     Raises:
         CatalogError: nothing usable in the folder. BadScans: files that cannot be used, all of them.
+        LeakError: subjects or scans on two sides of a split, all of them.
     """
     catalog = assign_splits(
-        read_catalog(folder, images=data.images), seed=seed, validation=data.validation, test=data.test
+        read_catalog(folder, images=data.images, subject=data.subject),
+        seed=seed,
+        validation=data.validation,
+        test=data.test,
     )
     spacing = None if preparation.spacing == "native" else preparation.spacing
     sizes = image_sizes(catalog, plane=data.plane, spacing=spacing)
@@ -107,6 +118,9 @@ def prepare_data(
             )
     train = store.rows("train")
     intensity = decide_intensity(store, train, intensity=preparation.intensity)
+    leaks = find_leaks(store, intensity, progress=checking)
+    if leaks and not allow_leak:
+        raise LeakError(leaks)
     mean, std = training_statistics(store, train, intensity)
     return RunData(
         catalog=catalog,
@@ -114,6 +128,7 @@ def prepare_data(
         preparation=Preparation(geometry=geometry, intensity=intensity),
         mean=mean,
         std=std,
+        leaks=leaks,
     )
 
 
@@ -129,6 +144,7 @@ def data_record(data: RunData) -> dict[str, Any]:
             split: len({e.subject for e in data.catalog.entries if e.split == split}) for split in SPLITS
         },
         "notes": list(data.catalog.notes),
+        "leaks": [asdict(leak) for leak in data.leaks],
         "skipped": [[str(path), reason] for path, reason in data.store.skipped],
         "preparation": data.preparation.to_dict(),
         "mean": data.mean,
@@ -178,7 +194,12 @@ def reopen_data(
         progress=progress,
     )
     return RunData(
-        catalog=catalog, store=store, preparation=preparation, mean=record["mean"], std=record["std"]
+        catalog=catalog,
+        store=store,
+        preparation=preparation,
+        mean=record["mean"],
+        std=record["std"],
+        leaks=tuple(Leak.from_dict(leak) for leak in record.get("leaks", ())),  # older runs were not checked
     )
 
 
