@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test check docs clean
+.PHONY: help demo test check docs bench clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -23,6 +23,10 @@ check: .venv/dev  ## what continuous integration runs: ruff, mypy, tests
 docs: .venv/dev  ## write docs/reference from signatures
 	$(BIN)/python docs/make_reference.py
 
+bench: .venv/bench  ## measure speed beside other software, everything or TABLE=name, and write the page of it
+	$(BIN)/python -m benchmarks $(TABLE)
+	$(BIN)/python -m benchmarks.page
+
 clean:  ## remove the environment and caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
 
@@ -39,4 +43,8 @@ clean:  ## remove the environment and caches
 
 .venv/dev: .venv/torch pyproject.toml
 	$(INSTALL) -e '.[demo,dev]'
+	@touch $@
+
+.venv/bench: .venv/demo benchmarks/requirements.txt
+	$(INSTALL) -r benchmarks/requirements.txt
 	@touch $@

@@ -5,16 +5,14 @@ brain MRI, top codes collapsed, samples pure noise): two levels of 512 codes of 
 moving averages that start from random numbers with counts of zero and are never restarted. Then the same
 network with the guards that ScanVQ has, one at a time and together.
 
-    python benchmarks/dead_top_level.py [FOLDER] [--steps 200] [--size 128]
-
-Columns: SSIM of unseen images; the same with the top codes of another image (no drop = the top says
-nothing); SSIM from the top level alone; codes used and perplexity of top and bottom.
+Columns: seconds of training; SSIM of unseen images; the same with the top codes of another image (no drop =
+the top says nothing); SSIM from the top level alone; codes used and perplexity of top and bottom.
 """
 
 from __future__ import annotations
 
-import argparse
-import time
+import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks.measuring import seconds
+from benchmarks.record import Row, Setup
 from scanvq.data.demo.cohort import make_cohort
 from scanvq.metrics.code_usage import perplexity, used
 from scanvq.metrics.ssim import ssim
@@ -85,25 +85,26 @@ ARMS = {
 }
 
 
-def demo_images(size: int) -> tuple[Tensor, Tensor]:
-    """Synthetic brains (n, 1, size, size) of 48 subjects for training and 8 others."""
-    images, subjects = [], []
-    for one in make_cohort(subjects=56, slices=8, height=size, width=size):
+def demo_images(size: int, *, subjects: int) -> tuple[Tensor, Tensor]:
+    """Synthetic brains (n, 1, size, size) for training, and of the last 8 subjects."""
+    images, owners = [], []
+    for one in make_cohort(subjects=subjects, slices=8, height=size, width=size):
         images.append(one.image)
-        subjects.append(one.subject)
+        owners.append(one.subject)
     stacked = torch.from_numpy(np.stack(images))[:, None]
-    known = torch.tensor(subjects) < 48
+    known = torch.tensor(owners) < subjects - 8
     return stacked[known], stacked[~known]
 
 
 def folder_images(folder: Path, size: int) -> tuple[Tensor, Tensor]:
     """Training and test slices of a folder of scans, resized."""
     preparation = PreparationSettings(size=(size, size), fit="resize")
-    data = prepare_data(folder, DataSettings(), preparation, multiple=8, seed=0)
-    loaded = []
-    for split in ("train", "test"):
-        dataset = data.dataset(split)
-        loaded.append(dataset.batch(np.arange(len(dataset)), torch.device("cpu"))[0])
+    with tempfile.TemporaryDirectory() as cache:
+        data = prepare_data(folder, DataSettings(), preparation, multiple=8, seed=0, cache=Path(cache))
+        loaded = []
+        for split in ("train", "test"):
+            dataset = data.dataset(split)
+            loaded.append(dataset.batch(np.arange(len(dataset)), torch.device("cpu"))[0])
     return loaded[0], loaded[1]
 
 
@@ -122,35 +123,32 @@ def train(tokenizer: VQVAE2, images: Tensor, steps: int) -> None:
 
 
 @torch.inference_mode()
-def score(tokenizer: VQVAE2, images: Tensor) -> str:
-    """The row of a table."""
+def score(tokenizer: VQVAE2, images: Tensor) -> dict[str, float]:
+    """The numbers of an arm."""
     top, bottom = tokenizer.eval().encode(images)
-    counts = [torch.bincount(codes.flatten(), minlength=CODES) for codes in (top, bottom)]
     decoded = {
-        "both": tokenizer.decode((top, bottom)),
-        "swapped": tokenizer.decode((top.roll(len(top) // 2, 0), bottom)),
-        "alone": tokenizer.decode_coarsest((top,)),
+        "SSIM": tokenizer.decode((top, bottom)),
+        "other top": tokenizer.decode((top.roll(len(top) // 2, 0), bottom)),
+        "top alone": tokenizer.decode_coarsest((top,)),
     }
-    ssims = {name: float(ssim(one.clamp(0, 1), images).mean()) for name, one in decoded.items()}
-    codes = "".join(f"{used(one):8d}{perplexity(one):8.1f}" for one in counts)
-    return f"{ssims['both']:7.3f}{ssims['swapped']:13.3f}{ssims['alone']:11.3f}{codes}"
+    numbers = {name: float(ssim(one.clamp(0, 1), images).mean()) for name, one in decoded.items()}
+    for name, codes in {"top": top, "bottom": bottom}.items():
+        counts = torch.bincount(codes.flatten(), minlength=CODES)
+        numbers |= {f"{name} codes": float(used(counts)), f"{name} perplexity": float(perplexity(counts))}
+    return numbers
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", nargs="?", type=Path, help="scans; without, synthetic brains are made")
-    parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--size", type=int, default=128)
-    given = parser.parse_args()
-    training, test = folder_images(given.folder, given.size) if given.folder else demo_images(given.size)
+def rows(setup: Setup) -> list[Row]:
+    size, steps, subjects = (32, 2, 12) if setup.short else (128, 200, 56)
+    if setup.scans is None:
+        training, test = demo_images(size, subjects=subjects)
+    else:
+        training, test = folder_images(setup.scans, size)
     test = test[torch.linspace(0, len(test) - 1, min(TEST_IMAGES, len(test))).long()]
-    print(f"{len(training)} training and {len(test)} test images of {given.size}x{given.size}")
-    print(f"{'':22}   SSIM    other top  top alone     top   perpl  bottom   perpl")
+    times: dict[str, list[float]] = {}
+    numbers = {}
     for name, (quantizer, top_weight) in ARMS.items():
         torch.manual_seed(0)
-        begun = time.perf_counter()
         tokenizer = VQVAE2(
             quantizers=[quantizer(), quantizer()],
             channels=(32, 64),
@@ -158,9 +156,7 @@ def main() -> None:
             input_mean=0.5,
             input_std=0.5,
         ).to(memory_format=torch.channels_last)
-        train(tokenizer, training, given.steps)
-        print(f"{name:22}{score(tokenizer, test)}   ({time.perf_counter() - begun:.0f} s)", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+        times[name] = [seconds(partial(train, tokenizer, training, steps), torch.device("cpu"))]
+        numbers[name] = score(tokenizer, test)
+    case = f"{steps} steps, {len(training)} images of {size}x{size}, {len(test)} others scored"
+    return [Row(case=case, seconds=times, numbers=numbers)]

@@ -1,138 +1,219 @@
-"""How long does a sample take: the cached sampler, or the network run again for every cell?
+"""How long does a sample take: from caches, or with the network run again for every cell?
 
-Gated PixelCNN (report 004: 256 codes, 128 channels, 7 layers) and PixelCNN (report 002: 64 codes, 2 blocks),
-untrained, since time does not depend on the weights, on grids of 32x32 and 64x64. What the plain way takes is
-one forward pass of our own network, whose first layer is a lookup, times the number of cells; at 32x32 it is
-also run whole once, and must give the same codes. Cached samples and passes take turns; medians.
-
-    python benchmarks/sampling.py [--repeats 5] [--batch 4] [--out benchmarks/results/sampling.json] [--short]
-
-Columns: seconds for a batch cached; plain, run whole; plain, as one pass times cells; how many times faster
-cached is than that.
+Gated PixelCNN (report 004) and PixelCNN (report 002) on grids of 32x32 and 64x64, both levels of a VQ-VAE-2
+(report 000), the transformer and MaskGIT on 256 and 1,024 codes; untrained, since time does not depend on the
+weights. "Plain" is one forward pass of our own network, measured, times the number of cells; where it is also
+run whole it must give the same codes. MONAI samples its transformer by `VQVAETransformerInferer`. The
+transformer's floor is one pass of one token through the same matrices, without attention, times the tokens.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import statistics
-import time
-from collections.abc import Callable
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from monai.inferers import VQVAETransformerInferer
+from monai.networks.nets import DecoderOnlyTransformer
+from monai.utils import Ordering, OrderingType
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from scanvq.priors.gated_pixelcnn import GatedPixelCNN
-from scanvq.priors.pixelcnn import PixelCNN
+from benchmarks.measuring import Work, turns
+from benchmarks.record import Row, Setup
+from scanvq.build import TABLES, make_prior
+from scanvq.priors.pyramid import Pyramid
+from scanvq.recipe import read_recipe
 from scanvq.sampling.raster import sample_raster
-from scanvq.types import UNKNOWN, Draw, LikelihoodPrior
+from scanvq.spec import complete_part
+from scanvq.types import UNKNOWN, CodePrior, Codes, Draw
 
-SIDES, SHORT_SIDES = (32, 64), (8, 12)
-NETWORKS: dict[str, Callable[[], LikelihoodPrior]] = {
-    "gated_pixelcnn, report 004": lambda: GatedPixelCNN(codebook_size=256),
-    "pixelcnn, report 002": lambda: PixelCNN(codebook_size=64),
-}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "sampling.json")
-    parser.add_argument(
-        "--short", action="store_true", help="tiny grids, to see that it works; writes nothing"
-    )
-    chosen = parser.parse_args()
-    sides = SHORT_SIDES if chosen.short else SIDES
-    rows = []
-    print(f"{'network':28} {'grid':>7} {'cached':>9} {'plain':>9} {'pass x cells':>13} {'ratio':>7}")
-    for name, make in NETWORKS.items():
-        for side in sides:
-            row = compare(name, make, side, chosen.batch, chosen.repeats, whole=side == sides[0])
-            rows.append(row)
-            plain = f"{row['plain_s']:8.2f}s" if row["plain_s"] is not None else "not run"
-            print(
-                f"{name:28} {side:>3}x{side:<3} {row['cached_s']:8.3f}s {plain:>9} "
-                f"{row['pass_times_cells_s']:12.2f}s {row['ratio']:6.0f}x",
-                flush=True,
-            )
-    last = f"{sides[1]}x{sides[1]}"
-    print(f"on {last} the plain way is one forward pass times {sides[1] ** 2:,} cells; it was not run whole")
-    if not chosen.short:
-        chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        record = {"machine": machine(), "batch": chosen.batch, "repeats": chosen.repeats, "rows": rows}
-        chosen.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        print(f"wrote {chosen.out}")
+OURS, PASSES, WHOLE = "scanvq", "plain: one pass x cells", "plain, run whole"
+TRANSFORMER, MASKGIT = "scanvq transformer", "scanvq MaskGIT, 12 steps"
+MONAI, TOKENS = "MONAI VQVAETransformerInferer", "floor: one-token pass x cells"
+LAYERS, HEADS, WIDTH, CODES, MASKGIT_STEPS = 6, 8, 256, 256, 12
 
 
-def compare(
-    name: str, make: Callable[[], LikelihoodPrior], side: int, batch: int, repeats: int, *, whole: bool
-) -> dict[str, Any]:
-    """Times one network on one grid; `whole` also runs the plain way from first cell to last."""
-    torch.manual_seed(0)
-    prior = make().eval()
-    known = torch.full((batch, side, side), UNKNOWN)
-    codes = known.clamp(min=0)
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A prior over grids of codes, coarse to fine, sampled a batch at a time."""
 
-    def cached() -> torch.Tensor:
-        return prior.sample(known, draw=Draw(), generator=torch.Generator().manual_seed(0))
+    name: str
+    prior: Mapping[str, Any]
+    sizes: tuple[int, ...]
+    shapes: tuple[tuple[int, int], ...]
+    batch: int
+    repeats: int = 5
+    whole: bool = False
+    wanted: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def told(self) -> str:
+        grids = " + ".join(f"{height}x{width}" for height, width in self.shapes)
+        return f"{self.name}, {grids} codes, batch {self.batch}"
+
+
+def rows(setup: Setup) -> list[Row]:
+    cases = (*_pixelcnns(setup.short), *_pyramids(setup.short))
+    return [*(_row(case, setup) for case in cases), *_transformers(setup)]
+
+
+def _pixelcnns(short: bool) -> list[Case]:
+    small, large = (6, 8) if short else (32, 64)
+    gated = read_recipe("oasis-vqvae-gated-pixelcnn").prior
+    pixelcnn = read_recipe("adni-vqvae-pixelcnn").prior
+    return [
+        Case(
+            name=name,
+            prior=spec,
+            sizes=(codes,),
+            shapes=((side, side),),
+            batch=4,
+            repeats=2 if short else 5,
+            whole=side == small,
+            wanted={PASSES: wanted} if wanted else {},
+        )
+        for name, spec, codes, by_side in (
+            ("gated PixelCNN, report 004", gated, 256, {small: 80.0, large: 400.0}),
+            ("PixelCNN, report 002", pixelcnn, 64, {small: None, large: None}),
+        )
+        for side, wanted in by_side.items()
+    ]
+
+
+def _pyramids(short: bool) -> list[Case]:
+    recipe = read_recipe("hipmri-vqvae2")
+    sizes = tuple(one["codebook_size"] for one in recipe.tokenizer["quantizers"])
+    shapes = ((4, 2), (8, 4)) if short else ((32, 16), (64, 32))
+    return [Case(name="two levels, hipmri-vqvae2", prior=recipe.prior, sizes=sizes, shapes=shapes, batch=4)]
+
+
+def _row(case: Case, setup: Setup) -> Row:
+    prior, sample = _prior(case, setup)
+    grids = tuple(torch.zeros(case.batch, *shape, dtype=torch.int64) for shape in case.shapes)
+    codes = tuple(grid.to(setup.device) for grid in grids)
+    cells = {f"pass of level {number}": grid[0].numel() for number, grid in enumerate(codes)}
     with torch.inference_mode():
-        sampled = cached()
-        prior.logits(codes)
-        cached_times, pass_times = [], []
-        for _ in range(repeats):
-            cached_times.append(seconds(cached))
-            pass_times.append(seconds(lambda: prior.logits(codes)))
-        plain = None
-        if whole:
-            begun = time.perf_counter()
-            again = sample_raster(
-                prior.logits, known, draw=Draw(), generator=torch.Generator().manual_seed(0)
-            )
-            plain = time.perf_counter() - begun
-            assert torch.equal(again, sampled), "cached and plain codes differ"
-    one_pass = statistics.median(pass_times)
-    own = statistics.median(cached_times)
-    return {
-        "network": name,
-        "side": side,
-        "cached_s": own,
-        "cached_all_s": cached_times,
-        "plain_s": plain,
-        "pass_s": one_pass,
-        "pass_all_s": pass_times,
-        "pass_times_cells_s": one_pass * side**2,
-        "ratio": one_pass * side**2 / own,
-    }
+        passes = {name: _pass(prior.priors[number], codes, number) for number, name in enumerate(cells)}
+        measured = turns({OURS: sample, **passes}, repeats=case.repeats, device=setup.device)
+        whole: list[float] = []
+        if case.whole:
+            drawn: list[Tensor] = []
+            plain = {WHOLE: lambda: drawn.append(_whole(prior, case, setup))}
+            whole = turns(plain, repeats=1, device=setup.device, warm=False)[WHOLE]
+            if not torch.equal(drawn[0], sample()[0]):
+                raise AssertionError(f"{case.told}: cached and plain codes differ")
+    turn = zip(*(measured[name] for name in passes), strict=True)
+    summed = [sum(one * cells[name] for one, name in zip(seen, passes, strict=True)) for seen in turn]
+    return Row(
+        case=case.told,
+        seconds={OURS: measured[OURS], PASSES: summed, WHOLE: whole},
+        ours=OURS,
+        wanted=case.wanted,
+        facts={f"seconds a {name} of {many:,}": min(measured[name]) for name, many in cells.items()},
+    )
 
 
-def seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+def _prior(case: Case, setup: Setup) -> tuple[Pyramid, Any]:
+    """An untrained prior, and the work of one batch of samples."""
+    torch.manual_seed(0)
+    spec = complete_part(CodePrior, case.prior, where="prior", tables=TABLES)
+    prior = make_prior(spec, codebook_sizes=case.sizes, code_shapes=case.shapes, classes=0)
+    prior.to(setup.device).eval()
+    known = tuple(torch.full((case.batch, *shape), UNKNOWN, device=setup.device) for shape in case.shapes)
+
+    def sample() -> Codes:
+        with torch.inference_mode():
+            return prior.sample(known, draw=Draw(), generator=torch.Generator().manual_seed(0))
+
+    return prior, sample
 
 
-def machine() -> dict[str, Any]:
-    """What the numbers depend on besides the code."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "processor": models[0] if models else platform.processor(),
-        "logical_cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "load_average_at_end": os.getloadavg(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "scanvq": version("scanvq"),
-    }
+def _pass(level: CodePrior, codes: Codes, number: int) -> Work:
+    coarser = codes[number - 1] if number else None
+    return lambda: level.logits(codes[number], coarser=coarser)
 
 
-if __name__ == "__main__":
-    main()
+def _whole(prior: Pyramid, case: Case, setup: Setup) -> Tensor:
+    (level,) = prior.priors
+    known = torch.full((case.batch, *case.shapes[0]), UNKNOWN, device=setup.device)
+    return sample_raster(level.logits, known, draw=Draw(), generator=torch.Generator().manual_seed(0))
+
+
+def _transformers(setup: Setup) -> list[Row]:
+    """The priors over all codes at once, MONAI's transformer, and the floor."""
+    aims = {(16, 1): 4.0, (16, 4): 9.0, (32, 1): 12.0, (32, 4): 30.0}
+    shapes = [(4, 1)] if setup.short else [(side, batch) for side in (16, 32) for batch in (1, 4, 16)]
+    return [_transformer(side, batch, aims.get((side, batch)), setup) for side, batch in shapes]
+
+
+def _transformer(side: int, batch: int, aim: float | None, setup: Setup) -> Row:
+    network = {"layers": LAYERS, "heads": HEADS, "channels": WIDTH}
+    specs = {TRANSFORMER: {"kind": "transformer", **network}}
+    specs[MASKGIT] = {"kind": "maskgit", **network, "steps": MASKGIT_STEPS}
+    work: dict[str, Work] = {}
+    for name, spec in specs.items():
+        case = Case(name=name, prior=spec, sizes=(CODES,), shapes=((side, side),), batch=batch)
+        work[name] = _prior(case, setup)[1]
+    work[TOKENS] = _one_token(batch, setup)
+    measured = turns(work, repeats=2 if setup.short else 3, device=setup.device)
+    peer: dict[str, list[float]] = {MONAI: []}
+    if side * side * batch < 16 * 1024:  # 1,024 codes for a batch of 16 take it many minutes
+        whole = {MONAI: _monai(side, batch, setup)}
+        peer = turns(whole, repeats=2 if side < 32 else 1, device=setup.device, warm=setup.short)
+    return Row(
+        case=f"{LAYERS} layers x {WIDTH}, {side}x{side} codes, batch {batch}",
+        seconds={**measured, **peer},
+        ours=TRANSFORMER,
+        times={TOKENS: side * side},
+        wanted={} if aim is None else {MONAI: aim},
+    )
+
+
+def _monai(side: int, batch: int, setup: Setup) -> Work:
+    network = DecoderOnlyTransformer(
+        num_tokens=CODES + 1,
+        max_seq_len=side * side,
+        attn_layers_dim=WIDTH,
+        attn_layers_depth=LAYERS,
+        attn_layers_heads=HEADS,
+    )
+    network.to(setup.device).eval()
+    ordering = Ordering(OrderingType.RASTER_SCAN, spatial_dims=2, dimensions=(1, side, side))
+    start = torch.full((batch, 1), CODES, device=setup.device)
+
+    def sample() -> Tensor:
+        return VQVAETransformerInferer().sample(
+            (side, side), start, _Codes(), network, ordering, verbose=False
+        )
+
+    return sample
+
+
+class _Codes(nn.Module):
+    """Stands for the VQVAE that the inferer decodes with: the codes themselves come out."""
+
+    num_embeddings = CODES
+
+    def decode_samples(self, codes: Tensor) -> Tensor:
+        return codes
+
+
+def _one_token(batch: int, setup: Setup) -> Work:
+    """One token through the layers' matrices, and no attention: what no cached sampler goes below."""
+    shapes = [(3 * WIDTH, WIDTH), (WIDTH, WIDTH), (4 * WIDTH, WIDTH), (WIDTH, 4 * WIDTH)]
+    matrices = [[torch.randn(shape, device=setup.device) / 16 for shape in shapes] for _ in range(LAYERS)]
+    head = torch.randn(CODES, WIDTH, device=setup.device)
+    token = torch.randn(batch, WIDTH, device=setup.device)
+
+    def work() -> Tensor:
+        with torch.inference_mode():
+            x = token
+            for to_all, out, wider, narrower in matrices:
+                inner = F.layer_norm(x, (WIDTH,))
+                x = x + F.linear(F.linear(inner, to_all)[:, :WIDTH], out)
+                x = x + F.linear(F.gelu(F.linear(F.layer_norm(x, (WIDTH,)), wider)), narrower)
+            return F.linear(F.layer_norm(x, (WIDTH,)), head).softmax(1).multinomial(1)
+
+    return work

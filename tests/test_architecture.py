@@ -34,7 +34,7 @@ LAYERS = (
     ("run",),
     ("api",),
     ("__init__",),
-    ("cli", "app"),
+    ("cli", "app", "rehearsal"),
     ("__main__",),
 )
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}

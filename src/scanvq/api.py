@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scanvq.evaluation.evaluate import Counted
+from scanvq.files import write_text
+from scanvq.plan.document import Plan, read_plan
+from scanvq.plan.make import make_plan
 from scanvq.recipe import Recipe, read_recipe
 from scanvq.run import Run
 from scanvq.storage.run_directory import RunDirectory
@@ -16,8 +20,6 @@ from scanvq.training.history import Watcher, Watchers
 from scanvq.training.limit import seconds_of
 
 __all__ = ["Run", "fit", "load"]
-
-DEFAULT_RECIPE = "oasis-vqvae-gated-pixelcnn"
 
 
 def load(path: str | Path, *, device: str = "auto") -> Run:
@@ -30,6 +32,7 @@ def fit(
     *,
     out: str | Path,
     recipe: str | Path | Recipe | None = None,
+    plan: str | Path | Plan | None = None,
     overrides: Sequence[str] = (),
     budget: str | float | None = None,
     epochs: int | None = None,
@@ -49,11 +52,12 @@ def fit(
         folder: the scans; None takes those of the run named by `resume`, `tokenizer` or `start`.
         out: the run directory to make, or to go on with.
         recipe: name, TOML file, or a completed recipe; None is that of the run named by `tokenizer` or
-            `start`, else `oasis-vqvae-gated-pixelcnn`.
+            `start`, else one planned for these scans.
+        plan: a plan, or the file of one; it names folder, budget and seed too.
         overrides: settings in place of the recipe's, such as "tokenizer.quantizer.codebook_size=256".
         budget: how long to train, as "10m" or in seconds; None for epochs.
         epochs: of each stage, in place of the recipe's.
-        seed: of splits, weights and order.
+        seed: of splits, weights and order; a plan's own where one is given.
         resume: go on with the run at `out`.
         tokenizer: a run whose tokenizer, data and splits are taken; only a prior is trained.
         start: a run from whose weights training begins; on the same folder its splits are kept.
@@ -72,9 +76,24 @@ def fit(
     seconds = seconds_of(budget) if isinstance(budget, str) else budget
     run = RunDirectory(Path(out))
     engine = Engine(device=device)
-    if resume:
-        completed, request = resumed_run(run, budget=seconds, epochs=epochs, skip_bad=skip_bad)
-    else:
+    if not resume and engine.is_main:
+        planned = None
+        if plan is not None:
+            planned = _read(plan, recipe, overrides, tokenizer or start)
+        elif recipe is None and tokenizer is None and start is None:
+            planned = make_plan(
+                _folder(folder, None),
+                budget=seconds,
+                overrides=overrides,
+                seed=seed,
+                skip_bad=skip_bad,
+                device=engine.device,
+                rehearsed=epochs is None,
+            )
+        if planned is not None:
+            folder = planned.folder if folder is None else folder
+            seconds = planned.budget if seconds is None and epochs is None else seconds
+            seed = planned.seed
         request = FitRequest(
             folder=str(_folder(folder, tokenizer or start)),
             tokenizer=None if tokenizer is None else str(Path(tokenizer).resolve()),
@@ -84,16 +103,39 @@ def fit(
             seed=seed,
             skip_bad=skip_bad,
         )
-        completed = _recipe(recipe, overrides, tokenizer, start)
-        if engine.is_main:
-            new_run(run, completed, request)
-            stand_on(run, request)
-        engine.wait()
+        new_run(
+            run, _recipe(recipe, overrides, tokenizer, start) if planned is None else planned.recipe, request
+        )
+        if planned is not None:
+            write_text(run.plan, planned.toml())
+        stand_on(run, request)
+    engine.wait()
+    began = time.monotonic()
+    completed, request = resumed_run(
+        run, budget=seconds if resume else None, epochs=epochs if resume else None, skip_bad=skip_bad
+    )
     looking_on = watchers(engine, run) if watchers is not None and engine.is_main else ()
     train_run(
         run, completed, request, engine=engine, watchers=Watchers(looking_on), cache=cache, counted=counted
     )
-    return Run(out, device=device) if engine.is_main else None
+    if not engine.is_main:
+        return None
+    trained = Run(out, device=device)
+    trained.began = None if resume else began
+    return trained
+
+
+def _read(
+    plan: str | Path | Plan,
+    recipe: str | Path | Recipe | None,
+    overrides: Sequence[str],
+    other: str | Path | None,
+) -> Plan:
+    if recipe is not None or overrides or other is not None:
+        raise ValueError(
+            "a plan says everything: leave --recipe, --set, --tokenizer and --from out, or change its file"
+        )
+    return plan if isinstance(plan, Plan) else read_plan(Path(plan))
 
 
 def _folder(folder: str | Path | None, other: str | Path | None) -> Path:
@@ -112,7 +154,8 @@ def _recipe(
 ) -> Recipe:
     other = tokenizer or start
     if recipe is None:
-        recipe = DEFAULT_RECIPE if other is None else RunDirectory(Path(other)).recipe
+        assert other is not None  # else there is a plan
+        recipe = RunDirectory(Path(other)).recipe
     completed = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, overrides=overrides)
     own = ("data.", "preparation.", "tokenizer.", "training.tokenizer.")
     fixed = [one for one in overrides if one.startswith(own)]

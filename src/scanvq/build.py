@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from scanvq.objectives.adversarial_codes import AdversarialCodes
+from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.objectives.next_code import NextCode
 from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.latent_gan import LatentGAN
+from scanvq.priors.maskgit import MaskGIT
 from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.priors.pyramid import Pyramid
+from scanvq.priors.transformer import TransformerPrior
 from scanvq.quantizers.identity import IdentityQuantizer
 from scanvq.quantizers.moving_average import MovingAverageQuantizer
 from scanvq.quantizers.nearest import NearestQuantizer
@@ -30,10 +33,17 @@ TABLES: Tables = {
     CodePrior: {
         "gated_pixelcnn": GatedPixelCNN,
         "latent_gan": LatentGAN,
+        "maskgit": MaskGIT,
         "pixelcnn": PixelCNN,
         "pyramid": Pyramid,
+        "transformer": TransformerPrior,
     },
-    Objective: {"adversarial_codes": AdversarialCodes, "next_code": NextCode, "reconstruct": Reconstruct},
+    Objective: {
+        "adversarial_codes": AdversarialCodes,
+        "masked_codes": MaskedCodes,
+        "next_code": NextCode,
+        "reconstruct": Reconstruct,
+    },
 }
 
 

@@ -18,7 +18,7 @@ from scanvq.spec import SpecError, complete, complete_part, derived_names, neare
 from scanvq.types import CodePrior, Objective, Tokenizer
 
 SECTIONS = ("data", "preparation", "tokenizer", "prior", "training", "sampling")
-ABOUT = ("name", "summary", "source", "expect")
+ABOUT = ("name", "summary", "source", "expect", "plan")
 S = TypeVar("S")
 
 
@@ -27,7 +27,7 @@ class Recipe:
     """A completed recipe: every setting of every part has its value.
 
     Attributes:
-        about: name, summary, `source` (report, paper, what is assumed) and `expect` (reported numbers).
+        about: name, summary, `source` (report, paper, what is assumed), `expect` (reported numbers), `plan`.
         sections: the completed settings, as plain tables.
     """
 
@@ -96,7 +96,7 @@ def read_recipe(name_or_file: str | Path, *, overrides: Sequence[str] = ()) -> R
     """
     table = _read_with_extends(name_or_file, seen=())
     for override in overrides:
-        _apply(table, override)
+        apply_override(table, override)
     return complete_recipe(table)
 
 
@@ -187,8 +187,12 @@ def _change_kind(table: dict[str, Any], kind: Any) -> None:
         del table[key]
 
 
-def _apply(table: dict[str, Any], override: str) -> None:
-    """Sets `a.b.c=value`; the value is TOML, or a plain word."""
+def apply_override(table: dict[str, Any], override: str) -> None:
+    """Sets `a.b.c=value` in a recipe's tables; the value is TOML, or a plain word.
+
+    Raises:
+        SpecError: it is not of that form, or leads through a single value.
+    """
     dotted, equals, text = override.partition("=")
     keys = dotted.strip().split(".")
     if not equals or not all(keys):

@@ -21,10 +21,11 @@ from scanvq.generation.batches import decode, encode
 from scanvq.generation.inpaint import inpaint_scan
 from scanvq.generation.sample import sample_codes
 from scanvq.generation.scans import prepare_scan, restore_scan
+from scanvq.plan.document import read_plan
 from scanvq.priors.pyramid import Pyramid
 from scanvq.recipe import Recipe, read_recipe
 from scanvq.storage.run_directory import RunDirectory, RunError
-from scanvq.training.engine import Engine
+from scanvq.training.engine import Engine, peak_process_mb
 from scanvq.training.fit import open_data
 from scanvq.training.stages.codes import encode_dataset, read_codes, read_encoding
 from scanvq.training.stages.data import prepare_like
@@ -42,6 +43,9 @@ class Run:
     to be in the scan's own units and come back as such; floating-point numbers are intensities in
     [0, 1]. What comes back is of the same kind as what went in. Arrays count as having the pixel size of
     the run, where it has one.
+
+    Attributes:
+        began: when training was begun, by the monotonic clock, if this process has trained all of it.
 
     Args:
         path: the run directory.
@@ -62,6 +66,7 @@ class Run:
         self.tokenizer.to(self.device)
         self.preparation = Preparation.from_dict(self.header["preparation"])
         self.labels: tuple[str, ...] = tuple(self.header["labels"])
+        self.began: float | None = None
 
     @property
     def prior(self) -> Pyramid:
@@ -127,6 +132,7 @@ class Run:
         temperature: float | None = None,
         top_k: int | None = None,
         top_p: float | None = None,
+        guidance: float | None = None,
         seed: int = 0,
     ) -> NDArray[np.float32]:
         """New images (count, H, W) of the network's size, intensities in [0, 1].
@@ -134,10 +140,10 @@ class Run:
         Args:
             count: how many.
             label: one of `labels`, or None for any.
-            temperature, top_k, top_p: None for the recipe's own.
+            temperature, top_k, top_p, guidance: None for the recipe's own.
             seed: image i depends on it and on i alone.
         """
-        draw = self.draw(temperature=temperature, top_k=top_k, top_p=top_p)
+        draw = self.draw(label=label, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance)
         codes = self.sample_codes(count, label=label, draw=draw, seed=seed)
         images: NDArray[np.float32] = decode(self.tokenizer, codes, device=self.device)[:, 0].numpy()
         return images
@@ -183,21 +189,33 @@ class Run:
             preparation,
             count=count,
             label=self.label_number(label),
-            draw=draw or self.draw(),
+            draw=draw or self.draw(label=label),
             seed=seed,
             device=self.device,
         )
         return _like(np.concatenate([one.slices for one in completions]), image)
 
     def draw(
-        self, *, temperature: float | None = None, top_k: int | None = None, top_p: float | None = None
+        self,
+        *,
+        label: str | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        guidance: float | None = None,
     ) -> Draw:
-        """The recipe's way of drawing, with what is given in its place."""
+        """The recipe's way of drawing, with what is given in its place.
+
+        The recipe's guidance is for samples of a class, so it is left out where no `label` is asked for.
+        """
         own = self.recipe.sampling
+        if guidance is None:
+            guidance = 1.0 if label is None else own.guidance
         return Draw(
             temperature=own.temperature if temperature is None else temperature,
             top_k=own.top_k if top_k is None else top_k,
             top_p=own.top_p if top_p is None else top_p,
+            guidance=guidance,
         )
 
     def label_number(self, label: str | None) -> int | None:
@@ -265,6 +283,28 @@ class Run:
             }
             self.directory.write(self.directory.path / "test_scores.json", scores)
         return metrics
+
+    def record_cost(self, seconds: float) -> dict[str, Any]:
+        """Adds to metrics.json what the run has cost as a whole, beside what its plan promised.
+
+        Args:
+            seconds: from the first file to the report.
+        """
+        promised = None
+        if self.directory.plan.is_file():
+            promise = read_plan(self.directory.plan).promise
+            promised = None if promise is None else vars(promise)
+        data = open_data(self.directory, self.recipe)
+        files = [*self.directory.path.rglob("*"), *data.store.folder.rglob("*")]
+        measured = {
+            "minutes": round(seconds / 60, 2),
+            "memory_mb": round(peak_process_mb(), 1),
+            "disk_mb": round(sum(file.stat().st_size for file in files if file.is_file()) / 2**20, 1),
+        }
+        metrics = self.directory.read(self.directory.metrics)
+        metrics["cost"] |= {"promised": promised, "measured": measured}
+        self.directory.write(self.directory.metrics, metrics)
+        return {"promised": promised, "measured": measured}
 
     def _cost(self) -> dict[str, Any]:
         cost: dict[str, Any] = {}

@@ -60,3 +60,4 @@ class SamplingSettings:
     temperature: NonNegativeFloat = 1.0
     top_k: NonNegativeInt = 0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    guidance: NonNegativeFloat = 1.0  # of samples of a class; those of any class are drawn without

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -77,6 +78,14 @@ class Quantizer(nn.Module, ABC):
     def embed(self, codes: Tensor) -> Tensor:
         """Looks codes (B, h, w) up: (B, D, h, w)."""
 
+    def restart_unused(self) -> int:
+        """Has codes that are seldom chosen start anew from features of the next training batch.
+
+        Returns:
+            How many; 0 for a quantizer that cannot.
+        """
+        return 0
+
 
 class Tokenizer(nn.Module, ABC):
     """Turns images (B, C, H, W) with intensities in [0, 1] into codes, and back."""
@@ -87,19 +96,20 @@ class Tokenizer(nn.Module, ABC):
     @property
     def code_dims(self) -> tuple[int, ...]:
         """D of every level, coarse to fine."""
-        return tuple(quantizer.dim for quantizer in self._quantizers())
+        return tuple(quantizer.dim for quantizer in self.quantizers_by_level)
 
     def codebooks(self) -> tuple[Tensor, ...]:
         """The vectors of every level's codes, (K, D) each, coarse to fine; without gradient."""
         device = next(self.parameters()).device
         found = []
-        for quantizer in self._quantizers():
+        for quantizer in self.quantizers_by_level:
             codes = torch.arange(quantizer.size, device=device).view(1, 1, -1)
             found.append(quantizer.embed(codes)[0, :, 0].T.detach())
         return tuple(found)
 
-    def _quantizers(self) -> tuple[Quantizer, ...]:
-        """A tokenizer holds its quantizers coarse to fine."""
+    @property
+    def quantizers_by_level(self) -> tuple[Quantizer, ...]:
+        """One a level, coarse to fine: a tokenizer holds them in this order."""
         return tuple(part for part in self.modules() if isinstance(part, Quantizer))
 
     @abstractmethod
@@ -170,11 +180,16 @@ class LikelihoodPrior(CodePrior):
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """How a code is drawn from its logits. `top_k` 0 and `top_p` 1 leave all codes in."""
+    """How a code is drawn from its logits. `top_k` 0 and `top_p` 1 leave all codes in.
+
+    `guidance` says how far from the logits without a label: 1 = plain, else unconditional + guidance *
+    (conditional - unconditional) (arXiv 2207.12598).
+    """
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+    guidance: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.temperature >= 0:
@@ -185,10 +200,18 @@ class Draw:
             raise ValueError(f"top_k is {self.top_k}; it must be 0 (off) or more")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p is {self.top_p}; it must be in (0, 1]")
+        if not 0 <= self.guidance < math.inf:
+            raise ValueError(f"guidance is {self.guidance}; it must be 0 or more (1 = plain)")
 
 
 class Objective(nn.Module, ABC):
-    """What training minimizes. `players` names the parameters that each optimizer steps."""
+    """What training minimizes. `players` names the parameters that each optimizer steps.
+
+    `criterion` names the part that says on the validation split which weights are best, smaller being
+    better; None where no part does.
+    """
+
+    criterion: ClassVar[str | None] = None
 
     @property
     @abstractmethod

@@ -10,10 +10,12 @@ import torch
 
 from scanvq.build import TABLES
 from scanvq.objectives.adversarial_codes import AdversarialCodes
+from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.objectives.next_code import NextCode
 from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.latent_gan import LatentGAN
+from scanvq.priors.maskgit import MaskGIT
 from scanvq.priors.pyramid import Pyramid
 from scanvq.quantizers import MovingAverageQuantizer, NearestQuantizer
 from scanvq.tokenizers import VQVAE
@@ -54,6 +56,25 @@ def gan(*, classes: int = 0) -> Pyramid:
     return Pyramid(levels=[one])
 
 
+def masked(*, levels: int = 1, classes: int = 0, dropout: float = 0.0) -> Pyramid:
+    return Pyramid(
+        levels=[
+            MaskGIT(
+                channels=16,
+                layers=2,
+                heads=2,
+                dropout=dropout,
+                codebook_size=K,
+                classes=classes,
+                coarser_size=K if level else 0,
+                height=4 * (level + 1),
+                width=3 * (level + 1),
+            )
+            for level in range(levels)
+        ]
+    )
+
+
 def image_batch() -> Batch:
     rows, columns = torch.meshgrid(torch.linspace(-1, 1, 32), torch.linspace(-1, 1, 16), indexing="ij")
     widths = torch.rand(4, 1, 1, 1, generator=seeded()) + 0.2
@@ -90,6 +111,13 @@ CASES: dict[str, Case] = {
     "next_code": (lambda: NextCode(prior=prior(), label_dropout=0.0), code_batch),
     "next_code, two levels with labels": (
         lambda: NextCode(prior=prior(levels=2, classes=2), label_dropout=0.5),
+        lambda: code_batch(2, 2),
+    ),
+    "masked_codes": (lambda: MaskedCodes(prior=masked(), label_dropout=0.0), code_batch),
+    "masked_codes, two levels with labels": (
+        lambda: MaskedCodes(
+            prior=masked(levels=2, classes=2, dropout=0.1), label_smoothing=0.1, label_dropout=0.5
+        ),
         lambda: code_batch(2, 2),
     ),
     "adversarial_codes": (lambda: AdversarialCodes(prior=gan()), code_batch),
@@ -202,6 +230,28 @@ def test_reconstruction_losses_have_their_weights() -> None:
 def test_a_reconstruction_without_a_loss() -> None:
     with pytest.raises(ValueError, match="every reconstruction weight is 0; set one of mse"):
         Reconstruct(tokenizer=tokenizer(NearestQuantizer()))
+
+
+def test_its_criterion_is_among_its_parts(case: tuple[Objective, Batch]) -> None:
+    objective, batch = case
+    if objective.criterion is not None:
+        assert objective.criterion in objective(batch, next(iter(objective.players)), 0).parts
+
+
+@pytest.mark.parametrize(
+    ("objective", "network", "message"),
+    [
+        (NextCode, masked, r"next_code trains priors with a likelihood, but prior has MaskGIT; set"),
+        (NextCode, gan, r"but prior has LatentGAN"),
+        (MaskedCodes, prior, r"all a maskgit, but prior has GatedPixelCNN; set prior.kind"),
+        (AdversarialCodes, masked, r"a latent_gan, but prior has MaskGIT"),
+    ],
+)
+def test_a_prior_of_another_kind_is_refused(
+    objective: Callable[..., Objective], network: Callable[[], Pyramid], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        objective(prior=network())
 
 
 def test_hidden_labels_train_any_class() -> None:

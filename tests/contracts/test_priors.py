@@ -13,9 +13,12 @@ from torch.nn import functional as F
 
 from scanvq.build import TABLES
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
+from scanvq.priors.guidance import guided
 from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.priors.pyramid import Pyramid
-from scanvq.sampling.raster import sample_raster
+from scanvq.priors.transformer import TransformerPrior
+from scanvq.sampling.ordered import sample_ordered
+from scanvq.sampling.ordering import Ordering
 from scanvq.types import UNKNOWN, CodePrior, Condition, Draw, LikelihoodPrior
 
 SIZE, HEIGHT, WIDTH = 5, 4, 5
@@ -44,6 +47,15 @@ def placed_pixelcnn(**changes: Any) -> PixelCNN:
     return pixelcnn(**{"positions": True, "height": HEIGHT, "width": WIDTH} | changes)
 
 
+def transformer(**changes: Any) -> TransformerPrior:
+    sizes = {"codebook_size": SIZE, "height": HEIGHT, "width": WIDTH}
+    return TransformerPrior(**{"layers": 2, "channels": 16, "heads": 2} | sizes | changes)
+
+
+def spiral_transformer(**changes: Any) -> TransformerPrior:
+    return transformer(**{"order": "spiral_out"} | changes)
+
+
 Maker = Callable[..., LikelihoodPrior]
 MAKERS: dict[str, Maker] = {
     "gated_pixelcnn": gated_pixelcnn,
@@ -51,8 +63,11 @@ MAKERS: dict[str, Maker] = {
     "pixelcnn": pixelcnn,
     "pixelcnn with embedded codes": embedding_pixelcnn,
     "pixelcnn with positions": placed_pixelcnn,
+    "transformer": transformer,
+    "transformer with another order": spiral_transformer,
 }
-PLACED = (placed_gated_pixelcnn, placed_pixelcnn)
+GUIDED = (transformer, spiral_transformer)
+PLACED = (placed_gated_pixelcnn, placed_pixelcnn, *GUIDED)
 
 
 @pytest.fixture(params=sorted(MAKERS))
@@ -69,6 +84,10 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def ordering_of(prior: LikelihoodPrior) -> Ordering:
+    return prior.ordering if isinstance(prior, TransformerPrior) else Ordering("raster", HEIGHT, WIDTH)
+
+
 def test_every_prior_of_the_table_is_here() -> None:
     kinds = TABLES[CodePrior].items()
     known = {name for name, kind in kinds if isinstance(kind, type) and issubclass(kind, LikelihoodPrior)}
@@ -79,12 +98,13 @@ def test_sees_all_cells_before_its_own_and_no_other(maker: Maker) -> None:
     prior = maker().double().eval()
     codes = some_codes(1)
     before = prior.logits(codes)
-    for source in range(HEIGHT * WIDTH):
+    cells = ordering_of(prior).cells
+    for place, source in enumerate(cells.tolist()):
         changed = codes.clone()
         changed.view(-1)[source] = (codes.view(-1)[source] + 1) % SIZE
-        moved = (prior.logits(changed) - before).abs().amax(dim=1).view(-1) > 0
-        assert not moved[: source + 1].any()
-        assert moved[source + 1 :].all()
+        moved = ((prior.logits(changed) - before).abs().amax(dim=1).view(-1) > 0)[cells]
+        assert not moved[: place + 1].any()
+        assert moved[place + 1 :].all()
 
 
 def test_its_logits_have_one_entry_a_code(maker: Maker) -> None:
@@ -125,8 +145,33 @@ def test_samples_are_those_of_running_the_network_for_every_cell(maker: Maker) -
     prior = maker().eval()
     known = torch.full((3, HEIGHT, WIDTH), UNKNOWN)
     with torch.no_grad():
-        plain = sample_raster(prior.logits, known, draw=Draw(), generator=seeded())
+        plain = sample_ordered(
+            prior.logits, known, ordering=ordering_of(prior), draw=Draw(), generator=seeded()
+        )
     assert torch.equal(prior.sample(known, draw=Draw(), generator=seeded()), plain)
+
+
+def test_guidance_moves_the_logits_or_is_refused(maker: Maker) -> None:
+    prior = maker(classes=2).eval()
+    known = torch.full((3, HEIGHT, WIDTH), UNKNOWN)
+    condition, draw = Condition(label=torch.tensor([0, 1, 1])), Draw(guidance=40.0)
+
+    def logits_of(codes: torch.Tensor) -> torch.Tensor:
+        return guided(prior.logits(codes, condition=condition), prior.logits(codes), draw.guidance)
+
+    if maker not in GUIDED:
+        with pytest.raises(ValueError, match="without guidance; leave it at 1"):
+            prior.sample(known, condition=condition, draw=draw)
+        return
+    sampled = prior.sample(known, condition=condition, draw=draw, generator=seeded())
+    with torch.no_grad():
+        plain = sample_ordered(logits_of, known, ordering=ordering_of(prior), draw=draw, generator=seeded())
+    assert torch.equal(sampled, plain)
+    assert not torch.equal(sampled, prior.sample(known, condition=condition, draw=Draw(), generator=seeded()))
+    with pytest.raises(ValueError, match="no label is asked for"):
+        prior.sample(known, draw=draw)
+    with pytest.raises(ValueError, match="trained without labels"):
+        maker().sample(known, draw=draw)
 
 
 def test_likelihood_sums_to_one_over_every_grid(maker: Maker) -> None:

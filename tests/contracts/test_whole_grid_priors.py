@@ -11,7 +11,7 @@ import torch
 from scanvq.build import TABLES
 from scanvq.priors.latent_gan import LatentGAN
 from scanvq.priors.pyramid import Pyramid
-from scanvq.types import UNKNOWN, CodePrior, Condition, Draw, LikelihoodPrior
+from scanvq.types import UNKNOWN, CodePrior, Condition, Draw
 
 SIZE, DIM, HEIGHT, WIDTH = 7, 3, 9, 6
 
@@ -50,11 +50,7 @@ def unknown(batch: int) -> torch.Tensor:
 
 def test_every_such_prior_of_the_table_is_here() -> None:
     kinds = {name: kind for name, kind in TABLES[CodePrior].items() if isinstance(kind, type)}
-    known = {
-        name
-        for name, kind in kinds.items()
-        if issubclass(kind, CodePrior) and not issubclass(kind, LikelihoodPrior)
-    }
+    known = {name for name, kind in kinds.items() if issubclass(kind, CodePrior) and kind.fills == "nothing"}
     assert set(MAKERS) == known
 
 
@@ -99,6 +95,8 @@ def test_choices_among_codes_are_refused(maker: Maker) -> None:
     for draw in (Draw(top_k=3), Draw(top_p=0.9)):
         with pytest.raises(ValueError, match="top_k and top_p"):
             maker().sample(unknown(1), draw=draw)
+    with pytest.raises(ValueError, match="without guidance"):
+        maker().sample(unknown(1), draw=Draw(guidance=2))
 
 
 def test_labels_matter_and_no_label_means_any_class(maker: Maker) -> None:

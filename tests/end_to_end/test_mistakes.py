@@ -132,6 +132,8 @@ def test_what_is_wrong_with_a_call_is_told(
         (("sample", trained, *out, "--label", "MCI"), "label is 'MCI'; this run knows AD, NC"),
         (("sample", trained, *out, "--format", "bmp"), "use png, nifti or npz"),
         (("sample", trained, *out, "--top-p", "3"), "top_p is 3.0"),
+        (("sample", trained, *out, "--guidance", "-1"), "guidance is -1.0; it must be 0 or more"),
+        (("sample", trained, *out, "--guidance", "2"), "draws without guidance"),
         (("sample", trained, *out, "--device", "tpu"), "device is 'tpu'"),
         (("reconstruct", trained, empty, *out), "holds no scans"),
         (("reconstruct", trained, own_scans, "--out", own_scans), "would overwrite"),

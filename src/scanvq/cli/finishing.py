@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +18,19 @@ def finish(run: Run, watching: Watching) -> None:
     write_run_report(run, counted=watching.counted)
     for line in summary(metrics):
         print(line)
+    if run.began is not None:
+        print(f"  cost {told(run.record_cost(time.monotonic() - run.began))}")
     print(f"report {run.directory.report}")
+
+
+def told(cost: dict[str, Any]) -> str:
+    """What a run has cost, beside what was promised."""
+    promised = cost["promised"] or {}
+    units = {"minutes": "minutes", "memory_mb": "MB memory", "disk_mb": "MB disk"}
+    return ", ".join(
+        f"{cost['measured'][key]:.1f} {unit}" + (f" (promised {promised[key]:.1f})" if promised else "")
+        for key, unit in units.items()
+    )
 
 
 def summary(metrics: dict[str, Any]) -> list[str]:

@@ -17,10 +17,14 @@ def fit(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="A recipe's name (see `scanvq recipes`) or a TOML file. Default: "
-            "oasis-vqvae-gated-pixelcnn, or that of the run given by --from or --tokenizer.",
+            help="A recipe's name (see `scanvq recipes`) or a TOML file. Default: one planned for these "
+            "scans, or that of the run given by --from or --tokenizer.",
             show_default=False,
         ),
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(help="A plan's file, from `scanvq plan`, perhaps changed by hand.", show_default=False),
     ] = None,
     out: Annotated[
         Path | None,
@@ -72,6 +76,8 @@ def fit(
 
         scanvq fit scans/ --budget 10m --out runs/first
 
+        scanvq fit --plan plan.toml --out runs/planned
+
         scanvq fit volumes/ --plane coronal --slices middle:32 --spacing 1.0
 
         scanvq fit scans/ --recipe tiny --set tokenizer.quantizer.codebook_size=256
@@ -109,6 +115,7 @@ def fit(
             folder,
             out=out,
             recipe=recipe,
+            plan=plan,
             overrides=given,
             budget=budget,
             epochs=epochs,

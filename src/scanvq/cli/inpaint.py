@@ -30,6 +30,13 @@ def inpaint(
         float | None, typer.Option(help="Default: the recipe's.", show_default=False)
     ] = None,
     top_p: Annotated[float | None, typer.Option(help="Default: the recipe's.", show_default=False)] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(
+            help="With --label, above 1: more of what sets the class apart. Default: the recipe's.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same completions.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
@@ -50,7 +57,9 @@ def inpaint(
     unknown = mask_of(scan, mask, keep)
     if all(prior.fills == "later codes" for prior in trained.prior.priors):
         typer.echo(
-            "note: this prior fills in raster order; each code sees what is above and left of it", err=True
+            "note: this prior fills cell by cell; each code sees only those before it: in raster order, what "
+            "is above and left of it",
+            err=True,
         )
     completions = inpaint_scan(
         trained.tokenizer,
@@ -60,7 +69,7 @@ def inpaint(
         trained.preparation,
         count=count,
         label=trained.label_number(label),
-        draw=trained.draw(temperature=temperature, top_p=top_p),
+        draw=trained.draw(label=label, temperature=temperature, top_p=top_p, guidance=guidance),
         seed=seed,
         device=trained.device,
     )

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from scanvq.cli import codes, data, demo, evaluate, fit, inpaint, recipes, reconstruct, report, sample
+from scanvq.cli import codes, data, demo, evaluate, fit, inpaint, plan, recipes, reconstruct, report, sample
 
 WRONG, INTERRUPTED = 2, 130
 SHOW_CURSOR = "\x1b[?25h"
@@ -26,6 +26,7 @@ distribution of the codes. Start with `scanvq demo`, then `scanvq fit FOLDER` on
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.add_typer(recipes.app, name="recipes")
+app.command("plan")(plan.plan)
 app.command("fit")(fit.fit)
 app.command("reconstruct")(reconstruct.reconstruct)
 app.command("encode")(codes.encode)

@@ -27,6 +27,13 @@ def sample(
     top_p: Annotated[
         float | None, typer.Option(help="Draw from the likeliest codes that sum to p.", show_default=False)
     ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(
+            help="With --label, above 1: more of what sets the class apart. Default: the recipe's.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Sample i depends on the seed and i alone.")] = 0,
     format: Annotated[str, typer.Option(help="png, nifti or npz.")] = "png",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -48,7 +55,7 @@ def sample(
     if format not in ("png", "nifti", "npz"):
         raise ValueError(f"--format is {format!r}; use png, nifti or npz")
     trained = api.load(run, device=device)
-    draw = trained.draw(temperature=temperature, top_k=top_k, top_p=top_p)
+    draw = trained.draw(label=label, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance)
     codes = trained.sample_codes(
         count, label=label, draw=draw, seed=seed, progress=Watching().counted("sample")
     )

@@ -84,7 +84,9 @@ def inpaint_scan(
     if mask.all():
         raise ValueError("the mask marks everything as unknown; use `scanvq sample` for whole new images")
     if any(level.fills == "nothing" for level in prior.priors):
-        raise ValueError("this run's prior makes whole images only; completing needs an autoregressive prior")
+        raise ValueError(
+            "this run's prior makes whole images only; completing needs a maskgit or an autoregressive prior"
+        )
     blanked = _blanked(scan, mask)
     codes = encode(tokenizer, prepare_scan(blanked, preparation), device=device)
     known = known_codes(codes, _prepared_mask(mask, scan.spacing, preparation))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scanvq.priors.label_choice import with_hidden_labels
 from scanvq.priors.pyramid import Pyramid
 from scanvq.spec import Derived, Share
-from scanvq.types import Batch, Condition, Losses, Objective
+from scanvq.types import Batch, Losses, Objective
 
 
 class NextCode(Objective):
@@ -21,10 +23,22 @@ class NextCode(Objective):
         prior: the levels in training.
         label_dropout: share of the images whose label is hidden, so that one prior also learns
             the distribution without labels (arXiv 2207.12598, section 3.2).
+
+    Raises:
+        ValueError: a level without a likelihood.
     """
+
+    criterion: ClassVar[str | None] = "bits_per_code"
 
     def __init__(self, *, prior: Derived[Pyramid], label_dropout: Share = 0.1) -> None:
         super().__init__()
+        if not prior.has_likelihood:
+            kinds = ", ".join(type(level).__name__ for level in prior.priors)
+            raise ValueError(
+                f"next_code trains priors with a likelihood, but prior has {kinds}; set "
+                'training.prior.objective.kind = "masked_codes" for a maskgit, "adversarial_codes" for a '
+                "latent_gan"
+            )
         self.prior = prior
         self.label_dropout = label_dropout
 
@@ -34,7 +48,9 @@ class NextCode(Objective):
 
     def forward(self, batch: Batch, player: str, step: int) -> Losses:
         assert batch.codes is not None
-        condition = self._with_hidden_labels(batch.condition)
+        condition = batch.condition
+        if self.training:
+            condition = with_hidden_labels(condition, self.prior.classes, self.label_dropout)
         nats, cells = batch.codes[0].new_zeros((), dtype=torch.float32), 0
         parts: dict[str, Tensor] = {}
         for level, logits in enumerate(self.prior.logits(batch.codes, condition=condition)):
@@ -45,9 +61,3 @@ class NextCode(Objective):
                 parts[f"bits_per_code_{level}"] = entropy.detach() / math.log(2)
         bits = nats / cells / math.log(2)
         return Losses(total=bits, parts={"loss": bits.detach(), "bits_per_code": bits.detach(), **parts})
-
-    def _with_hidden_labels(self, condition: Condition) -> Condition:
-        if condition.label is None or not self.training or self.label_dropout == 0:
-            return condition
-        hidden = torch.rand(condition.label.shape, device=condition.label.device) < self.label_dropout
-        return Condition(label=torch.where(hidden, self.prior.priors[0].classes, condition.label))

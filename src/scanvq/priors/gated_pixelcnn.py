@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scanvq.nn.masked_convolution import HorizontalConvolution, VerticalConvolution
 from scanvq.priors.gated_layer import GatedLayer, gate
 from scanvq.priors.gated_pixelcnn_steps import GatedPixelCNNSteps
-from scanvq.priors.label_choice import check_labels, class_numbers
+from scanvq.priors.raster_prior import RasterPrior
 from scanvq.priors.spatial_condition import SpatialCondition
-from scanvq.sampling.raster import sample_raster_cached
 from scanvq.spec import Derived
-from scanvq.types import Condition, Draw, Fills, LikelihoodPrior
+from scanvq.types import Condition
 
 
-class GatedPixelCNN(LikelihoodPrior):
+class GatedPixelCNN(RasterPrior):
     """Gated PixelCNN (van den Oord et al. 2016, arXiv 1606.05328), with dilations and embedded codes.
 
     ```
@@ -44,8 +40,6 @@ class GatedPixelCNN(LikelihoodPrior):
     Raises:
         ValueError: an argument out of its range, or `positions` without a grid.
     """
-
-    fills: ClassVar[Fills] = "later codes"
 
     def __init__(
         self,
@@ -107,31 +101,8 @@ class GatedPixelCNN(LikelihoodPrior):
             vertical, horizontal = layer(vertical, horizontal, labels, place)  # (B, 2C, h, w), (B, C, h, w)
         return self.head(F.elu(horizontal))  # (B, K, h, w)
 
-    def sample(
-        self,
-        known: Tensor,
-        *,
-        coarser: Tensor | None = None,
-        condition: Condition | None = None,
-        draw: Draw,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Fills every UNKNOWN cell of `known` (B, h, w), computing for each cell only what is new.
-
-        Raises:
-            ValueError: a label that the prior does not have.
-        """
-        check_labels(condition, self.classes)
-        device = self.head.weight.device
-        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-            steps = GatedPixelCNNSteps(self, known, coarser=coarser, condition=condition)
-            codes = sample_raster_cached(steps, known, draw=draw, generator=generator)
-        return codes.clone()  # out of inference mode, so that it may be trained on
-
-    def labels(self, codes: Tensor, condition: Condition | None) -> Tensor | None:
-        """Class numbers (B,), `classes` for any class; None for an unconditional prior."""
-        return class_numbers(codes, condition, self.classes)
-
-    def place(self, codes: Tensor, coarser: Tensor | None) -> Tensor | None:
-        """The spatial condition (B or 1, C, h, w), if this prior has one."""
-        return None if self.spatial is None else self.spatial(*codes.shape[-2:], coarser)
+    def steps(
+        self, known: Tensor, *, coarser: Tensor | None, condition: Condition | None
+    ) -> GatedPixelCNNSteps:
+        """The network with its caches, for grids like `known` (B, h, w)."""
+        return GatedPixelCNNSteps(self, known, coarser=coarser, condition=condition)

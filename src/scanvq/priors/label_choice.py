@@ -17,6 +17,14 @@ def class_numbers(codes: Tensor, condition: Condition | None, classes: int) -> T
     return condition.label.to(codes.device)
 
 
+def with_hidden_labels(condition: Condition, classes: int, share: float) -> Condition:
+    """Turns a random share of the labels into any class, by torch's own generator of their device."""
+    if condition.label is None or share == 0:
+        return condition
+    hidden = torch.rand(condition.label.shape, device=condition.label.device) < share
+    return Condition(label=torch.where(hidden, classes, condition.label))
+
+
 def check_labels(condition: Condition | None, classes: int) -> None:
     """Raises ValueError for a label that a prior of so many classes does not have."""
     label = None if condition is None else condition.label

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from scanvq.nn.map_critic import MapCritic
 from scanvq.nn.map_generator import MapGenerator
+from scanvq.priors.guidance import refuse_guidance
 from scanvq.priors.label_choice import check_labels, class_numbers
 from scanvq.quantizers.layout import look_up, rows_of
 from scanvq.quantizers.search import nearest_codes
@@ -129,7 +130,7 @@ class LatentGAN(CodePrior):
 
         Raises:
             ValueError: codes that are known already, a grid of another size, a label that the prior does
-                not have, top_k or top_p, or no adopted codebook.
+                not have, top_k, top_p or guidance, or no adopted codebook.
         """
         self._check(known, condition, draw)
         device = self.vectors.device
@@ -162,5 +163,6 @@ class LatentGAN(CodePrior):
                 "leave them out (temperature scales its noise)"
             )
         check_labels(condition, self.classes)
+        refuse_guidance(draw, "latent_gan")
         if not bool(self.vectors.any()):
             raise ValueError("latent_gan has no codebook yet; give it the tokenizer's by `adopt`")

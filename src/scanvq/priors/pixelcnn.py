@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scanvq.nn.raster_convolution import CodeConvolution
-from scanvq.priors.label_choice import check_labels, class_numbers
 from scanvq.priors.pixelcnn_layer import LayerCondition, PixelCNNBlock
 from scanvq.priors.pixelcnn_steps import PixelCNNSteps
+from scanvq.priors.raster_prior import RasterPrior
 from scanvq.priors.spatial_condition import SpatialCondition
-from scanvq.sampling.raster import sample_raster_cached
 from scanvq.spec import Derived
-from scanvq.types import Condition, Draw, Fills, LikelihoodPrior
+from scanvq.types import Condition
 
 
-class PixelCNN(LikelihoodPrior):
+class PixelCNN(RasterPrior):
     """PixelCNN (van den Oord, Kalchbrenner and Kavukcuoglu 2016, arXiv 1601.06759, table 1).
 
     ```
@@ -49,8 +47,6 @@ class PixelCNN(LikelihoodPrior):
     Raises:
         ValueError: an argument out of its range, or `positions` without a grid.
     """
-
-    fills: ClassVar[Fills] = "later codes"
 
     def __init__(
         self,
@@ -134,31 +130,6 @@ class PixelCNN(LikelihoodPrior):
             features = added(layer(F.relu(features)), labels, place)
         return self.last(F.relu(features))  # (B, K, h, w)
 
-    def sample(
-        self,
-        known: Tensor,
-        *,
-        coarser: Tensor | None = None,
-        condition: Condition | None = None,
-        draw: Draw,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Fills every UNKNOWN cell of `known` (B, h, w), computing for each cell only what is new.
-
-        Raises:
-            ValueError: a label that the prior does not have.
-        """
-        check_labels(condition, self.classes)
-        device = self.last.weight.device
-        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-            steps = PixelCNNSteps(self, known, coarser=coarser, condition=condition)
-            codes = sample_raster_cached(steps, known, draw=draw, generator=generator)
-        return codes.clone()  # out of inference mode, so that it may be trained on
-
-    def labels(self, codes: Tensor, condition: Condition | None) -> Tensor | None:
-        """Class numbers (B,), `classes` for any class; None for an unconditional prior."""
-        return class_numbers(codes, condition, self.classes)
-
-    def place(self, codes: Tensor, coarser: Tensor | None) -> Tensor | None:
-        """The spatial condition (B or 1, C, h, w), if this prior has one."""
-        return None if self.spatial is None else self.spatial(*codes.shape[-2:], coarser)
+    def steps(self, known: Tensor, *, coarser: Tensor | None, condition: Condition | None) -> PixelCNNSteps:
+        """The network with its caches, for grids like `known` (B, h, w)."""
+        return PixelCNNSteps(self, known, coarser=coarser, condition=condition)

@@ -11,6 +11,7 @@ from scanvq.quantizers.search import nearest_codes
 from scanvq.quantizers.shared_rows import check_finite, generator_at, place, rows_at, start_rows, summed
 from scanvq.types import Quantized, Quantizer
 
+_SELDOM = 0.05  # of a fair share of the features: chosen less, a code is one that may be restarted
 _CANDIDATES = 4  # rows drawn for each dead code; the one that was quantized worst is taken
 
 
@@ -94,6 +95,16 @@ class MovingAverageQuantizer(Quantizer):
     def embed(self, codes: Tensor) -> Tensor:
         """Codes (B, h, w) to vectors (B, D, h, w)."""
         return look_up(self.codebook, codes)
+
+    @torch.no_grad()
+    def restart_unused(self) -> int:
+        """Marks the codes with less than a twentieth of a fair share as dead: the next step restarts them."""
+        if self.restart_after == 0 or self._step() == 0:
+            return 0
+        seldom = self.counts < _SELDOM * self.counts.mean()
+        self.counts.masked_fill_(seldom, 0)
+        self.sums.masked_fill_(seldom[:, None], 0)
+        return int(seldom.sum())
 
     def _step(self) -> int:
         """Training steps so far; kept beside the buffer, so that a GPU is not waited for at each step."""

@@ -89,7 +89,7 @@ def generated(run: Trained, data: RunData | None) -> tuple[Generated, ...]:
     count = max(2, SAMPLES // len(labels))
     found = []
     for label in labels:
-        codes = run.sample_codes(count, label=label, draw=run.draw(), seed=SEED)
+        codes = run.sample_codes(count, label=label, draw=run.draw(label=label), seed=SEED)
         images = decode(run.tokenizer, codes, device=run.device)[:, 0].numpy()
         real = np.zeros((0, *images.shape[1:]), np.float32)
         if data is not None:

@@ -45,5 +45,11 @@ class Trained(Protocol):
     ) -> Codes: ...
 
     def draw(
-        self, *, temperature: float | None = None, top_k: int | None = None, top_p: float | None = None
+        self,
+        *,
+        label: str | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        guidance: float | None = None,
     ) -> Draw: ...

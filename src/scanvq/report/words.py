@@ -18,6 +18,7 @@ _WORDS = {
     "top": ("top level alone", "Error of the images that the coarsest codes give alone; lower is better."),
     "codes_used": ("codes used", "How many different codes occur at all; higher is better."),
     "bits_per_code": ("bits per code", "What a code costs under the prior; lower is a better guess."),
+    "bits_per_masked_code": ("bits per masked code", "What a hidden code costs; lower is a better guess."),
     "generator_loss": ("generator loss", "It should neither vanish nor run away from the critic's."),
     "critic_real": ("real maps the critic knows", "The share it takes for real; near a half it is guessing."),
     "critic_fake": ("made maps the critic knows", "The share it sees through; near a half it is guessing."),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from scanvq.sampling.filters import choose
+from scanvq.sampling.ordered import sample_ordered
+from scanvq.sampling.ordering import Ordering
+from scanvq.sampling.threads import few_threads
 from scanvq.sampling.uniforms import uniform_table
 from scanvq.types import UNKNOWN, Draw
-
-_ONE_THREAD_BATCH = 16
-"""Up to this batch a cell is too little work to share: waiting for the other threads costs more."""
 
 
 class RasterSteps(Protocol):
@@ -40,24 +39,9 @@ def sample_raster(
     draw: Draw,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Fills UNKNOWN cells in raster order, running the whole network for each: the reference.
-
-    Args:
-        logits_of: codes (B, h, w) to logits (B, K, h, w); cells not yet drawn hold 0.
-        known: (B, h, w), UNKNOWN where a code is to be drawn.
-        draw: how a code is drawn.
-        generator: where the randomness comes from, see `uniform_table`.
-
-    Returns:
-        Codes (B, h, w); known codes unchanged.
-    """
-    uniform = uniform_table(known, generator)
-    unknown = known == UNKNOWN
-    codes = known.clamp(min=0)
-    for row, column in unknown.any(dim=0).nonzero().tolist():
-        drawn = choose(logits_of(codes)[:, :, row, column], draw, uniform[:, row, column])
-        codes[:, row, column] = torch.where(unknown[:, row, column], drawn, known[:, row, column])
-    return codes
+    """Fills UNKNOWN cells in raster order, running the whole network for each: see `sample_ordered`."""
+    ordering = Ordering("raster", *known.shape[1:])
+    return sample_ordered(logits_of, known, ordering=ordering, draw=draw, generator=generator)
 
 
 def sample_raster_cached(
@@ -87,7 +71,7 @@ def sample_raster_cached(
         steps.line.copy_(codes[:, row].t())
         done = 0
         numbers = uniform[:, row].t().contiguous().unbind(0)  # (B,) each
-        with _few_threads(known):
+        with few_threads(known):
             for column in (column for column, place in enumerate(places[row]) if place):
                 drawn = choose(steps.advance(done, column + 1), draw, numbers[column])
                 if not everyone[row][column]:
@@ -96,17 +80,3 @@ def sample_raster_cached(
                 done = column + 1
         codes[:, row] = steps.line.t()
     return codes
-
-
-@contextmanager
-def _few_threads(known: Tensor) -> Iterator[None]:
-    """One thread for small batches on the CPU; two that wait for each other are ten times slower."""
-    threads = torch.get_num_threads()
-    few = known.device.type == "cpu" and threads > 1 and known.shape[0] <= _ONE_THREAD_BATCH
-    if few:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if few:
-            torch.set_num_threads(threads)

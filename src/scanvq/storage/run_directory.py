@@ -51,6 +51,11 @@ class RunDirectory:
         return self.path / "recipe.toml"
 
     @property
+    def plan(self) -> Path:
+        """The plan that the run follows, where it has one."""
+        return self.path / "plan.toml"
+
+    @property
     def settings(self) -> Path:
         """How `fit` was called: folder, limits, seed."""
         return self.path / "run.json"

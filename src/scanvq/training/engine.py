@@ -76,10 +76,10 @@ class Engine:
         """The most memory held so far: of the device on CUDA, else of the process."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device) / 2**20
-        return _process_peak_mb()
+        return peak_process_mb()
 
 
-def _process_peak_mb() -> float:
+def peak_process_mb() -> float:
     if sys.platform == "win32":
         return float(psutil.Process().memory_info().peak_wset) / 2**20
     import resource

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch.nn.functional import avg_pool2d, one_hot
 
 from scanvq.data.formats import Scan
 from scanvq.data.geometry import Geometry
 from scanvq.data.intensity import Intensity
 from scanvq.data.preparation import Preparation
+from scanvq.generation import inpaint
 from scanvq.generation.inpaint import REGIONS, inpaint_scan, known_codes, unknown_region
+from scanvq.priors.maskgit import MaskGIT
 from scanvq.priors.pyramid import Pyramid
 from scanvq.tokenizers import VQVAE
-from scanvq.types import UNKNOWN, CodePrior, Draw
+from scanvq.types import UNKNOWN, CodePrior, Codes, Draw
 
 CPU = torch.device("cpu")
 SIZE = (20, 22)
@@ -65,6 +68,46 @@ def test_a_completion_does_not_depend_on_how_many_are_asked_for(
 ) -> None:
     one, three = (complete(tokenizer, prior, scan, hole, preparation, count=n) for n in (1, 3))
     assert np.array_equal(one[0].slices, three[0].slices)
+
+
+def test_a_masked_prior_heeds_what_comes_after_the_hole_and_a_raster_prior_does_not(
+    tokenizer: VQVAE,
+    prior: Pyramid,
+    scan: Scan,
+    hole: NDArray[np.bool_],
+    preparation: Preparation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pixels at the lower right are known; do they change the codes drawn in the two upper rows?"""
+
+    class SumOfKnown(MaskGIT):
+        def logits(self, codes: torch.Tensor, **_: object) -> torch.Tensor:  # type: ignore[override]
+            total = codes.clamp(min=0).sum(dim=(1, 2)) % 16
+            return 100 * one_hot(total, 16)[..., None, None].expand(-1, -1, 4, 6).float()
+
+    masked = SumOfKnown(channels=8, layers=1, heads=1, codebook_size=16, height=4, width=6)
+    pixels = scan.slices.copy()
+    pixels[:, 14:, 18:] = 2900
+    drawn: list[torch.Tensor] = []
+
+    def brightness(tokenizer: VQVAE, images: torch.Tensor, device: torch.device) -> Codes:
+        return ((avg_pool2d(images, 4)[:, 0] * 15).long(),)
+
+    def nothing(tokenizer: VQVAE, codes: Codes, device: torch.device) -> torch.Tensor:
+        drawn.append(codes[0])
+        return torch.zeros(len(codes[0]), 1, 16, 24)
+
+    monkeypatch.setattr(inpaint, "encode", brightness)
+    monkeypatch.setattr(inpaint, "decode", nothing)
+    changed = {}
+    for name, one in (("raster", prior), ("masked", Pyramid(levels=[masked]))):
+        drawn.clear()
+        for slices in (scan.slices, pixels):
+            complete(tokenizer, one, Scan(slices=slices), hole, preparation, count=10)
+        before, after = torch.stack(drawn[:10]), torch.stack(drawn[10:])  # (10, slices, h, w)
+        assert not torch.equal(before[..., 3, 5], after[..., 3, 5])  # the known code itself
+        changed[name] = not torch.equal(before[..., :2, 1:5], after[..., :2, 1:5])
+    assert changed == {"raster": False, "masked": True}
 
 
 @pytest.mark.parametrize("fit", ["pad", "resize"])

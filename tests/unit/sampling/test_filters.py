@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -89,3 +91,19 @@ def test_rows_are_independent() -> None:
 
 def test_an_empty_batch_gives_no_codes() -> None:
     assert choose(torch.zeros(0, 4), Draw(top_p=0.5), torch.zeros(0)).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"temperature": -1.0}, r"temperature is -1\.0; it must be 0 or more"),
+        ({"top_k": -1}, r"top_k is -1; it must be 0 \(off\) or more"),
+        ({"top_p": 0.0}, r"top_p is 0\.0; it must be in"),
+        ({"guidance": -0.5}, r"guidance is -0\.5; it must be 0 or more"),
+        ({"guidance": float("nan")}, r"guidance is nan"),
+        ({"guidance": float("inf")}, r"guidance is inf"),
+    ],
+)
+def test_a_way_to_draw_that_does_not_exist(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Draw(**wrong)

@@ -100,7 +100,7 @@ def train_prior(
         directory=run.prior,
         context=tokenizer_header["id"],
         validate=validate,
-        criterion="bits_per_code" if prior.has_likelihood else None,
+        criterion=objective.criterion,
         larger_is_better=False,
         save=save,
         pictures=pictures,

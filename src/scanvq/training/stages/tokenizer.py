@@ -14,6 +14,7 @@ from scanvq.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.storage.weights import read_weights, save_weights
 from scanvq.training.beginnings import take_weights
+from scanvq.training.codebook_doctor import CodebookDoctor
 from scanvq.training.engine import Engine
 from scanvq.training.history import Watchers
 from scanvq.training.interrupt import StopRequest
@@ -75,6 +76,21 @@ def train_tokenizer(
         rebuilt = tokenizer.decode(tokenizer.encode(images)).float().clamp(0, 1)
         return torch.cat([images, rebuilt])[:, 0].cpu().numpy()
 
+    doctor = CodebookDoctor(
+        tokenizer,
+        cells=tuple(
+            len(validation) * height * width
+            for height, width in tokenizer.code_shapes(geometry.height, geometry.width)
+        ),
+        say=watchers.say,
+    )
+
+    def validate() -> dict[str, float]:
+        values = mean_parts(objective, "tokenizer", validation, batch_size=settings.batch_size, engine=engine)
+        images = validation.batch(watched, np.ones(len(watched)), engine.device).images
+        assert images is not None
+        return values | doctor.visit(values, images)
+
     stage = Stage(
         name="tokenizer",
         objective=objective,
@@ -84,9 +100,7 @@ def train_tokenizer(
         seed=seed,
         directory=run.tokenizer,
         context=data.store.folder.name,
-        validate=lambda: mean_parts(
-            objective, "tokenizer", validation, batch_size=settings.batch_size, engine=engine
-        ),
+        validate=validate,
         criterion="ssim",
         larger_is_better=True,
         save=save,

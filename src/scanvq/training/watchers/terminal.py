@@ -21,6 +21,8 @@ SHOWN = (
     "codes_used",
     "bits_per_code",
     "val_bits_per_code",
+    "bits_per_masked_code",
+    "val_bits_per_masked_code",
     "critic_loss",
     "generator_loss",
 )

@@ -1,0 +1,107 @@
+"""Cross-entropy of masked codes given the others: how a masked prior is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from scanvq.priors.label_choice import with_hidden_labels
+from scanvq.priors.maskgit import MaskGIT
+from scanvq.priors.pyramid import Pyramid
+from scanvq.spec import Derived, Share
+from scanvq.types import UNKNOWN, Batch, Losses, Objective
+
+_SEED = 2202_04200
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+class MaskedCodes(Objective):
+    """Bits a masked code, over the masked codes of all levels (MaskGIT, arXiv 2202.04200, equation 1).
+
+    Of each image's n codes ceil(n cos(pi u / 2)) are masked, anywhere, u being uniform in [0, 1) (sections
+    3.1 and 3.3). A finer level sees all codes of the coarser one.
+
+    In evaluation the masks are always the same, their u spread evenly, and labels are shown: the bits of
+    different moments of training are comparable. They are no likelihood, nor a bound on one.
+
+    Args:
+        prior: the levels in training, each a `maskgit`.
+        label_smoothing: share of the target that is spread evenly over all K codes. The paper has 0.1, but
+            the network then learns to give that share to random codes, which the Halton order, unlike
+            the order of confidence, never turns down.
+        label_dropout: share of the images whose label is hidden, so that one prior also learns
+            the distribution without labels (arXiv 2207.12598, section 3.2).
+
+    Raises:
+        ValueError: a level that is no `maskgit`.
+    """
+
+    criterion: ClassVar[str | None] = "bits_per_masked_code"
+
+    def __init__(
+        self, *, prior: Derived[Pyramid], label_smoothing: Share = 0.0, label_dropout: Share = 0.1
+    ) -> None:
+        super().__init__()
+        if not all(isinstance(level, MaskGIT) for level in prior.priors):
+            kinds = ", ".join(type(level).__name__ for level in prior.priors)
+            raise ValueError(
+                f"masked_codes trains levels that are all a maskgit, but prior has {kinds}; "
+                'set prior.kind = "maskgit" (in a pyramid, the kind of each of prior.levels), '
+                "or another training.prior.objective.kind"
+            )
+        self.prior = prior
+        self.label_smoothing = label_smoothing
+        self.label_dropout = label_dropout
+
+    @property
+    def players(self) -> Mapping[str, Iterable[nn.Parameter]]:
+        return {"prior": self.prior.parameters()}
+
+    def forward(self, batch: Batch, player: str, step: int) -> Losses:
+        assert batch.codes is not None
+        generator = None if self.training else torch.Generator().manual_seed(_SEED)
+        condition = batch.condition
+        if self.training:
+            condition = with_hidden_labels(condition, self.prior.classes, self.label_dropout)
+        total = batch.codes[0].new_zeros((), dtype=torch.float32)
+        bits, masked = total, 0
+        parts: dict[str, Tensor] = {}
+        for number, (level, codes) in enumerate(zip(self.prior.priors, batch.codes, strict=True)):
+            assert isinstance(level, MaskGIT)
+            mask = self._mask(codes, generator)
+            logits = level.logits(
+                codes.masked_fill(mask, UNKNOWN),
+                coarser=batch.codes[number - 1] if number else None,
+                condition=condition,
+            )
+            logs = logits.movedim(1, -1)[mask].float().log_softmax(dim=1) / math.log(2)  # (masked cells, K)
+            true = F.nll_loss(logs, codes[mask])
+            smoothed = (1 - self.label_smoothing) * true - self.label_smoothing * logs.mean()
+            total, bits, masked = (
+                total + smoothed * len(logs),
+                bits + true.detach() * len(logs),
+                masked + len(logs),
+            )
+            if len(batch.codes) > 1:
+                parts[f"bits_per_masked_code_{number}"] = true.detach()
+        total = total / masked
+        return Losses(
+            total=total, parts={"loss": total.detach(), "bits_per_masked_code": bits / masked, **parts}
+        )
+
+    def _mask(self, codes: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Which cells (B, h, w) are masked: a random share of each image's, one at least."""
+        images, cells = codes.shape[0], codes[0].numel()
+        if generator is None:
+            uniform = torch.rand(images, device=codes.device)
+            chances = torch.rand(images, cells, device=codes.device)
+        else:
+            uniform = ((torch.arange(images) * _GOLDEN + 0.5) % 1).to(codes.device)
+            chances = torch.rand(images, cells, generator=generator).to(codes.device)
+        wanted = (torch.cos(math.pi / 2 * uniform) * cells).ceil().clamp(1, cells)  # (B,)
+        return (chances.argsort(dim=1).argsort(dim=1) < wanted[:, None]).view_as(codes)

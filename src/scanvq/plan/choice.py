@@ -1,0 +1,39 @@
+"""A decided setting and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Basis = Literal["fixed", "rule", "measured", "given"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One setting of a plan.
+
+    Attributes:
+        key: where it stands in a recipe, such as "training.tokenizer.batch_size".
+        value: plain, as TOML has it.
+        basis: "fixed" for every data set, by a "rule" from the fingerprint and the wish, "measured" here, or
+            "given" by the user.
+        reason: a short sentence.
+    """
+
+    key: str
+    value: Any
+    basis: Basis
+    reason: str
+
+
+def table_of(choices: Sequence[Choice]) -> dict[str, Any]:
+    """The nested tables that dotted keys stand for."""
+    table: dict[str, Any] = {}
+    for choice in choices:
+        *path, last = choice.key.split(".")
+        inner = table
+        for name in path:
+            inner = inner.setdefault(name, {})
+        inner[last] = choice.value
+    return table

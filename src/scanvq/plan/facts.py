@@ -1,0 +1,59 @@
+"""What the rules look at: a data set in a few numbers, and what is wished for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Detail = Literal["fine", "coarse"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A data set, of its fingerprint.
+
+    Attributes:
+        height: of most slices, in pixels.
+        width: of most slices, in pixels.
+        uniform: whether at least half of the slices have this size.
+        slices: how many in training.
+        labels: how many classes.
+    """
+
+    height: int
+    width: int
+    uniform: bool
+    slices: int
+    labels: int
+
+    @classmethod
+    def of(cls, fingerprint: Mapping[str, Any]) -> Facts:
+        """Of a fingerprint with splits. Raises ValueError where it knows of no readable slice."""
+        sizes: Mapping[str, int] = fingerprint["sizes"]
+        if not sizes:
+            raise ValueError(f"{fingerprint['folder']} has no readable slice to plan for")
+        size, count = max(sizes.items(), key=lambda item: item[1])
+        height, width = (int(side) for side in size.split("x"))
+        return cls(
+            height=height,
+            width=width,
+            uniform=count * 2 >= fingerprint["slices"],
+            slices=fingerprint["splits"].get("train", {}).get("slices", 0),
+            labels=len(fingerprint["labels"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the user asks of a plan.
+
+    Attributes:
+        budget: seconds for tokenizer, codes and prior together.
+        detail: "fine" for codes of 4x4 pixels, "coarse" for codes of 8x8 pixels.
+        cuda: whether training is on a GPU.
+    """
+
+    budget: float
+    detail: Detail = "fine"
+    cuda: bool = False

@@ -1,0 +1,109 @@
+"""Looks at a folder, decides every setting, and reckons the cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scanvq.build import TABLES
+from scanvq.data.catalog import read_catalog
+from scanvq.data.fingerprint import fingerprint
+from scanvq.data.splits import assign_splits
+from scanvq.plan.choice import Choice, table_of
+from scanvq.plan.document import Plan
+from scanvq.plan.facts import Detail, Facts, Wish
+from scanvq.plan.promise import promise
+from scanvq.plan.rules import decide
+from scanvq.recipe import apply_override, complete_recipe
+from scanvq.settings import DataSettings
+from scanvq.spec import complete
+
+DEFAULT_BUDGET = 30 * 60.0
+NAME = "planned"
+
+
+def make_plan(
+    folder: Path,
+    *,
+    budget: float | None = None,
+    detail: Detail = "fine",
+    overrides: Sequence[str] = (),
+    seed: int = 0,
+    skip_bad: bool = False,
+    device: torch.device,
+    rehearsed: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Plan:
+    """Plans a run on scans that it has never seen.
+
+    Args:
+        folder: the scans.
+        budget: seconds for tokenizer, codes and prior; None for half an hour.
+        detail: "fine" for codes of 4x4 pixels, "coarse" for codes of 8x8.
+        overrides: settings that are given, such as "prior.kind=transformer".
+        seed: of the splits.
+        skip_bad: leave unreadable files out rather than stop.
+        device: where the run will be; the rehearsal runs there.
+        rehearsed: whether to go the whole road with a few scans, and so promise the cost.
+        progress: called with headers read and all files.
+
+    Raises:
+        CatalogError: nothing usable in the folder. SpecError: an override that cannot be.
+        RehearsalError: the road does not come to its end even with a few files.
+    """
+    data = DataSettings(**complete(DataSettings, _given(overrides, "data"), where="data", tables=TABLES))
+    catalog = assign_splits(
+        read_catalog(folder, images=data.images), seed=seed, validation=data.validation, test=data.test
+    )
+    facts = Facts.of(fingerprint(catalog, plane=data.plane, progress=progress))
+    wish = Wish(
+        budget=DEFAULT_BUDGET if budget is None else budget, detail=detail, cuda=device.type == "cuda"
+    )
+    choices = _with_given(decide(facts, wish), overrides)
+    about = {
+        "name": NAME,
+        "summary": f"Planned for {facts.slices:,} training slices of {facts.height}x{facts.width}",
+    }
+    recipe = complete_recipe({**about, **table_of(choices)})
+    promised = None
+    if rehearsed:
+        promised = promise(recipe, catalog, budget=wish.budget, skip_bad=skip_bad, device=device.type)
+    return Plan(
+        folder=str(folder.resolve()),
+        budget=wish.budget,
+        seed=seed,
+        choices=choices,
+        recipe=recipe,
+        promise=promised,
+    )
+
+
+def _given(overrides: Sequence[str], section: str) -> Mapping[str, Any]:
+    """What overrides say of one section."""
+    table: dict[str, Any] = {}
+    for override in overrides:
+        if override.startswith(f"{section}."):
+            apply_override(table, override)
+    found: Mapping[str, Any] = table.get(section, {})
+    return found
+
+
+def _with_given(choices: Sequence[Choice], overrides: Sequence[str]) -> tuple[Choice, ...]:
+    """The choices that overrides leave as they are, and the overrides."""
+    table = table_of(choices)
+    for override in overrides:
+        apply_override(table, override)
+    kept = [choice for choice in choices if _value(table, choice.key) == choice.value]
+    keys = dict.fromkeys(override.partition("=")[0].strip() for override in overrides)
+    given = [Choice(key=key, value=_value(table, key), basis="given", reason="by --set") for key in keys]
+    return (*(choice for choice in kept if choice.key not in keys), *given)
+
+
+def _value(table: Mapping[str, Any], key: str) -> Any:
+    inner: Any = table
+    for name in key.split("."):
+        inner = inner.get(name) if isinstance(inner, Mapping) else None
+    return inner

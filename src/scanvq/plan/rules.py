@@ -1,0 +1,144 @@
+"""The rules: from facts and a wish to settings. Evidence for each is in docs/explanation/planning.md."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scanvq.plan.choice import Basis, Choice
+from scanvq.plan.facts import Facts, Wish
+
+LARGEST = 512  # pixels of the longer side that are kept as they are
+BATCH_PIXELS = 16 * 256 * 128  # of one training batch on a CPU
+SEEN_OFTEN = 4_000  # training slices below which a prior soon knows them by heart
+HALVINGS = {"fine": 2, "coarse": 3}
+
+
+def decide(facts: Facts, wish: Wish) -> tuple[Choice, ...]:
+    """Every setting that is not a part's default, first what is seen, then what learns from it."""
+    height, width = network_size(facts)
+    halvings = HALVINGS[wish.detail]
+    return (
+        *_data(facts, (height, width)),
+        *_tokenizer(halvings, wish),
+        *_prior(facts, height >> halvings, width >> halvings),
+        *_tokenizer_training(facts, height * width, wish),
+        *_prior_training(facts, wish),
+        _choice("sampling.top_p", 0.95, "fixed", "leaves out the least likely codes, which show as specks"),
+    )
+
+
+def network_size(facts: Facts) -> tuple[int, int]:
+    """The height and width of the network's images, less the padding to a multiple of its downsampling."""
+    scale = min(1.0, LARGEST / max(facts.height, facts.width))
+    return round(facts.height * scale), round(facts.width * scale)
+
+
+def _choice(key: str, value: Any, basis: Basis, reason: str) -> Choice:
+    return Choice(key=key, value=value, basis=basis, reason=reason)
+
+
+def _data(facts: Facts, size: tuple[int, int]) -> list[Choice]:
+    if size == (facts.height, facts.width):
+        why = f"{facts.height}x{facts.width} is not above {LARGEST}, so no pixel is resampled"
+        if not facts.uniform:
+            why = "sizes differ: the median size, to which the others are scaled"
+        return [_choice("preparation.size", "native", "rule", why)]
+    rounded = [side // 8 * 8 for side in size]
+    why = f"{facts.height}x{facts.width} is scaled so that its longer side is {LARGEST}"
+    return [
+        _choice("preparation.size", rounded, "rule", why),
+        _choice("preparation.fit", "resize", "rule", "keeps the proportions"),
+    ]
+
+
+def _tokenizer(halvings: int, wish: Wish) -> list[Choice]:
+    channels = [64, 128, 128][:halvings]
+    pixels = 2**halvings
+    rate = 9 / 4**halvings
+    return [
+        _choice("tokenizer.kind", "vqvae", "fixed", "one level: two levels cost more bits for the same SSIM"),
+        _choice(
+            "tokenizer.channels",
+            channels,
+            "rule",
+            f"{wish.detail}: a code for {pixels}x{pixels} pixels, {rate:.4f} bits a pixel",
+        ),
+        _choice("tokenizer.norm", "batch", "fixed", "learns sooner at a high learning rate"),
+        _choice("tokenizer.residual_blocks", 2, "fixed", "of the paper"),
+        _choice("tokenizer.residual_channels", 64, "fixed", "half of the width"),
+        _choice(
+            "tokenizer.quantizer.kind", "moving_average", "fixed", "all codes stay in use, dead ones restart"
+        ),
+        _choice("tokenizer.quantizer.codebook_size", 512, "fixed", "9 bits a code"),
+        _choice("tokenizer.quantizer.code_dim", 64, "fixed", "of the paper"),
+    ]
+
+
+def _prior(facts: Facts, height: int, width: int) -> list[Choice]:
+    reach = max(height, width) / 2
+    dilations = [1, 2, 1, 4, 1, 2, 1] if reach <= 13 else [1, 2, 4, 1, 8, 4, 2, 1]
+    return [
+        _choice(
+            "prior.kind",
+            "gated_pixelcnn",
+            "fixed",
+            f"exact bits, and time and memory that grow with the {height * width:,} codes, not their square",
+        ),
+        _choice("prior.channels", 96, "fixed", "wider learns too slowly on a CPU"),
+        _choice(
+            "prior.dilations",
+            dilations,
+            "rule",
+            f"sees {1 + sum(dilations)} cells of the {height}x{width} to each side",
+        ),
+        _choice("prior.positions", True, "fixed", "scans stand in the same place"),
+        _choice(
+            "prior.dropout",
+            0.1 if facts.slices < SEEN_OFTEN else 0.0,
+            "rule",
+            f"{facts.slices:,} training slices are {'few' if facts.slices < SEEN_OFTEN else 'many'}",
+        ),
+    ]
+
+
+def _tokenizer_training(facts: Facts, pixels: int, wish: Wish) -> list[Choice]:
+    where = "training.tokenizer"
+    batch = _batch(facts, pixels, wish)
+    return [
+        _choice(
+            f"{where}.batch_size",
+            batch,
+            "rule",
+            f"about {BATCH_PIXELS:,} pixels a step on a CPU: small batches learn most in a short time",
+        ),
+        _choice(f"{where}.learning_rate", 2e-3, "fixed", "the moving average bears it"),
+        _choice(f"{where}.schedule", "cosine", "fixed", "to nothing at the budget's end"),
+        _choice(f"{where}.augment", "flip", "fixed", "local patterns are the same mirrored"),
+        _choice(f"{where}.objective.kind", "reconstruct", "fixed", "the paper's, with the losses below"),
+        _choice(f"{where}.objective.l1", 3.0, "fixed", "sharper than a squared error"),
+        _choice(f"{where}.objective.ssim", 1.0, "fixed", "what the eye sees and the report measures"),
+        _choice(f"{where}.budget_share", 0.5, "fixed", "half for the images, half for their codes"),
+    ]
+
+
+def _prior_training(facts: Facts, wish: Wish) -> list[Choice]:
+    where = "training.prior"
+    return [
+        _choice(
+            f"{where}.batch_size", 64 if wish.cuda else 16, "rule", "what a step of a CPU or a GPU bears"
+        ),
+        _choice(f"{where}.learning_rate", 1e-3, "fixed", "highest that learns steadily"),
+        _choice(f"{where}.schedule", "cosine", "fixed", "to nothing at the budget's end"),
+        _choice(f"{where}.warmup_steps", 50, "fixed", "the first steps are the wildest"),
+        _choice(f"{where}.clip_norm", 1.0, "fixed", "one odd batch spoils nothing"),
+        _choice(f"{where}.objective.kind", "next_code", "fixed", "exact likelihood"),
+        _choice(f"{where}.budget_share", 0.5, "fixed", "see the tokenizer's"),
+    ]
+
+
+def _batch(facts: Facts, pixels: int, wish: Wish) -> int:
+    """A power of two: by pixels a step, at least 4, at most a fourth of the training slices."""
+    wanted = BATCH_PIXELS * (8 if wish.cuda else 1) / pixels
+    most = max(1, facts.slices // 4)
+    return 2 ** max(0, round(math.log2(min(max(4, wanted), 128, most))))

@@ -1,0 +1,36 @@
+"""Classifier-free guidance: away from what the prior draws without a label (arXiv 2207.12598)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from scanvq.types import Condition, Draw
+
+
+def refuse_guidance(draw: Draw, kind: str) -> None:
+    """Raises ValueError where guidance is asked of a prior that draws without it."""
+    if draw.guidance != 1:
+        raise ValueError(
+            f"guidance is {draw.guidance}, but a {kind} prior draws without guidance; leave it at 1, or "
+            "train a prior that has it, such as transformer"
+        )
+
+
+def check_guidance(draw: Draw, condition: Condition | None, classes: int) -> None:
+    """Raises ValueError where there is no class to be guided to."""
+    if draw.guidance == 1:
+        return
+    if classes == 0:
+        raise ValueError(
+            f"guidance is {draw.guidance}, but this prior was trained without labels, so there is no class "
+            "to be guided to; leave it at 1"
+        )
+    if condition is None or condition.label is None:
+        raise ValueError(
+            f"guidance is {draw.guidance}, but no label is asked for; give a label, or leave guidance at 1"
+        )
+
+
+def guided(conditional: Tensor, unconditional: Tensor, guidance: float) -> Tensor:
+    """Logits moved away from the unconditional ones (equation 6, whose w is guidance - 1)."""
+    return unconditional + guidance * (conditional - unconditional)

@@ -1,0 +1,188 @@
+"""MaskGIT: a transformer that fills masked codes, many at a time, seeing all known ones."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from scanvq.nn.transformer_block import TransformerBlock
+from scanvq.priors.guidance import check_guidance, guided
+from scanvq.priors.label_choice import check_labels, class_numbers
+from scanvq.priors.spatial_condition import SpatialCondition
+from scanvq.sampling.masked import fill_by_confidence, fill_by_halton
+from scanvq.spec import Derived
+from scanvq.types import UNKNOWN, CodePrior, Condition, Draw, Fills
+
+_SPREAD = 0.1  # standard deviation of embeddings at the start, that of the learned positions
+
+
+class MaskGIT(CodePrior):
+    """MaskGIT (Chang et al. 2022, arXiv 2202.04200), a bidirectional transformer over the code grid.
+
+    ```
+    codes, mask token where UNKNOWN ─ embed ─┐
+    rows + columns, coarser level ─ map ───── + ─ [attention, feed-forward] x n ─ norm ─ linear ─▶ logits
+    label ─ embed ───────────────────────────┘
+    ```
+
+    It learns p(a masked cell | the cells that are not) for every choice of masked cells, and so completes
+    any region with all known codes in sight. It has no exact likelihood. Other than in the paper, norms come
+    first, and the label and the places of row and column are added to every cell, not one more token.
+
+    Args:
+        channels: width of the network, a multiple of `heads`.
+        layers: transformer blocks.
+        heads: attention heads of each.
+        hidden: width of the feed-forward networks; 0 = four times `channels`.
+        dropout: share of features dropped in training, in [0, 1).
+        steps: a sample is filled in at most so many steps, never more than it has unknown codes.
+        order: which cells come first: "halton", evenly spread over the grid (arXiv 2503.17076), or
+            "confidence", those the network is sure of.
+        choice_temperature: of the noise on the confidences at the first step; 0 = none. "halton" has no use
+            for it.
+        codebook_size: K.
+        classes: number of class labels; 0 = unconditional. Label `classes` means any class.
+        coarser_size: codebook size of the level above this one in a pyramid; 0 = none.
+        height: rows of the code grid.
+        width: columns of the code grid.
+
+    Raises:
+        ValueError: an argument out of its range.
+    """
+
+    fills: ClassVar[Fills] = "anything"
+
+    def __init__(
+        self,
+        *,
+        channels: int = 256,
+        layers: int = 6,
+        heads: int = 8,
+        hidden: int = 0,
+        dropout: float = 0.1,
+        steps: int = 12,
+        order: Literal["confidence", "halton"] = "halton",
+        choice_temperature: float = 4.5,
+        codebook_size: Derived[int],
+        classes: Derived[int] = 0,
+        coarser_size: Derived[int] = 0,
+        height: Derived[int],
+        width: Derived[int],
+    ) -> None:
+        super().__init__()
+        for name, value in {"channels": channels, "layers": layers, "heads": heads, "steps": steps}.items():
+            if value < 1:
+                raise ValueError(f"{name} is {value}; it must be 1 or more")
+        if channels % heads:
+            raise ValueError(f"channels is {channels}; it must be a multiple of heads, {heads}")
+        if hidden < 0:
+            raise ValueError(f"hidden is {hidden}; it must be 0 (four times channels) or more")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is {dropout}; it must be at least 0 and below 1")
+        if not choice_temperature >= 0:
+            raise ValueError(f"choice_temperature is {choice_temperature}; it must be 0 or more")
+        self.codebook_size = codebook_size
+        self.classes = classes
+        self.shape = (height, width)
+        self.steps = steps
+        self.order = order
+        self.choice_temperature = choice_temperature
+        self.dropout = dropout
+        self.embedding = nn.Embedding(codebook_size + 1, channels)  # one more: the mask token
+        self.label_embedding = nn.Embedding(classes + 1, channels) if classes else None
+        self.spatial = SpatialCondition(dim=channels, grid=(height, width), coarser_size=coarser_size)
+        self.blocks = nn.ModuleList(
+            TransformerBlock(channels, heads=heads, hidden=hidden, causal=False, dropout=dropout)
+            for _ in range(layers)
+        )
+        self.norm = nn.LayerNorm(channels)
+        self.last = nn.Linear(channels, codebook_size)
+        self._start()
+
+    def logits(
+        self, codes: Tensor, *, coarser: Tensor | None = None, condition: Condition | None = None
+    ) -> Tensor:
+        """Codes (B, h, w), UNKNOWN where masked, to logits (B, K, h, w), meant for masked cells.
+
+        The label is ignored where `classes` is 0; no label means any class.
+
+        Raises:
+            ValueError: a grid of another size, or missing coarser codes.
+        """
+        height, width = codes.shape[-2:]
+        if (height, width) != self.shape:
+            raise ValueError(
+                f"the codes are {height}x{width}; this prior was trained for {self.shape[0]}x"
+                f"{self.shape[1]}. Prepare the images to that size."
+            )
+        features = self.embedding(torch.where(codes == UNKNOWN, self.codebook_size, codes))  # (B, h, w, C)
+        features = features + self.spatial(height, width, coarser).permute(0, 2, 3, 1)
+        labels = class_numbers(codes, condition, self.classes)
+        if self.label_embedding is not None:
+            features = features + self.label_embedding(labels)[:, None, None]
+        features = F.dropout(features.flatten(1, 2), self.dropout, self.training)  # (B, N, C)
+        for block in self.blocks:
+            features = block(features)
+        logits = self.last(self.norm(features))  # (B, N, K)
+        return logits.transpose(1, 2).unflatten(2, (height, width))
+
+    def sample(
+        self,
+        known: Tensor,
+        *,
+        coarser: Tensor | None = None,
+        condition: Condition | None = None,
+        draw: Draw,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Fills every UNKNOWN cell of `known` (B, h, w) in a few steps, all known codes in sight.
+
+        `draw.temperature` 0 takes the most likely code of each cell; the order of the cells stays random.
+
+        Raises:
+            ValueError: a label that it does not have, guidance without a label, a grid of another size, or
+                missing coarser codes.
+        """
+        check_labels(condition, self.classes)
+        check_guidance(draw, condition, self.classes)
+
+        def logits_of(codes: Tensor) -> Tensor:
+            return self._guided(codes, coarser, condition, draw.guidance)
+
+        with torch.inference_mode(), torch.autocast(self.last.weight.device.type, enabled=False):
+            if self.order == "halton":
+                codes = fill_by_halton(logits_of, known, steps=self.steps, draw=draw, generator=generator)
+            else:
+                codes = fill_by_confidence(
+                    logits_of,
+                    known,
+                    steps=self.steps,
+                    choice_temperature=self.choice_temperature,
+                    draw=draw,
+                    generator=generator,
+                )
+        return codes.clone()  # out of inference mode, so that it may be trained on
+
+    def _guided(
+        self, codes: Tensor, coarser: Tensor | None, condition: Condition | None, guidance: float
+    ) -> Tensor:
+        logits = self.logits(codes, coarser=coarser, condition=condition)
+        if guidance == 1:
+            return logits
+        return guided(logits, self.logits(codes, coarser=coarser), guidance)
+
+    def _start(self) -> None:
+        """Small weights, those that end a branch smaller the more branches add up (GPT-2, section 2.3)."""
+        branches = 2 * len(self.blocks)
+        for name, part in self.named_modules():
+            if isinstance(part, nn.Embedding):
+                nn.init.normal_(part.weight, 0, _SPREAD)
+            elif isinstance(part, nn.Linear):
+                ends = name.endswith("_out")
+                nn.init.trunc_normal_(part.weight, std=0.02 / math.sqrt(branches) if ends else 0.02)
+                if part.bias is not None:
+                    nn.init.zeros_(part.bias)

@@ -1,0 +1,72 @@
+"""The whole road with a few scans, in a process of its own, so that what it holds and takes can be measured.
+
+`python -m scanvq.rehearsal FOLDER DEVICE [--skip-bad]` reads scans.csv and recipe.toml in FOLDER, and writes
+rehearsed.json there.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from scanvq import api
+from scanvq.plan.promise import Rehearsed
+from scanvq.recipe import read_recipe
+from scanvq.report.write import write_run_report
+from scanvq.training.engine import peak_process_mb
+from scanvq.training.fit import open_data
+
+MB = 2**20
+
+
+def rehearse(folder: Path, device: str, *, skip_bad: bool) -> Rehearsed:
+    """Prepares, trains an epoch, evaluates and reports."""
+    cache, out = folder / "cache", folder / "run"
+    began: dict[str, float] = {}
+    ended: dict[str, float] = {}
+
+    def counted(name: str) -> Callable[[int, int], None]:
+        began.setdefault(name, time.perf_counter())
+
+        def progress(done: int, total: int) -> None:
+            ended[name] = time.perf_counter()
+
+        return progress
+
+    run = api.fit(
+        folder / "scans.csv",
+        out=out,
+        recipe=read_recipe(folder / "recipe.toml"),
+        epochs=1,
+        skip_bad=skip_bad,
+        device=device,
+        cache=cache,
+        counted=counted,
+    )
+    assert run is not None
+    data = open_data(run.directory, run.recipe, cache=cache)
+    start = time.perf_counter()
+    run.evaluate(cache=cache)
+    evaluated = time.perf_counter()
+    write_run_report(run, counted=lambda name: lambda done, total: None, cache=cache)
+    reported = time.perf_counter()
+    files = len(data.catalog.entries)
+    page = [run.directory.report, *run.directory.figures.glob("*")]
+    return Rehearsed(
+        prepare=(ended["prepare"] - began["prepare"]) / files,
+        evaluate=(evaluated - start) / len(data.rows("test")),
+        report=reported - evaluated,
+        memory_mb=peak_process_mb(),
+        page_mb=sum(file.stat().st_size for file in page) / MB,
+        slice_bytes=sum(file.stat().st_size for file in data.store.folder.glob("*")) / len(data.store),
+        slices=len(data.store) / files,
+    )
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1])
+    measured = rehearse(place, sys.argv[2], skip_bad="--skip-bad" in sys.argv)
+    (place / "rehearsed.json").write_text(json.dumps(vars(measured)), encoding="utf-8")

@@ -1,0 +1,148 @@
+"""Sampling by filling masked cells: the whole network for each step, many cells a step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from scanvq.sampling.filters import choose
+from scanvq.sampling.halton import halton_order
+from scanvq.sampling.uniforms import uniform_table
+from scanvq.types import UNKNOWN, Draw
+
+Logits = Callable[[Tensor], Tensor]
+"""Codes (B, h, w) with UNKNOWN cells to logits (B, K, h, w) of every cell."""
+
+_SMALLEST = 2**-54  # below every step of a float64 uniform number, above zero
+
+
+def filled_after(unknown: int, steps: int) -> list[int]:
+    """How many cells are filled after each step: MaskGIT's cosine schedule (arXiv 2202.04200, 3.2 and 3.3).
+
+    After step t of T, floor(n cos(pi t / 2T)) of n cells are still masked (rounded as in the published code).
+    No step fills nothing, so there are never more steps than cells; the last one fills the rest.
+
+    Args:
+        unknown: n, cells to fill.
+        steps: at most so many steps, 1 or more.
+
+    Returns:
+        min(steps, n) numbers, each larger than the one before, the last one n.
+    """
+    steps = min(steps, unknown)
+    filled: list[int] = []
+    for step in range(1, steps + 1):
+        wanted = unknown - math.floor(unknown * math.cos(math.pi / 2 * step / steps))
+        least = (filled[-1] if filled else 0) + 1
+        filled.append(min(max(wanted, least), unknown - (steps - step)))
+    return filled
+
+
+def fill_by_halton(
+    logits_of: Logits,
+    known: Tensor,
+    *,
+    steps: int,
+    draw: Draw,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Fills UNKNOWN cells in Halton order (arXiv 2503.17076): each step's cells lie far apart.
+
+    Each sample enters the order at a place of its own, drawn at random, and goes round. Each cell is drawn
+    once, by its own uniform number, when its turn comes.
+
+    Args:
+        logits_of: the network.
+        known: (B, h, w), UNKNOWN where a code is to be drawn.
+        steps: at most so many, see `filled_after`.
+        draw: how a code is drawn.
+        generator: where the randomness comes from, see `uniform_table`.
+
+    Returns:
+        Codes (B, h, w); known codes unchanged.
+    """
+    batch, height, width = known.shape
+    cells = height * width
+    numbers = uniform_table(known.new_empty(batch, cells + 1), generator)
+    uniform, entry = numbers[:, :cells], (numbers[:, cells:] * cells).long()  # (B, N), (B, 1)
+    unknown = known.flatten(1) == UNKNOWN
+    turn = halton_order(height, width).to(known.device).argsort()  # (N,), of every cell
+    turns = ((turn - entry) % cells).masked_fill(~unknown, cells)  # (B, N), known cells last
+    place = _place(turns)
+    codes = known.flatten(1).clone()
+    for filled in _filled_after_each(unknown, steps):
+        now = (codes == UNKNOWN) & (place < filled)
+        logits = _rows(logits_of(codes.view_as(known)))
+        codes[now] = choose(logits[now], draw, uniform[now])
+    return codes.view_as(known)
+
+
+def fill_by_confidence(
+    logits_of: Logits,
+    known: Tensor,
+    *,
+    steps: int,
+    choice_temperature: float,
+    draw: Draw,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Fills UNKNOWN cells by confidence, as MaskGIT (arXiv 2202.04200, section 3.2) and its published code.
+
+    Each step draws a code for every cell that is left, by a uniform number of that cell and step, and keeps
+    the drawn codes of largest confidence: the logarithm of the network's probability for the drawn code,
+    before temperature, top-k and top-p, plus Gumbel noise that falls linearly to zero at the last step.
+
+    Args:
+        logits_of: the network.
+        known: (B, h, w), UNKNOWN where a code is to be drawn.
+        steps: at most so many, see `filled_after`.
+        choice_temperature: of the Gumbel noise at the beginning.
+        draw: how a code is drawn.
+        generator: where the randomness comes from, see `uniform_table`.
+
+    Returns:
+        Codes (B, h, w); known codes unchanged.
+    """
+    batch, cells = known.shape[0], known[0].numel()
+    numbers = uniform_table(known.new_empty(batch, steps, 2, cells), generator)
+    codes = known.flatten(1).clone()
+    counts = (codes == UNKNOWN).sum(dim=1)
+    own_steps = counts.clamp(1, steps)  # (B,)
+    for step, filled in enumerate(_filled_after_each(codes == UNKNOWN, steps)):
+        left = codes == UNKNOWN
+        logits = _rows(logits_of(codes.view_as(known)))[left].double()  # (cells left, K)
+        drawn = choose(logits, draw, numbers[:, step, 0][left])
+        confidence = logits.log_softmax(dim=1).gather(1, drawn[:, None])[:, 0]
+        noise = -(-numbers[:, step, 1].clamp(min=_SMALLEST).log()).log()  # (B, N), Gumbel
+        strength = choice_temperature * (1 - (step + 1) / own_steps).clamp(min=0)  # (B,)
+        scores = torch.full_like(noise, -math.inf)
+        scores[left] = confidence + (strength[:, None] * noise)[left]
+        already = counts - left.sum(dim=1)
+        kept = left & (_place(-scores) < filled - already[:, None])
+        proposed = codes.clone()
+        proposed[left] = drawn
+        codes = torch.where(kept, proposed, codes)
+    return codes.view_as(known)
+
+
+def _rows(logits: Tensor) -> Tensor:
+    """(B, K, h, w) as (B, N, K)."""
+    return logits.flatten(2).transpose(1, 2)
+
+
+def _place(values: Tensor) -> Tensor:
+    """The place (B, N) of each value in its row, smallest first; of equals, the first cell's."""
+    return values.argsort(dim=1, stable=True).argsort(dim=1)
+
+
+def _filled_after_each(unknown: Tensor, steps: int) -> list[Tensor]:
+    """`filled_after` of every sample (B, 1), step after step; a sample that is done stays so."""
+    schedules = [filled_after(count, steps) for count in unknown.sum(dim=1).tolist()]
+    longest = max((len(schedule) for schedule in schedules), default=0)
+    padded = [one + [one[-1] if one else 0] * (longest - len(one)) for one in schedules]
+    return [
+        torch.tensor([one[step] for one in padded], device=unknown.device)[:, None] for step in range(longest)
+    ]

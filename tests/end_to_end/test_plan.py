@@ -1,0 +1,65 @@
+"""`scanvq plan` on a folder that nobody has seen, and `fit` by the plan, changed by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from scanvq.plan.document import read_plan
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+Refused = Callable[[Sequence[Sequence[object]]], list[str]]
+
+SMALLER = (
+    "tokenizer.channels=[8, 8]",
+    "tokenizer.residual_channels=4",
+    "tokenizer.quantizer.codebook_size=16",
+    "prior.channels=8",
+    "prior.dilations=[1]",
+)
+
+
+@pytest.fixture(scope="module")
+def plan(scanvq: Command, scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("plan") / "plan.toml"
+    told = scanvq("plan", scans, "--budget=8s", "--out", file, *(f"--set={one}" for one in SMALLER))
+    assert "given: by --set" in told.stdout
+    assert "minutes" in told.stdout
+    return file
+
+
+def test_a_plan_is_kept_and_its_cost_is_shown_beside_the_measured(
+    scanvq: Command, plan: Path, tmp_path: Path
+) -> None:
+    edited = tmp_path / "edited.toml"
+    edited.write_text(plan.read_text().replace("codebook_size = 16", "codebook_size = 32"))
+    run = tmp_path / "run"
+    told = scanvq("fit", "--plan", edited, "--out", run, "--log=none")
+    assert "promised" in told.stdout
+    assert tomllib.loads((run / "recipe.toml").read_text())["tokenizer"]["quantizer"]["codebook_size"] == 32
+    cost = json.loads((run / "metrics.json").read_text())["cost"]
+    promise = read_plan(edited).promise
+    assert promise is not None
+    assert cost["promised"] == vars(promise)
+    assert set(cost["measured"]) == set(cost["promised"])
+    assert cost["measured"]["disk_mb"] > 0
+    scanvq("fit", "--resume", "--out", run, "--log=none")
+
+
+def test_fit_without_a_recipe_plans(scanvq: Command, scans: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    scanvq("fit", scans, "--epochs=1", "--out", run, "--log=none", *(f"--set={one}" for one in SMALLER))
+    kept = read_plan(run / "plan.toml")
+    assert kept.promise is None  # epochs say nothing about minutes
+    assert kept.recipe.name == "planned"
+    assert (run / "report.html").is_file()
+
+
+def test_a_plan_and_other_orders_contradict(refused: Refused, plan: Path, tmp_path: Path) -> None:
+    (message,) = refused([["fit", "--plan", plan, "--recipe", "tiny", "--out", tmp_path / "run"]])
+    assert "a plan says everything" in message

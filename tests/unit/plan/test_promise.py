@@ -1,0 +1,36 @@
+"""What a run will cost, reckoned from a rehearsal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scanvq.data.catalog import read_catalog
+from scanvq.data.splits import assign_splits
+from scanvq.plan import promise as module
+from scanvq.plan.promise import RehearsalError, Rehearsed, promise, rehearse
+from scanvq.recipe import read_recipe
+
+MEASURED = Rehearsed(
+    prepare=0.5, evaluate=0.25, report=10, memory_mb=500, page_mb=2, slice_bytes=1024, slices=3
+)
+
+
+def test_the_parts_add_up(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = assign_splits(read_catalog(scans))
+    tested = sum(entry.split == "test" for entry in catalog.entries)
+    monkeypatch.setattr(module, "rehearse", lambda *_, **__: MEASURED)
+    found = promise(read_recipe("tiny"), catalog, budget=60, device="cpu")
+    files = len(catalog.entries)
+    assert found.minutes == pytest.approx((0.5 * files + 60 + 0.25 * 3 * tested + 10) / 60, abs=0.01)
+    codes = 3 * files * 16 * 16 / 2**20  # 64x64 in codes of 4x4 pixels, a byte each
+    assert found.memory_mb == pytest.approx(500 + codes, abs=0.1)
+    assert found.disk_mb > 2 + codes + 3 * files * 1024 / 2**20
+
+
+def test_a_rehearsal_that_fails_says_why(scans: Path) -> None:
+    catalog = assign_splits(read_catalog(scans))
+    recipe = read_recipe("tiny", overrides=["preparation.size=[33, 33]"])
+    with pytest.raises(RehearsalError, match="divisible by 4"):
+        rehearse(recipe, catalog, skip_bad=False, device="cpu")

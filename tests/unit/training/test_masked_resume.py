@@ -1,0 +1,102 @@
+"""A masked prior stopped and resumed: the masks of a step come from its seed, so the weights are the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from scanvq.build import TABLES
+from scanvq.objectives.masked_codes import MaskedCodes
+from scanvq.priors.maskgit import MaskGIT
+from scanvq.priors.pyramid import Pyramid
+from scanvq.settings import StageSettings
+from scanvq.spec import complete
+from scanvq.storage.run_directory import StageDirectory
+from scanvq.training.engine import Engine
+from scanvq.training.history import Watchers
+from scanvq.training.interrupt import Interrupted, StopRequest
+from scanvq.training.limit import Limit
+from scanvq.training.loop import Stage, State, train
+from scanvq.training.sources import CodeSource
+from scanvq.training.validation import mean_parts
+
+K = 6
+
+
+class Stopper(Watchers):
+    def __init__(self, request: StopRequest, after: int) -> None:
+        super().__init__()
+        self.request, self.left = request, after
+
+    def step(self, *_: Any) -> None:
+        self.left -= 1
+        self.request.made = self.left == 0
+
+
+def make_stage(path: Path) -> Stage:
+    torch.manual_seed(0)
+    prior = MaskGIT(channels=8, layers=1, heads=2, codebook_size=K, classes=2, height=4, width=5)
+    objective = MaskedCodes(prior=Pyramid(levels=[prior]), label_dropout=0.5)
+    random = np.random.default_rng(0)
+    source = CodeSource((random.integers(K, size=(17, 4, 5)),), labels=random.integers(2, size=17))
+    engine = Engine(device="cpu")
+
+    def save(file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(prior.state_dict(), file)
+
+    whole = {"objective": "masked_codes", "batch_size": 4, "precision": "fp32"}
+    return Stage(
+        name="prior",
+        objective=objective,
+        source=source,
+        settings=StageSettings(**complete(StageSettings, whole, where="stage", tables=TABLES)),
+        limit=Limit(steps=12),
+        seed=3,
+        directory=StageDirectory(path),
+        context="these codes",
+        validate=lambda: mean_parts(objective, "prior", source, batch_size=4, engine=engine),
+        criterion=objective.criterion,
+        larger_is_better=False,
+        save=save,
+        pictures=lambda: None,
+    )
+
+
+def run(stage: Stage, *, stop_after: int = -1) -> State:
+    request = StopRequest()
+    return train(stage, Engine(device="cpu"), Stopper(request, stop_after), request)
+
+
+@pytest.mark.parametrize("stops", [[1], [5, 4]])
+def test_a_stopped_and_resumed_training_ends_like_an_uninterrupted_one(
+    tmp_path: Path, stops: list[int]
+) -> None:
+    whole = make_stage(tmp_path / "whole")
+    expected = run(whole)
+    for stop in stops:
+        with pytest.raises(Interrupted):
+            run(make_stage(tmp_path / "parts"), stop_after=stop)
+    last = make_stage(tmp_path / "parts")
+    state = run(last)
+    first, second = whole.objective.state_dict(), last.objective.state_dict()
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+    assert state.step == expected.step == 12
+    assert state.best == expected.best
+
+
+def test_validating_twice_gives_the_same_bits_and_leaves_training_alone(tmp_path: Path) -> None:
+    stage = make_stage(tmp_path)
+    stage.objective.eval()
+    first, state = stage.validate(), torch.get_rng_state()
+    torch.rand(3)
+    assert stage.validate() == first
+    torch.set_rng_state(state)
+    before = torch.get_rng_state()
+    stage.validate()
+    assert torch.equal(torch.get_rng_state(), before)
