@@ -36,7 +36,7 @@ def rehearse(folder: Path, device: str, *, skip_bad: bool) -> Rehearsed:
     run = api.fit(
         folder / "scans.csv",
         out=out,
-        recipe=read_recipe(folder / "recipe.toml"),
+        recipe=read_recipe(folder / "recipe.toml", overrides=['data.subject=""']),
         epochs=1,
         skip_bad=skip_bad,
         allow_leak=True,  # the run itself looks for leaks, in all scans

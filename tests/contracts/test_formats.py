@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
+from pydicom import dcmread
 
-from scanvq.data.formats import FORMATS, READABLE, Scan, UnreadableScan, check, format_of, stem_of
+from scanvq.data.formats import FORMATS, READABLE, Mark, Scan, UnreadableScan, check, format_of, stem_of
+from scanvq.data.geometry import Geometry
+from scanvq.data.intensity import Intensity
+from scanvq.data.preparation import Preparation
+from scanvq.generation.scans import prepare_scan, restore_scan
 
 CASES = [(name, suffix) for name, one in FORMATS.items() for suffix in one.suffixes]
 LOSSLESS = [(name, suffix) for name, suffix in CASES if name != "jpeg"]
@@ -46,6 +54,68 @@ def test_write_and_read_are_equal(name: str, suffix: str, dtype: str, tmp_path: 
     again = tmp_path / f"again{suffix}"
     FORMATS[name].write(again, back)
     assert again.read_bytes() == path.read_bytes()
+
+
+MARK = Mark(model="0123456789abcdef", seed=2**40)
+
+
+def told_by_others(path: Path) -> str:
+    """What other software finds said in a file."""
+    name = path.name
+    if name.endswith((".png", ".jpg", ".jpeg")):
+        with Image.open(path) as picture:
+            told = picture.info.get("Description") or picture.info["comment"].decode()
+        return str(told)
+    if ".nii" in name:
+        return str(nib.load(path).header["descrip"].item().decode())
+    if name.endswith((".dcm", ".dicom", ".ima")):
+        return str(dcmread(path).DerivationDescription)
+    if name.endswith(".npy"):
+        return str(json.loads(path.with_suffix(".json").read_text())["description"])
+    with np.load(path) as saved:
+        return str(saved["synthetic"])
+
+
+@pytest.mark.parametrize(("name", "suffix"), CASES)
+def test_a_mark_says_what_made_a_file_and_changes_no_pixel(name: str, suffix: str, tmp_path: Path) -> None:
+    path, plain = tmp_path / f"scan{suffix}", tmp_path / f"plain{suffix}"
+    scan = Scan(slices=pixels("uint8"))
+    FORMATS[name].write(plain, scan)
+    FORMATS[name].write(path, scan, MARK)
+    assert told_by_others(path) == "SYNTHETIC ScanVQ model=0123456789abcdef seed=1099511627776"
+    assert Mark.read(told_by_others(path)) == MARK
+    np.testing.assert_array_equal(FORMATS[name].read(path).slices, FORMATS[name].read(plain).slices)
+    read = FORMATS[name].read(plain)  # a scan that came from a file is marked, too
+    FORMATS[name].write(path, read, Mark(model="ab"))
+    assert told_by_others(path) == "SYNTHETIC ScanVQ model=ab seed=none"
+    assert FORMATS[name].read(path).slices.dtype == read.slices.dtype
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "dtype"),
+    [(name, suffix, dtype) for name, suffix in LOSSLESS for dtype in DTYPES[name]],
+)
+def test_an_identity_tokenizer_gives_a_scan_back_as_it_came(
+    name: str, suffix: str, dtype: str, tmp_path: Path
+) -> None:
+    count = 1 if name == "png" else 5
+    path, back = tmp_path / f"scan{suffix}", tmp_path / f"back{suffix}"
+    FORMATS[name].write(path, Scan(slices=pixels(dtype, (count, 21, 34))))
+    scan = FORMATS[name].read(path)
+    preparation = Preparation(
+        geometry=Geometry(height=24, width=40), intensity=Intensity(kind="file", low=0.0, high=1.0)
+    )
+    FORMATS[name].write(back, restore_scan(prepare_scan(scan, preparation), scan, preparation))
+    after = FORMATS[name].read(back)
+    assert after.slices.dtype == scan.slices.dtype
+    assert after.spacing == scan.spacing
+    if dtype in ("int32", "float32"):  # more digits than an image of float32 holds
+        size = float(scan.slices.max()) - float(scan.slices.min())
+        np.testing.assert_allclose(
+            after.slices.astype(np.float64), scan.slices.astype(np.float64), atol=size * 2e-7
+        )
+    else:
+        np.testing.assert_array_equal(after.slices, scan.slices)
 
 
 @pytest.mark.parametrize(("name", "suffix"), CASES)
@@ -182,6 +252,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
         ("jpeg", Scan(slices=np.zeros((3, 4, 5), np.uint8)), "one slice.*Write NIfTI"),
         ("png", Scan(slices=np.zeros((1, 4, 5), np.float32)), "whole numbers"),
         ("jpeg", Scan(slices=np.zeros((1, 4, 5), np.uint16)), "8-bit"),
+        ("dicom", Scan(slices=np.zeros((1, 4, 5), np.float32)), "this scan has float32"),
     ],
 )
 def test_what_a_format_cannot_hold_is_a_clear_error(

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.cutting import PlaneOption, SlicesOption, SpacingOption
+
 
 class DetailName(StrEnum):
     """How many pixels a code stands for."""
@@ -29,6 +31,9 @@ def plan(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="A setting that is given: section.key=value.")
     ] = None,
+    plane: PlaneOption = None,
+    slices: SlicesOption = None,
+    spacing: SpacingOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of splits, weights and order.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -44,6 +49,7 @@ def plan(
 
         scanvq plan scans/ --detail coarse --out coarse.toml --set prior.kind=transformer
     """
+    from scanvq.cli.cutting import with_cutting
     from scanvq.cli.watching import Watching
     from scanvq.files import write_text
     from scanvq.plan.make import make_plan
@@ -59,7 +65,7 @@ def plan(
         folder,
         budget=seconds_of(budget),
         detail=detail.value,
-        overrides=overrides or (),
+        overrides=with_cutting(overrides or (), plane, slices, spacing),
         seed=seed,
         skip_bad=skip_bad,
         device=Engine(device=device).device,

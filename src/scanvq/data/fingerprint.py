@@ -11,6 +11,7 @@ import numpy as np
 
 from scanvq.data.catalog import Catalog, Entry
 from scanvq.data.formats import READABLE, Header, Plane, UnreadableScan, check, format_of, is_inside
+from scanvq.data.geometry import size_at
 from scanvq.data.headers import Progress, read_headers
 
 SAMPLE = 64  # files whose pixels are looked at
@@ -19,13 +20,19 @@ PERCENTILES = (0.1, 1, 50, 99, 99.9)
 
 
 def fingerprint(
-    catalog: Catalog, *, plane: Plane = "axial", progress: Progress | None = None
+    catalog: Catalog,
+    *,
+    plane: Plane = "axial",
+    spacing: float | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Headers of all files, pixels of a few of them.
 
     Args:
         catalog: as read.
         plane: how volumes are cut.
+        spacing: tell the sizes that slices have once resampled to this many millimeters a pixel; those of
+            files that do not say how large their pixels are stay.
         progress: called with headers read and all files.
 
     Returns:
@@ -40,7 +47,10 @@ def fingerprint(
     ]
     sizes: Counter[str] = Counter()
     for _, header in good:
-        sizes[f"{header.height}x{header.width}"] += header.slices
+        height, width = header.height, header.width
+        if spacing is not None and header.spacing is not None:
+            height, width = size_at((height, width), header.spacing, spacing)
+        sizes[f"{height}x{width}"] += header.slices
     intensities, pixel_problems = _intensities(catalog, [entry for entry, _ in good], plane)
     unreadable = [str(header) for header in headers if isinstance(header, UnreadableScan)]
     return {

@@ -18,7 +18,7 @@ from scanvq.plan.facts import Detail, Facts, Wish
 from scanvq.plan.promise import promise
 from scanvq.plan.rules import decide
 from scanvq.recipe import apply_override, complete_recipe
-from scanvq.settings import DataSettings
+from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.spec import complete
 
 DEFAULT_BUDGET = 30 * 60.0
@@ -56,9 +56,19 @@ def make_plan(
     """
     data = DataSettings(**complete(DataSettings, _given(overrides, "data"), where="data", tables=TABLES))
     catalog = assign_splits(
-        read_catalog(folder, images=data.images), seed=seed, validation=data.validation, test=data.test
+        read_catalog(folder, images=data.images, subject=data.subject),
+        seed=seed,
+        validation=data.validation,
+        test=data.test,
     )
-    facts = Facts.of(fingerprint(catalog, plane=data.plane, progress=progress))
+    facts = Facts.of(
+        fingerprint(
+            catalog,
+            plane=data.plane,
+            spacing=None if spacing == "native" else spacing,
+            progress=progress,
+        )
+    )
     wish = Wish(
         budget=DEFAULT_BUDGET if budget is None else budget, detail=detail, cuda=device.type == "cuda"
     )

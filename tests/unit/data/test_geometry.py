@@ -105,3 +105,35 @@ def test_a_given_size_is_taken_or_refused_with_a_suggestion() -> None:
 def test_no_slices_give_no_size() -> None:
     with pytest.raises(ValueError, match="size"):
         decide_geometry({}, multiple=8)
+
+
+def test_spacing_brings_pixels_to_one_size_and_back() -> None:
+    geometry = Geometry(height=40, width=40, spacing=2.0)
+    rows, columns = np.mgrid[:60, :30]
+    pixels = (rows * 3 + columns * 5).astype(np.float32)
+    image = geometry.apply(pixels, (1.0, 2.5))  # 60 mm by 75 mm: 30 by 38 pixels
+    inside = image[5:35, 1:39]
+    np.testing.assert_allclose(np.diff(inside[5:-5, 5:-5], axis=0), 6, atol=0.1)
+    np.testing.assert_allclose(np.diff(inside[5:-5, 5:-5], axis=1), 4, atol=0.3)
+    back = geometry.undo(image, pixels.shape, 0, (1.0, 2.5))
+    assert back.shape == pixels.shape
+    np.testing.assert_allclose(back[6:-6, 6:-6], pixels[6:-6, 6:-6], atol=1.5)
+
+
+def test_pixels_that_have_the_spacing_are_left_alone() -> None:
+    geometry, pixels = Geometry(height=16, width=16, spacing=0.7), _pixels((15, 14))
+    image = geometry.apply(pixels, (0.7, 0.7))
+    np.testing.assert_array_equal(image, Geometry(height=16, width=16).apply(pixels))
+    np.testing.assert_array_equal(geometry.undo(image, (15, 14), 0, (0.7, 0.7)), pixels)
+
+
+def test_spacing_needs_pixels_that_say_their_size() -> None:
+    with pytest.raises(ValueError, match="does not say how large its pixels are"):
+        Geometry(height=16, width=16, spacing=1.0).apply(_pixels((16, 16)))
+
+
+def test_spacing_is_stored_only_where_there_is_one() -> None:
+    with_one, without = Geometry(height=8, width=8, spacing=1.5), Geometry(height=8, width=8)
+    assert without.to_dict() == {"height": 8, "width": 8, "fit": "pad"}
+    assert Geometry.from_dict(with_one.to_dict()) == with_one
+    assert Geometry.from_dict(without.to_dict()) == without

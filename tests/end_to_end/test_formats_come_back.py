@@ -1,0 +1,129 @@
+"""What goes in comes out: DICOM series, arrays and their geometry, each file marked as synthetic."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom import dcmread
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+from scanvq.data.formats import Mark
+from scanvq.storage.weights import read_weights
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+KEPT = (
+    "PatientID",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "RescaleSlope",
+    "Rows",
+)
+
+
+def write_series(folder: Path, *, patient: str = "P1", shape: tuple[int, int] = (40, 36)) -> None:
+    """Six slices of a bright ball, 3 mm apart, pixels of 0.8 by 1.2 mm, in files without suffixes."""
+    folder.mkdir(parents=True)
+    rows, columns = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
+    random = np.random.default_rng(len(patient))
+    for number in range(6):
+        ball = 900 * np.exp(-3 * (rows**2 + columns**2)) * (1 - abs(number - 2.5) / 4)
+        pixels = (ball + random.normal(0, 9, shape)).clip(0).astype(np.uint16)
+        meta = FileMetaDataset()
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        data = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
+        data.SOPClassUID, data.SOPInstanceUID = MRImageStorage, generate_uid()
+        data.SeriesInstanceUID, data.PatientID = generate_uid(entropy_srcs=[str(folder)]), patient
+        data.Rows, data.Columns = shape
+        data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+        data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
+        data.PixelSpacing, data.ImageOrientationPatient = [0.8, 1.2], [1, 0, 0, 0, 1, 0]
+        data.ImagePositionPatient, data.InstanceNumber = [0, 0, -3.0 * number], number
+        data.RescaleSlope, data.RescaleIntercept = 2, -100
+        data.PixelData = pixels.tobytes()
+        data.save_as(folder / f"IM{(number * 5) % 6}", enforce_file_format=True)
+
+
+def ids(run: Path) -> tuple[str, str]:
+    """Content ids of a run's tokenizer and prior."""
+    found = [
+        read_weights(next(run.glob(f"{role}/best*.safetensors")), role=role).id
+        for role in ("tokenizer", "prior")
+    ]
+    return found[0], found[1]
+
+
+def test_reconstructions_keep_format_geometry_and_say_what_they_are(
+    trained: Path, scanvq: Command, tmp_path: Path
+) -> None:
+    own, out = tmp_path / "own", tmp_path / "out"
+    write_series(own / "t2")
+    image = np.linspace(-1, 1, 900).reshape(30, 30)
+    np.save(own / "slice.npy", image)
+    np.savez(own / "small.npz", test_images=(image * 99 + 100).astype(np.uint8)[None], test_labels=[[1]])
+    scanvq("reconstruct", trained, own, "--out", out)
+    model, _ = ids(trained)
+    mark = str(Mark(model=model))
+    for file in (own / "t2").iterdir():
+        before, after = dcmread(file), dcmread(out / "t2" / file.name)
+        assert [after[name] for name in KEPT] == [before[name] for name in KEPT]
+        assert after.SOPInstanceUID != before.SOPInstanceUID
+        assert after.ImageType[:2] == ["DERIVED", "SECONDARY"]
+        assert (after.SeriesDescription, after.SyntheticData) == (mark, "YES")
+        assert after.pixel_array.shape == (40, 36)
+        assert (after.pixel_array != before.pixel_array).any()
+    rebuilt = np.load(out / "slice.npy")
+    assert (rebuilt.shape, rebuilt.dtype) == (image.shape, image.dtype)
+    assert json.loads((out / "slice.json").read_text())["model"] == model
+    with np.load(out / "small.npz") as saved:
+        assert saved["test_images"].shape == (1, 30, 30)
+        assert saved["test_labels"].tolist() == [[1]]
+        assert str(saved["synthetic"]) == mark
+    with Image.open(out / "panels" / "t2.png") as panel:
+        assert panel.info["Description"] == mark
+
+
+def test_completions_and_samples_say_which_prior_and_seed_made_them(
+    trained: Path, scanvq: Command, tmp_path: Path
+) -> None:
+    _, prior = ids(trained)
+    write_series(tmp_path / "t2")
+    out = tmp_path / "out"
+    scanvq("inpaint", trained, tmp_path / "t2", "--keep", "left-half", "-n", 2, "--seed", 5, "--out", out)
+    for number in (0, 1):
+        for file in (tmp_path / "t2").iterdir():
+            before, after = dcmread(file), dcmread(out / f"t2_{number}" / file.name)
+            np.testing.assert_array_equal(after.pixel_array[:, :18], before.pixel_array[:, :18])
+            assert after.SeriesDescription == str(Mark(model=prior, seed=5 + number))
+    scanvq("sample", trained, "-n", 1, "--seed", 6, "--out", tmp_path / "samples")
+    scanvq("decode", trained, tmp_path / "samples" / "codes.npz", "--out", tmp_path / "decoded")
+    for picture in ("samples/sample_000.png", "samples/samples.png", "decoded/image_000.png"):
+        with Image.open(tmp_path / picture) as opened:
+            assert opened.info["Description"] == str(Mark(model=prior, seed=6))
+
+
+def test_a_folder_of_series_is_trained_on_at_one_spacing(scanvq: Command, tmp_path: Path) -> None:
+    for patient in ("A", "BB", "CCC", "DDDD"):
+        write_series(tmp_path / "scans" / patient / "t2", patient=patient)
+    settings = ("--recipe=tiny", "--set=preparation.size=native", "--set=preparation.fit=pad")
+    told = scanvq(
+        *("data", "prepare", tmp_path / "scans", *settings, "--plane", "coronal"),
+        *("--slices", "middle:8", "--spacing", "2.0"),
+    ).stdout
+    # 36 columns of 1.2 mm are 22 of 2 mm, 6 slices of 3 mm are 9, each padded to what the network divides by
+    assert told.startswith("32 slices of 12x24 ")
+
+
+@pytest.mark.parametrize("slices", ["20", "80:20", "middle:0"])
+def test_wrong_slices_are_refused_before_anything_is_read(
+    slices: str, refused: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    (message,) = refused([["data", "prepare", tmp_path, "--slices", slices]])
+    assert "it must be foreground, all, FIRST:END" in message
