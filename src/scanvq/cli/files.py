@@ -33,10 +33,14 @@ def scan_files(named: Sequence[Path]) -> list[Path]:
 
 def names_of(scans: Sequence[Path]) -> list[Path]:
     """The scans' own names; with their folders, below the common one, where names repeat."""
-    if len({scan.name for scan in scans}) == len(scans):
-        return [Path(scan.name) for scan in scans]
-    base = Path(*_common([scan.resolve().parent.parts for scan in scans]))
-    return [scan.resolve().relative_to(base) for scan in scans]
+    from scanvq.data.formats import is_inside, own_name
+
+    names = [own_name(scan)[0] for scan in scans]
+    if len(set(names)) == len(scans):
+        return [Path(name) for name in names]
+    places = [scan.parent if is_inside(scan) else scan for scan in (scan.resolve() for scan in scans)]
+    base = Path(*_common([place.parent.parts for place in places]))
+    return [place.relative_to(base).with_name(name) for place, name in zip(places, names, strict=True)]
 
 
 def stems_of(names: Sequence[str | Path]) -> list[Path]:

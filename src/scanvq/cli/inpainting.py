@@ -42,10 +42,10 @@ def completed_file(out: Path, file: Path, number: int) -> tuple[Path, Format]:
 
     JPEG, which would change known pixels, and single images of an npz file become PNG.
     """
-    from scanvq.data.formats import FORMATS, format_of, is_inside, stem_of
+    from scanvq.data.formats import FORMATS, own_name, stem_of
 
-    format = format_of(file)
-    stem = stem_of(file)
-    if format is FORMATS["jpeg"] or is_inside(file):
+    name, format = own_name(file)
+    stem = stem_of(name)
+    if format is FORMATS["jpeg"]:
         return out / f"{stem}_{number}.png", FORMATS["png"]
-    return out / f"{stem}_{number}{file.name[len(stem) :]}", format
+    return out / f"{stem}_{number}{name[len(stem) :]}", format

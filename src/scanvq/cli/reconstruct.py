@@ -26,7 +26,7 @@ def reconstruct(
     from scanvq import api
     from scanvq.cli.files import names_of, outputs, scan_files, stems_of
     from scanvq.cli.watching import Watching
-    from scanvq.data.formats import format_of
+    from scanvq.data.formats import own_name
     from scanvq.generation.scans import reconstruct_scan
     from scanvq.report.figures.panels import save_panel
 
@@ -40,7 +40,7 @@ def reconstruct(
         restored, images, codes, decoded = reconstruct_scan(
             trained.tokenizer, scan, trained.preparation, device=trained.device
         )
-        format_of(path).write(target, restored, trained.mark())
+        own_name(path)[1].write(target, restored, trained.mark())
         if panels:
             middle = len(images) // 2
             grids = [level[middle].numpy() for level in codes]

@@ -155,4 +155,4 @@ def _kind(entry: Entry) -> str:
     """A file's suffix; of what has none, the kind of scan that it is."""
     name = entry.path.name.lower()
     found = next((suffix for suffix in READABLE if name.endswith(suffix)), None)
-    return found or ("in npz" if is_inside(entry.path) else "DICOM")
+    return found or ("inside a file" if is_inside(entry.path) else "DICOM")

@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from scanvq.data.formats import FORMATS, PLANES, Plane, Scan, UnreadableScan, check
+from scanvq.data.formats import FORMATS, PLANES, Plane, Scan, UnreadableScan, check, format_of, own_name
 
 NIFTI = FORMATS["nifti"]
 ORIENTATIONS = [
@@ -219,6 +219,32 @@ def test_a_new_volume_opens_the_right_way_up_elsewhere(tmp_path: Path) -> None:
     image = nib.load(tmp_path / "new.nii.gz")
     assert nib.aff2axcodes(image.affine) == ("R", "A", "S")
     np.testing.assert_array_equal(image.get_fdata(), body())
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_channel_of_four_axes_is_a_volume(suffix: str, tmp_path: Path) -> None:
+    path, affine = tmp_path / f"brain{suffix}", np.diag([-1.0, 2, 3, 1])
+    channels = np.random.default_rng(0).normal(size=(4, 5, 6, 3)).astype(np.float32)
+    nib.save(nib.Nifti1Image(channels, affine), path)
+    for number in range(3):
+        place = path / str(number)
+        assert format_of(place) is NIFTI
+        scan, header = NIFTI.read(place), NIFTI.header(place)
+        assert (header.slices, header.height, header.width) == scan.slices.shape == (6, 5, 4)
+        assert header.spacing == scan.spacing == (2.0, 1.0)
+        name, format = own_name(place)
+        assert (name, format) == (f"brain_{number}{suffix}", NIFTI)
+        format.write(tmp_path / name, scan)
+        back = nib.load(tmp_path / name)
+        np.testing.assert_array_equal(back.get_fdata(), channels[..., number])
+        np.testing.assert_array_equal(back.affine, affine)
+        assert list(NIFTI.files(place)) == [path]
+    for look in (NIFTI.read, NIFTI.header):
+        with pytest.raises(UnreadableScan, match="no such channel: the file has the shape 4x5x6x3") as caught:
+            look(path / "3")
+        assert caught.value.path == path / "3"
+        with pytest.raises(UnreadableScan, match=rf"has 4 axes.*name a channel, as brain\{suffix}/0"):
+            look(path)
 
 
 @pytest.mark.parametrize(

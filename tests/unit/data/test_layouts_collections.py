@@ -77,6 +77,21 @@ def test_decathlon_takes_what_its_list_names(tmp_path: Path) -> None:
     ]
 
 
+def test_the_first_of_a_decathlons_modalities_is_used(tmp_path: Path) -> None:
+    listed = {
+        "modality": {"0": "T2", "1": "ADC"},
+        "training": [{"image": "./imagesTr/prostate_00.nii.gz"}],
+        "test": ["./imagesTs/prostate_03.nii.gz"],
+    }
+    (tmp_path / "dataset.json").write_text(json.dumps(listed))
+    catalog = tree(tmp_path, ["imagesTr/prostate_00.nii.gz", "imagesTs/prostate_03.nii.gz"])
+    assert told(catalog) == [
+        ("imagesTr/prostate_00.nii.gz/0", "prostate_00", "train", None),
+        ("imagesTs/prostate_03.nii.gz/0", "prostate_03", "test", None),
+    ]
+    assert catalog.notes[0].startswith("of T2, ADC only T2 is used")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from scanvq.data.formats import nifti, npz
 from scanvq.data.formats.dicom import Dicom
 from scanvq.data.formats.dicom_files import is_dicom, is_series
 from scanvq.data.formats.format import Format, Header, Mark, Plane, Scan, Spacing, UnreadableScan, check
 from scanvq.data.formats.jpeg import Jpeg
 from scanvq.data.formats.nifti import Nifti
 from scanvq.data.formats.npy import Npy
-from scanvq.data.formats.npz import Npz, is_inside
+from scanvq.data.formats.npz import Npz
 from scanvq.data.formats.orientation import PLANES
 from scanvq.data.formats.png import Png
 
@@ -37,6 +38,7 @@ __all__ = [
     "is_inside",
     "is_readable",
     "is_series",
+    "own_name",
     "stem_of",
 ]
 
@@ -52,11 +54,38 @@ def format_of(path: Path | str) -> Format:
     for one in FORMATS.values():
         if name.endswith(one.suffixes):
             return one
-    if is_inside(path):
-        return FORMATS["npz"]
+    if (inside := _inside(path)) is not None:
+        return inside
     if is_series(path) or is_dicom(path):
         return FORMATS["dicom"]
     raise UnreadableScan(path, f"not a known kind of file; known are {', '.join(READABLE)}")
+
+
+def is_inside(path: Path | str) -> bool:
+    """Whether a path names a part of a file: an image of an npz, a channel of a NIfTI."""
+    return _inside(Path(path)) is not None
+
+
+def own_name(path: Path | str) -> tuple[str, Format]:
+    """The name that a scan has as a file of its own, and the format that it is written in.
+
+    An image of an npz file becomes PNG, a channel of a NIfTI file NIfTI: `small_test_images_3.png`.
+    """
+    path = Path(path)
+    inside = _inside(path)
+    if inside is FORMATS["npz"]:
+        file = path.parents[1].name
+        return f"{stem_of(file)}_{path.parent.name}_{path.name}.png", FORMATS["png"]
+    if inside is not None:
+        stem = stem_of(path.parent.name)
+        return f"{stem}_{path.name}{path.parent.name[len(stem) :]}", inside
+    return path.name, format_of(path)
+
+
+def _inside(path: Path) -> Format | None:
+    if npz.place_of(path)[1] is not None:
+        return FORMATS["npz"]
+    return FORMATS["nifti"] if nifti.place_of(path)[1] is not None else None
 
 
 def is_readable(path: Path | str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,6 +31,7 @@ from scanvq.data.formats.format import (
 )
 from scanvq.data.formats.orientation import Orientation, orientation, plane_of_slice
 
+SUFFIXES = (".nii.gz", ".nii")
 _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _MAGIC = {348: slice(344, 347), 540: slice(4, 7)}
 _DESCRIPTION = {348: slice(148, 228), 540: slice(240, 320)}
@@ -40,16 +42,19 @@ _FLOAT32 = np.dtype(np.float32)
 class Nifti(Format):
     """A slice (H, W), its first axis the rows, or a volume cut along `plane` by its affine.
 
+    FILE/NUMBER is one channel of a file with four axes; it is written as a volume of its own.
+
     A volume's slices show the usual way up (see `Orientation`). `properties`: all bytes before the
     voxels, and the plane; so the header, its extensions, the voxel type and its scaling are kept. Where
     float32 cannot hold every stored value (float64, scaled voxels), the stored voxels too: those whose
     value in `slices` is still what was read are written back bit for bit.
     """
 
-    suffixes: ClassVar[tuple[str, ...]] = (".nii.gz", ".nii")
+    suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
 
     def header(self, path: Path, *, plane: Plane = "axial") -> Header:
-        layout = _layout(path, _start(path))
+        file, channel = place_of(path)
+        layout = _layout(path, _start(path, file), channel)
         slices, height, width = layout.view(plane)
         trailing = "x".join(map(str, layout.shape))
         remarks = (f"stored as {trailing}, with axes of 1",) if len(layout.shape) > len(layout.axes) else ()
@@ -63,17 +68,25 @@ class Nifti(Format):
         )
 
     def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
-        data = read_bytes(path)
-        layout = _layout(path, _inflate(path, data, 540) if _packed(data) else data)
+        file, channel = place_of(path)
+        data = _bytes(path, file)
+        layout = _layout(path, _inflate(path, data, 540) if _packed(data) else data, channel)
         data = _inflate(path, data, layout.end) if _packed(data) else data
         if len(data) < layout.end:
             raise UnreadableScan(path, f"truncated ({len(data):,} of {layout.end:,} bytes)")
         stored = np.frombuffer(data, layout.dtype, int(np.prod(layout.shape)), layout.offset)
         slices = layout.show(_native(path, stored, layout).reshape(layout.axes, order="F"), plane)
-        properties: dict[str, Any] = {"head": data[: layout.offset], "plane": plane}
+        head = data[: layout.start]
+        properties: dict[str, Any] = {
+            "head": head if channel is None else _of_one_channel(head, layout),
+            "plane": plane,
+        }
         if layout.rounds:
             properties["voxels"] = data[layout.offset : layout.end]
         return Scan(slices=np.ascontiguousarray(slices), spacing=layout.spacing(plane), properties=properties)
+
+    def files(self, path: Path) -> Sequence[Path]:
+        return (place_of(path)[0],)
 
     def write(self, path: Path, scan: Scan, mark: Mark | None = None) -> None:
         head = scan.properties.get("head") or _new_head(scan)
@@ -101,12 +114,19 @@ class Nifti(Format):
 
 @dataclass(frozen=True)
 class _Layout:
-    """What the header says of the voxels. `axes` is `shape` without trailing ones."""
+    """What the header says of the voxels, or of those of one channel.
+
+    Attributes:
+        axes: `shape` without trailing ones.
+        start: where the voxels of the file begin.
+        offset: where these begin.
+    """
 
     header: nib.Nifti1Header
     shape: tuple[int, ...]
     axes: tuple[int, ...]
     dtype: np.dtype[Any]
+    start: int
     offset: int
     scaling: tuple[float, float] | None
 
@@ -158,7 +178,15 @@ class _Layout:
         return slices[0] if len(self.axes) == 2 else self.turn(plane).store(slices)
 
 
-def _layout(path: Path, head: bytes) -> _Layout:
+def place_of(path: Path) -> tuple[Path, int | None]:
+    """The file, and of FILE/NUMBER, one channel of a file with four axes, the number."""
+    path = Path(path)
+    if path.name.isdecimal() and path.parent.name.lower().endswith(SUFFIXES):
+        return path.parent, int(path.name)
+    return path, None
+
+
+def _layout(path: Path, head: bytes, channel: int | None = None) -> _Layout:
     """Reads a header, and refuses what is damaged or not a scan."""
     size = next((size for size in _HEADERS if size in (_number(head, "<"), _number(head, ">"))), 0)
     if not size:
@@ -177,11 +205,14 @@ def _layout(path: Path, head: bytes) -> _Layout:
     axes = shape
     while len(axes) > 2 and axes[-1] == 1:
         axes = axes[:-1]
-    if len(axes) not in (2, 3):
-        told = "x".join(map(str, shape))
-        raise UnreadableScan(
-            path, f"has {len(axes)} axes ({told}); a slice has 2, a volume 3. Split it first"
-        )
+    told = "x".join(map(str, shape))
+    if channel is not None and not (len(axes) == 4 and channel < axes[3]):
+        raise UnreadableScan(path, f"no such channel: the file has the shape {told}")
+    if channel is None and len(axes) not in (2, 3):
+        hint = f"name a channel, as {path.name}/0" if len(axes) == 4 else "split it first"
+        raise UnreadableScan(path, f"has {len(axes)} axes ({told}); a slice has 2 axes, a volume 3: {hint}")
+    if channel is not None:
+        shape = axes = axes[:3]
     try:
         dtype = header.get_data_dtype()
         slope, intercept = header.get_slope_inter()
@@ -195,7 +226,8 @@ def _layout(path: Path, head: bytes) -> _Layout:
         raise UnreadableScan(path, f"damaged header: its voxels begin at byte {offset:.0f}")
     start = int(offset) if np.isfinite(offset) and offset >= size else size + 4
     scaling = None if slope is None or (slope, intercept) == (1.0, 0.0) else (float(slope), float(intercept))
-    return _Layout(header, shape, axes, dtype, start, scaling)
+    before = (channel or 0) * int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    return _Layout(header, shape, axes, dtype, start, start + before, scaling)
 
 
 def _native(path: Path, stored: np.ndarray, layout: _Layout) -> np.ndarray:
@@ -207,8 +239,22 @@ def _native(path: Path, stored: np.ndarray, layout: _Layout) -> np.ndarray:
     return read_as(path, stored, layout.read_type)
 
 
-def _start(path: Path) -> bytes:
-    data = read_bytes(path, 4096)
+def _of_one_channel(head: bytes, layout: _Layout) -> bytes:
+    """The header of a volume, out of that of a file with several of them."""
+    header = layout.header.copy()
+    header["dim"][0], header["dim"][4] = 3, 1
+    return bytes(header.binaryblock) + head[len(header.binaryblock) :]
+
+
+def _bytes(path: Path, file: Path, count: int = -1) -> bytes:
+    try:
+        return read_bytes(file, count)
+    except UnreadableScan as error:
+        raise UnreadableScan(path, error.reason) from None
+
+
+def _start(path: Path, file: Path) -> bytes:
+    data = _bytes(path, file, 4096)
     return _inflate(path, data, 540) if _packed(data) else data
 
 

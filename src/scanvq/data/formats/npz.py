@@ -115,11 +115,6 @@ def place_of(path: Path) -> tuple[Path, tuple[str, int] | None]:
     return path, None
 
 
-def is_inside(path: Path) -> bool:
-    """Whether a path names one image of an npz file."""
-    return place_of(path)[1] is not None
-
-
 def holds_images(path: Path) -> bool:
     """Whether an npz file has arrays of images as MedMNIST has them."""
     try:

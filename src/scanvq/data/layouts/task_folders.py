@@ -20,8 +20,8 @@ _CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
 def read_task_folders(tree: Tree, images: Images) -> Catalog | None:
     """The scans that dataset.json lists, or those in imagesTr and imagesTs; never the labels.
 
-    The scans of imagesTs are the test split where there are any. Of nnU-Net's channels (case_0000,
-    case_0001) the first is used.
+    The scans of imagesTs are the test split where there are any. Of several modalities (files
+    with four axes) or nnU-Net's channels (case_0000, case_0001) the first is used.
 
     Raises:
         CatalogError: a dataset.json that cannot be read.
@@ -31,20 +31,30 @@ def read_task_folders(tree: Tree, images: Images) -> Catalog | None:
         return None
     only_original(images, "decathlon or nnU-Net")
     top = inside[0].parent.parent
-    listed = _listed(tree.root / top / DATASET)
-    splits = {top / path: split for split, paths in listed.items() for path in paths} or {
+    told = _read(tree.root / top / DATASET)
+    listed = _listed(tree.root / top / DATASET, told)
+    modalities = [str(name) for name in told.get("modality", {}).values()] if listed else []
+    # A file of several modalities has four axes.
+    channel = "0" if len(modalities) > 1 else ""
+    splits = {top / path / channel: split for split, paths in listed.items() for path in paths} or {
         path: SPLIT_OF[path.parent.name] for path in inside if path.parent.parent == top
     }
-    cases = {path: stem_of(path) for path in splits}
+    cases = {path: stem_of(path.parent if channel else path) for path in splits}
     layout, notes = "decathlon", []
+    if channel:
+        notes = [
+            f"of {', '.join(modalities)} only {modalities[0]} is used; for another, name FILE/NUMBER in a CSV"
+        ]
     numbered = {path: match for path, case in cases.items() if (match := _CHANNEL.fullmatch(case))}
     if not listed and len(numbered) == len(cases):
         names = sorted({match["channel"] for match in numbered.values()})
         layout = "nnU-Net"
         cases = {path: match["case"] for path, match in numbered.items() if match["channel"] == names[0]}
         if len(names) > 1:
-            told = ", ".join(names)
-            notes = [f"of the channels {told} only {names[0]} is used; for another, name its files in a CSV"]
+            several = ", ".join(names)
+            notes = [
+                f"of the channels {several} only {names[0]} is used; for another, name its files in a CSV"
+            ]
     tested = "test" in splits.values()
     entries = [
         Entry(path=path, subject=case, group=case, split=splits[path] if tested else None, label=None)
@@ -53,17 +63,26 @@ def read_task_folders(tree: Tree, images: Images) -> Catalog | None:
     return make_catalog(tree, layout, entries, notes)
 
 
-def _listed(file: Path) -> Mapping[str, Sequence[Path]]:
-    """The scans that a decathlon's dataset.json names, by split; empty where it names none, as nnU-Net's."""
+def _read(file: Path) -> dict[str, Any]:
+    """A dataset.json; empty where there is none."""
     if not file.is_file():
         return {}
     try:
         told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        told.get("modality", {}).values()
+    except (OSError, ValueError, AttributeError) as error:
+        raise CatalogError(f"{file} is no dataset.json of a decathlon: {error}") from None
+    return told
+
+
+def _listed(file: Path, told: Mapping[str, Any]) -> Mapping[str, Sequence[Path]]:
+    """The scans that a decathlon's dataset.json names, by split; empty where it names none, as nnU-Net's."""
+    try:
         splits = {
             split: [Path(one["image"] if isinstance(one, dict) else one) for one in told.get(key) or ()]
             for split, key in (("train", "training"), ("test", "test"))
         }
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError) as error:
         raise CatalogError(f"{file} is no dataset.json of a decathlon: {error}") from None
     for path in (path for paths in splits.values() for path in paths):
         if path.is_absolute() or ".." in path.parts:
