@@ -18,7 +18,7 @@ from scanvq.plan.facts import Detail, Facts, Wish
 from scanvq.plan.promise import promise
 from scanvq.plan.rules import decide
 from scanvq.recipe import apply_override, complete_recipe
-from scanvq.settings import DataSettings
+from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.spec import complete
 
 DEFAULT_BUDGET = 30 * 60.0
@@ -61,6 +61,9 @@ def make_plan(
         validation=data.validation,
         test=data.test,
     )
+    spacing = complete(
+        PreparationSettings, _given(overrides, "preparation"), where="preparation", tables=TABLES
+    )["spacing"]
     facts = Facts.of(
         fingerprint(
             catalog,
