@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.measuring import machine
-from benchmarks.record import RESULTS, Setup, show, write
+from benchmarks.record import RESULTS, Row, Setup, show, write
 
 TABLES = ("training_step", "quantizer", "sampling", "growth", "jobs", "dead_top_level")
 
@@ -34,10 +34,14 @@ def main() -> None:
     for name in given.tables or TABLES:
         table = importlib.import_module(f"benchmarks.{name}")
         before = machine(setup.device)
-        rows = table.rows(setup)
+        rows: list[Row] = []
+        for row in table.rows(setup):  # kept one by one: what is measured is not lost by Ctrl-C
+            rows.append(row)
+            if out is not None:
+                write(out, name, before, setup, rows)
         show(name, rows)
         if out is not None:
-            print(f"wrote {write(out, name, before, setup, rows)}", flush=True)
+            print(f"kept in {out}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ transformer's floor is one pass of one token through the same matrices, without 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,9 +55,10 @@ class Case:
         return f"{self.name}, {grids} codes, batch {self.batch}"
 
 
-def rows(setup: Setup) -> list[Row]:
-    cases = (*_pixelcnns(setup.short), *_pyramids(setup.short))
-    return [*(_row(case, setup) for case in cases), *_transformers(setup)]
+def rows(setup: Setup) -> Iterator[Row]:
+    for case in (*_pixelcnns(setup.short), *_pyramids(setup.short)):
+        yield _row(case, setup)
+    yield from _transformers(setup)
 
 
 def _pixelcnns(short: bool) -> list[Case]:
@@ -145,11 +146,12 @@ def _whole(prior: Pyramid, case: Case, setup: Setup) -> Tensor:
     return sample_raster(level.logits, known, draw=Draw(), generator=torch.Generator().manual_seed(0))
 
 
-def _transformers(setup: Setup) -> list[Row]:
+def _transformers(setup: Setup) -> Iterator[Row]:
     """The priors over all codes at once, MONAI's transformer, and the floor."""
     aims = {(16, 1): 4.0, (16, 4): 9.0, (32, 1): 12.0, (32, 4): 30.0}
     shapes = [(4, 1)] if setup.short else [(side, batch) for side in (16, 32) for batch in (1, 4, 16)]
-    return [_transformer(side, batch, aims.get((side, batch)), setup) for side, batch in shapes]
+    for side, batch in shapes:
+        yield _transformer(side, batch, aims.get((side, batch)), setup)
 
 
 def _transformer(side: int, batch: int, aim: float | None, setup: Setup) -> Row:
