@@ -29,13 +29,17 @@ KEPT = (
 
 
 def write_series(folder: Path, *, patient: str = "P1", shape: tuple[int, int] = (40, 36)) -> None:
-    """Six slices of a bright ball, 3 mm apart, pixels of 0.8 by 1.2 mm, in files without suffixes."""
+    """Six slices of a body that no other patient has, 3 mm apart, in files without suffixes."""
     folder.mkdir(parents=True)
     rows, columns = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     random = np.random.default_rng(len(patient))
+    organs = random.uniform(-0.8, 0.8, (12, 3))  # height, row, column of their middles
     for number in range(6):
-        ball = 900 * np.exp(-3 * (rows**2 + columns**2)) * (1 - abs(number - 2.5) / 4)
-        pixels = (ball + random.normal(0, 9, shape)).clip(0).astype(np.uint16)
+        pixels = random.normal(50, 9, shape)
+        for height, row, column in organs:
+            square = (rows - row) ** 2 + (columns - column) ** 2 + (number / 2.5 - 1 - height) ** 2
+            pixels += 700 * np.exp(-12 * square)
+        pixels = pixels.clip(0).astype(np.uint16)
         meta = FileMetaDataset()
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         data = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
