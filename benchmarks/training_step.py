@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from monai.networks.nets import VQVAE as MonaiVQVAE  # noqa: N811
+from monai.networks.nets import VQVAE as MonaiVQVAE  # noqa: N811 - ours has the same name
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode

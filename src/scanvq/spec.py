@@ -159,7 +159,7 @@ def _complete_parts(hint: Any, role: type, given: Any, where: str, tables: Table
 @cache
 def _settings(maker: Callable[..., Any]) -> dict[str, Any]:
     """Name -> type of every keyword-only argument, in order."""
-    function = maker.__init__ if isinstance(maker, type) else maker  # type: ignore[misc]
+    function = maker.__init__ if isinstance(maker, type) else maker  # type: ignore[misc]  # the hints of just this class are meant
     hints = get_type_hints(function, include_extras=True)
     parameters = inspect.signature(maker).parameters.values()
     return {p.name: hints[p.name] for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}

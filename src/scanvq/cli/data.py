@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scanvq.cli.cutting import PlaneName, PlaneOption, SlicesOption, SpacingOption
+
+if TYPE_CHECKING:
+    from scanvq.training.stages.data import RunData
 
 app = typer.Typer(help="Look at a folder of scans, prepare it, make a demo cohort.", no_args_is_help=True)
 
@@ -72,25 +76,11 @@ def prepare(
 
     Example: `scanvq data prepare scans/ --skip-bad`
     """
-    from scanvq.build import make_tokenizer
     from scanvq.cli.cutting import with_cutting
-    from scanvq.cli.watching import Watching
-    from scanvq.recipe import read_recipe
-    from scanvq.training.stages.data import SPLITS, prepare_data
+    from scanvq.training.stages.data import SPLITS
 
-    completed = read_recipe(recipe, overrides=with_cutting(overrides or (), plane, slices, spacing))
-    watching = Watching()
-    data = prepare_data(
-        folder,
-        completed.data,
-        completed.preparation,
-        multiple=make_tokenizer(completed.tokenizer).multiple,
-        seed=seed,
-        skip_bad=skip_bad,
-        allow_leak=allow_leak,
-        progress=watching.counted("prepare"),
-        checking=watching.counted("leak check"),
-    )
+    settings = with_cutting(overrides or (), plane, slices, spacing)
+    data = _prepared(folder, recipe, settings, seed=seed, skip_bad=skip_bad, allow_leak=allow_leak)
     geometry = data.preparation.geometry
     counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
     print(
@@ -111,6 +101,9 @@ def check(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="A setting in place of the recipe's: section.key=value.")
     ] = None,
+    plane: PlaneOption = None,
+    slices: SlicesOption = None,
+    spacing: SpacingOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the splits.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
 ) -> None:
@@ -121,24 +114,11 @@ def check(
 
     Example: `scanvq data check scans/`
     """
-    from scanvq.build import make_tokenizer
-    from scanvq.cli.watching import Watching
-    from scanvq.recipe import read_recipe
-    from scanvq.training.stages.data import SPLITS, prepare_data
+    from scanvq.cli.cutting import with_cutting
+    from scanvq.training.stages.data import SPLITS
 
-    completed = read_recipe(recipe, overrides=overrides or ())
-    watching = Watching()
-    data = prepare_data(
-        folder,
-        completed.data,
-        completed.preparation,
-        multiple=make_tokenizer(completed.tokenizer).multiple,
-        seed=seed,
-        skip_bad=skip_bad,
-        allow_leak=True,
-        progress=watching.counted("prepare"),
-        checking=watching.counted("leak check"),
-    )
+    settings = with_cutting(overrides or (), plane, slices, spacing)
+    data = _prepared(folder, recipe, settings, seed=seed, skip_bad=skip_bad, allow_leak=True)
     counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
     print(f"{counts} slices: {len(data.leaks) or 'no'} leaks between the splits")
     for leak in data.leaks:
@@ -173,3 +153,27 @@ def demo_(
         progress=Watching().counted("synthesize"),
     )
     print(f"wrote {subjects} subjects, {slices} slices each, to {out}")
+
+
+def _prepared(
+    folder: Path, recipe: str, overrides: Sequence[str], *, seed: int, skip_bad: bool, allow_leak: bool
+) -> RunData:
+    """The slices of a folder as a recipe wants them, with bars."""
+    from scanvq.build import make_tokenizer
+    from scanvq.cli.watching import Watching
+    from scanvq.recipe import read_recipe
+    from scanvq.training.stages.data import prepare_data
+
+    completed = read_recipe(recipe, overrides=overrides)
+    watching = Watching()
+    return prepare_data(
+        folder,
+        completed.data,
+        completed.preparation,
+        multiple=make_tokenizer(completed.tokenizer).multiple,
+        seed=seed,
+        skip_bad=skip_bad,
+        allow_leak=allow_leak,
+        progress=watching.counted("prepare"),
+        checking=watching.counted("leak check"),
+    )

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from scanvq.nn.map_critic import MapCritic
 from scanvq.nn.map_generator import MapGenerator
+from scanvq.priors.grid_size import check_grid
 from scanvq.priors.guidance import refuse_guidance
 from scanvq.priors.label_choice import check_labels, class_numbers
 from scanvq.quantizers.layout import look_up, rows_of
@@ -151,12 +152,7 @@ class LatentGAN(CodePrior):
                 "some codes are known, but latent_gan makes whole grids only; leave all of them unknown, or "
                 "use an autoregressive prior such as gated_pixelcnn"
             )
-        if known.shape[1:] != self.shape:
-            height, width = self.shape
-            raise ValueError(
-                f"the codes are {known.shape[1]}x{known.shape[2]}; this prior was trained for "
-                f"{height}x{width}. Prepare the images to that size."
-            )
+        check_grid(known, self.shape)
         if draw.top_k or draw.top_p < 1:
             raise ValueError(
                 "top_k and top_p choose among the probabilities of codes, which latent_gan does not have; "

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scanvq.nn.transformer_block import TransformerBlock
+from scanvq.priors.grid_size import check_grid
 from scanvq.priors.guidance import check_guidance, guided
 from scanvq.priors.label_choice import check_labels, class_numbers
 from scanvq.priors.spatial_condition import SpatialCondition
@@ -114,11 +115,7 @@ class MaskGIT(CodePrior):
             ValueError: a grid of another size, or missing coarser codes.
         """
         height, width = codes.shape[-2:]
-        if (height, width) != self.shape:
-            raise ValueError(
-                f"the codes are {height}x{width}; this prior was trained for {self.shape[0]}x"
-                f"{self.shape[1]}. Prepare the images to that size."
-            )
+        check_grid(codes, self.shape)
         features = self.embedding(torch.where(codes == UNKNOWN, self.codebook_size, codes))  # (B, h, w, C)
         features = features + self.spatial(height, width, coarser).permute(0, 2, 3, 1)
         labels = class_numbers(codes, condition, self.classes)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scanvq.nn.transformer_block import TransformerBlock
+from scanvq.priors.grid_size import check_grid
 from scanvq.priors.guidance import check_guidance
 from scanvq.priors.label_choice import check_labels, class_numbers
 from scanvq.priors.spatial_condition import SpatialCondition
@@ -147,11 +148,7 @@ class TransformerPrior(LikelihoodPrior):
     def given(self, codes: Tensor, *, coarser: Tensor | None, condition: Condition | None) -> Tensor:
         """All that each place is told besides the last code: (B or 1, n, C)."""
         height, width = self.ordering.shape
-        if codes.shape[1:] != self.ordering.shape:
-            raise ValueError(
-                f"the codes are {codes.shape[1]}x{codes.shape[2]}; this prior learned positions for "
-                f"{height}x{width}. Prepare the images to that size."
-            )
+        check_grid(codes, self.ordering.shape)
         rows, columns = self.ordering.cells // width, self.ordering.cells % width
         last = self.last_rows[rows[:-1]] + self.last_columns[columns[:-1]]
         last = torch.cat([self.start, last])  # (n, C)

@@ -127,7 +127,9 @@ def _read(tissue: str) -> NDArray[np.uint8]:
     path = folder / f"mni_icbm152_{tissue}_tal_nlin_sym_09a_converted.nii.gz"
     if not path.is_file():
         raise MissingTemplatesError(f'This nilearn has no {path.name}: pip install --upgrade "scanvq[demo]"')
-    voxels = np.asarray(nibabel.load(path).dataobj, dtype=np.uint8)  # type: ignore[attr-defined]
+    image = nibabel.load(path)
+    assert isinstance(image, nibabel.Nifti1Image)
+    voxels = np.asarray(image.dataobj, dtype=np.uint8)
     return np.ascontiguousarray(voxels[BRAIN])
 
 

@@ -26,8 +26,9 @@ def decode(path: Path, data: bytes, kind: str) -> Image.Image:
         raise UnreadableScan(path, reason) from None
     except Image.DecompressionBombError as error:
         raise UnreadableScan(path, f"too many pixels ({error})") from None
-    if getattr(image, "n_frames", 1) > 1:
-        raise UnreadableScan(path, f"an animation of {image.n_frames} frames; save one frame a file")  # type: ignore[attr-defined]
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise UnreadableScan(path, f"an animation of {frames} frames; save one frame a file")
     return image
 
 

@@ -87,11 +87,9 @@ def _files(folder: Path) -> Iterator[Path]:
     """Files below a folder, relative to it, through links to folders too, each folder once."""
     visited: set[str] = set()
     for here, inside, files in os.walk(folder, followlinks=True):
-        visited.add(os.path.realpath(here))
+        visited.add(str(Path(here).resolve()))
         inside[:] = [
-            name
-            for name in inside
-            if name[0] != "." and os.path.realpath(os.path.join(here, name)) not in visited  # noqa: PTH118 - as os.walk
+            name for name in inside if name[0] != "." and str(Path(here, name).resolve()) not in visited
         ]
         yield from (Path(here, name).relative_to(folder) for name in files if name[0] != ".")
 
