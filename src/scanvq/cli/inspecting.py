@@ -14,6 +14,8 @@ def lines_of(found: dict[str, Any]) -> list[str]:
         f"  {found['files']:,} files, {found['slices']:,} slices, {found['subjects']:,} subjects"
         + (f" in {found['groups']:,} groups" if found["groups"] != found["subjects"] else ""),
     ]
+    if many := found["slices_a_subject"]:
+        lines.append(f"  slices a subject: {many['fewest']:,} to {many['most']:,}, median {many['median']:g}")
     for split, counts in found["splits"].items():
         lines.append(
             f"  {split}: {counts['slices']:,} slices of {counts['files']:,} files, "
@@ -25,7 +27,7 @@ def lines_of(found: dict[str, Any]) -> list[str]:
         label = f", {one['label']}" if one["label"] is not None else ""
         split = one["split"] or "not split yet"
         lines.append(f"    {one['path']} -> {one['subject']} ({split}{label}{group})")
-    for title in ("labels", "formats", "types", "sizes"):
+    for title in ("labels", "formats", "orientations", "types", "sizes", "spacings"):
         if found[title]:
             shown = list(found[title].items())
             rest = f", and {len(shown) - SIZES_SHOWN} more" if len(shown) > SIZES_SHOWN else ""
@@ -35,6 +37,11 @@ def lines_of(found: dict[str, Any]) -> list[str]:
         lines.append(
             f"  intensities: {values['minimum']:g} to {values['maximum']:g}, median {values['p50']:g}, "
             f"99.9th percentile {values['p99.9']:g}; {values['foreground']:.0%} foreground"
+        )
+    if box := found["foreground_box"]:
+        lines.append(
+            f"  foreground within rows {box['top']:.0%} to {box['bottom']:.0%}, "
+            f"columns {box['left']:.0%} to {box['right']:.0%}"
         )
     lines += [f"  note: {note}" for note in found["notes"]]
     lines += [f"  odd: {odd}" for odd in found["odd"]]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from scanvq.data.catalog import Catalog, Entry
-from scanvq.data.formats import READABLE, Header, Plane, UnreadableScan, check, format_of, is_inside
+from scanvq.data.formats import READABLE, Header, Plane, UnreadableScan, is_inside
 from scanvq.data.geometry import size_at
 from scanvq.data.headers import Progress, read_headers
+from scanvq.data.pixel_summary import summarize_pixels
 
-SAMPLE = 64  # files whose pixels are looked at
 EXAMPLES = 4  # files that show who is who
-PERCENTILES = (0.1, 1, 50, 99, 99.9)
 
 
 def fingerprint(
@@ -36,8 +34,9 @@ def fingerprint(
         progress: called with headers read and all files.
 
     Returns:
-        JSON values: files, slices, subjects, who is who, splits, labels, sizes, types, intensities, and
-        `odd`, a list of sentences on whatever a user should look at.
+        JSON values: files, slices, subjects, who is who, splits, labels, sizes, spacings (mm from row to row
+        x column to column), orientations of the stored axes, types, intensities, the box of the foreground,
+        and `odd`, a list of sentences on whatever a user should look at.
     """
     headers = read_headers(catalog, plane=plane, progress=progress)
     good = [
@@ -51,7 +50,7 @@ def fingerprint(
         if spacing is not None and header.spacing is not None:
             height, width = size_at((height, width), header.spacing, spacing)
         sizes[f"{height}x{width}"] += header.slices
-    intensities, pixel_problems = _intensities(catalog, [entry for entry, _ in good], plane)
+    pixels = summarize_pixels(catalog, [entry for entry, _ in good], plane)
     unreadable = [str(header) for header in headers if isinstance(header, UnreadableScan)]
     return {
         "folder": str(catalog.root),
@@ -64,11 +63,15 @@ def fingerprint(
         "who": _who(catalog),
         "labels": dict(sorted(Counter(e.label for e in catalog.entries if e.label is not None).items())),
         "formats": dict(Counter(_kind(entry) for entry in catalog.entries).most_common()),
+        "slices_a_subject": _slices_a_subject(good),
         "sizes": dict(sizes.most_common()),
-        "types": dict(Counter(str(header.dtype) for _, header in good).most_common()),
-        "intensities": intensities,
+        "spacings": _told(good, lambda header: "x".join(f"{mm:.3g}" for mm in header.spacing or ())),
+        "orientations": _told(good, lambda header: header.orientation),
+        "types": _told(good, lambda header: str(header.dtype)),
+        "intensities": pixels.intensities,
+        "foreground_box": pixels.box,
         "notes": list(catalog.notes),
-        "odd": [*unreadable, *pixel_problems, *_odd(good, sizes)],
+        "odd": [*unreadable, *pixels.problems, *_odd(good, sizes)],
     }
 
 
@@ -101,42 +104,19 @@ def _by_split(good: Sequence[tuple[Entry, Header]]) -> dict[str, dict[str, int]]
     }
 
 
-def _intensities(
-    catalog: Catalog, entries: Sequence[Entry], plane: Plane
-) -> tuple[dict[str, float], list[str]]:
-    """Percentiles over a sample of files, their foreground, and files of the sample that are of no use."""
-    chosen = [entries[i] for i in np.linspace(0, len(entries) - 1, min(SAMPLE, len(entries))).astype(int)]
-    pixels, problems = [], []
-    seen: dict[str, Entry] = {}
-    for entry in chosen:
-        path = catalog.root / entry.path
-        try:
-            scan = format_of(path).read(path, plane=plane)
-        except UnreadableScan as error:
-            problems.append(str(error))
-            continue
-        if reason := check(scan):
-            problems.append(f"{entry.path}: {reason}")
-            continue
-        digest = hashlib.sha256(np.ascontiguousarray(scan.slices).tobytes()).hexdigest()
-        if digest in seen:
-            problems.append(f"{entry.path} has the same pixels as {seen[digest].path}")
-        seen.setdefault(digest, entry)
-        pixels.append(scan.slices.ravel()[:: max(1, scan.slices.size // 50_000)].astype(np.float64))
-    if not pixels:
-        return {}, problems
-    values = np.concatenate(pixels)
-    found = {
-        f"p{q:g}": float(v) for q, v in zip(PERCENTILES, np.percentile(values, PERCENTILES), strict=True)
-    }
-    low, high = found["p0.1"], found["p99.9"]
-    bright = float((values > low + 0.1 * (high - low)).mean())
-    return {
-        "minimum": float(values.min()),
-        **found,
-        "maximum": float(values.max()),
-        "foreground": bright,
-    }, problems
+def _slices_a_subject(good: Sequence[tuple[Entry, Header]]) -> dict[str, float]:
+    counts: Counter[str] = Counter()
+    for entry, header in good:
+        counts[entry.subject] += header.slices
+    if not counts:
+        return {}
+    values = np.array(list(counts.values()))
+    return {"fewest": int(values.min()), "median": float(np.median(values)), "most": int(values.max())}
+
+
+def _told(good: Sequence[tuple[Entry, Header]], what: Callable[[Header], str | None]) -> dict[str, int]:
+    """How many files' headers say what; files that do not say it are not counted."""
+    return dict(Counter(told for _, header in good if (told := what(header))).most_common())
 
 
 def _odd(good: Sequence[tuple[Entry, Header]], sizes: Counter[str]) -> list[str]:
@@ -148,6 +128,8 @@ def _odd(good: Sequence[tuple[Entry, Header]], sizes: Counter[str]) -> list[str]
     found += [f"{count} files: {remark}" for remark, count in remarks.most_common()]
     if len({header.dtype for _, header in good}) > 1:
         found.append("files differ in pixel type")
+    if len({header.orientation for _, header in good}) > 1:
+        found.append("files differ in how their axes are stored; slices are cut the same way from all")
     return found
 
 

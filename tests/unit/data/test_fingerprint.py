@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
 
 from scanvq.cli.inspecting import lines_of
 from scanvq.data.catalog import Catalog, Entry
-from scanvq.data.fingerprint import SAMPLE, fingerprint
+from scanvq.data.fingerprint import fingerprint
 from scanvq.data.formats import FORMATS, Scan
+from scanvq.data.formats.orientation import orientation
+from scanvq.data.pixel_summary import SAMPLE
 
 
 def slices(seed: int, shape: tuple[int, ...] = (1, 12, 10)) -> np.ndarray:
@@ -100,11 +103,38 @@ def test_everything_odd_is_told(tmp_path: Path) -> None:
     assert found["formats"] == {".png": 9, ".nii.gz": 1}
 
 
+def test_where_things_lie(tmp_path: Path) -> None:
+    """Orientation and spacing from headers, the box around what is bright, slices a subject."""
+    for name, codes, rows in (
+        ("a_0", "LPS", slice(2, 8)),
+        ("a_1", "LPS", slice(3, 9)),
+        ("b_0", "RAS", slice(4, 6)),
+    ):
+        shown = np.full((3, 10, 20), 7, np.int16)
+        shown[:, rows, 5:15] = 900
+        shown[1, 0, 0] = 900  # a speck
+        turn = nib.orientations.axcodes2ornt(codes)
+        signs = np.where(turn[:, 1] > 0, 1.0, -1.0)
+        affine = np.diag([*(np.array([0.5, 2.0, 3.0]) * signs), 1.0])
+        stored = orientation(affine, "axial").store(shown)
+        nib.save(nib.Nifti1Image(stored, affine), tmp_path / f"{name}.nii.gz")
+    found = fingerprint(catalog(tmp_path, ["a_0.nii.gz", "a_1.nii.gz", "b_0.nii.gz"]))
+    assert found["orientations"] == {"LPS": 2, "RAS": 1}
+    assert found["spacings"] == {"2x0.5": 3}
+    assert found["slices_a_subject"] == {"fewest": 3, "median": 4.5, "most": 6}
+    assert found["foreground_box"] == {"top": 0.2, "bottom": 0.9, "left": 0.25, "right": 0.75}
+    text = "\n".join(lines_of(found))
+    assert "orientations: LPS (2), RAS (1)" in text
+    assert "slices a subject: 3 to 6, median 4.5" in text
+    assert "foreground within rows 20% to 90%, columns 25% to 75%" in text
+    assert "differ in how their axes are stored" in text
+
+
 def test_a_folder_of_nothing_readable(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     found = fingerprint(catalog(tmp_path, ["a.png"]))
     assert found["slices"] == 0
-    assert found["intensities"] == {}
+    assert found["intensities"] == found["foreground_box"] == found["slices_a_subject"] == {}
     assert len(found["odd"]) == 1
     assert "odd: " in lines_of(found)[-1]
 

@@ -24,6 +24,7 @@ from scanvq.data.formats.format import (
     UnreadableScan,
     write_bytes,
 )
+from scanvq.data.formats.orientation import directions
 
 
 class Dicom(Format):
@@ -47,6 +48,7 @@ class Dicom(Format):
                 width=width,
                 dtype=series.dtype,
                 spacing=series.spacing(plane),
+                orientation=None if series.stack is None else directions(series.stack.affine),
                 remarks=series.remarks,
             )
 

@@ -43,6 +43,8 @@ class Header:
         width: columns of a slice.
         dtype: type of the pixels that `read` returns.
         spacing: millimeters from row to row and from column to column; None where the file says none.
+        orientation: the body directions that the stored axes of a volume run to, such as "RAS"; None for
+            images, and where the file says none.
         remarks: unusual ways of storing, such as "stored as RGB".
     """
 
@@ -51,6 +53,7 @@ class Header:
     width: int
     dtype: np.dtype[Any]
     spacing: Spacing | None = None
+    orientation: str | None = None
     remarks: tuple[str, ...] = ()
 
 

@@ -29,7 +29,7 @@ from scanvq.data.formats.format import (
     read_type,
     write_bytes,
 )
-from scanvq.data.formats.orientation import Orientation, orientation, plane_of_slice
+from scanvq.data.formats.orientation import Orientation, directions, orientation, plane_of_slice
 
 SUFFIXES = (".nii.gz", ".nii")
 _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
@@ -64,6 +64,7 @@ class Nifti(Format):
             width=width,
             dtype=layout.read_type,
             spacing=layout.spacing(plane),
+            orientation=directions(layout.affine()) if len(layout.axes) == 3 else None,
             remarks=remarks,
         )
 
@@ -147,12 +148,16 @@ class _Layout:
         """Whether what is read may be a rounded value of what is stored."""
         return self.scaling is not None or self.dtype.str[1:] == "f8"
 
+    def affine(self) -> np.ndarray:
+        """(4, 4), from voxels to millimeters toward right, front and head; NaN where the header lies."""
+        try:
+            return np.asarray(self.header.get_best_affine())
+        except (ValueError, nib.spatialimages.HeaderDataError):  # a rotation that is none
+            return np.full((4, 4), np.nan)
+
     def turn(self, plane: Plane) -> Orientation:
         """How a volume is turned; a volume that is one slice thick has only its own plane."""
-        try:
-            affine = self.header.get_best_affine()
-        except (ValueError, nib.spatialimages.HeaderDataError):  # a rotation that is none
-            affine = np.full((4, 4), np.nan)
+        affine = self.affine()
         if self.axes.count(1) == 1:
             plane = plane_of_slice(affine, self.axes.index(1))
         return orientation(affine, plane)

@@ -70,6 +70,14 @@ def orientation(affine: np.ndarray, plane: Plane) -> Orientation:
     return Orientation((order[0], order[1], order[2]), (flips[0], flips[1], flips[2]))
 
 
+def directions(affine: np.ndarray) -> str | None:
+    """The body directions nearest to the stored axes, such as "RAS"; None where the affine is useless."""
+    if not np.isfinite(affine).all():
+        return None
+    letters = nib.aff2axcodes(affine)
+    return None if None in letters else "".join(map(str, letters))
+
+
 def plane_of_slice(affine: np.ndarray, axis: int) -> Plane:
     """The plane of a single slice that is one voxel thick along a stored axis."""
     return next(plane for plane in PLANES if orientation(affine, plane).order[0] == axis)
