@@ -105,13 +105,10 @@ def test_everything_odd_is_told(tmp_path: Path) -> None:
 
 def test_where_things_lie(tmp_path: Path) -> None:
     """Orientation and spacing from headers, the box around what is bright, slices a subject."""
-    for name, codes, rows in (
-        ("a_0", "LPS", slice(2, 8)),
-        ("a_1", "LPS", slice(3, 9)),
-        ("b_0", "RAS", slice(4, 6)),
-    ):
-        shown = np.full((3, 10, 20), 7, np.int16)
-        shown[:, rows, 5:15] = 900
+    stored_as = {"a_0": ("LPS", slice(20, 80)), "a_1": ("LPS", slice(30, 90)), "b_0": ("RAS", slice(40, 60))}
+    for name, (codes, rows) in stored_as.items():
+        shown = np.full((3, 100, 200), 7, np.int16)
+        shown[:, rows, 50:150] = 900
         shown[1, 0, 0] = 900  # a speck
         turn = nib.orientations.axcodes2ornt(codes)
         signs = np.where(turn[:, 1] > 0, 1.0, -1.0)
