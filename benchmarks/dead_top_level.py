@@ -142,7 +142,7 @@ def score(tokenizer: VQVAE2, images: Tensor) -> dict[str, float]:
 
 
 def rows(setup: Setup) -> list[Row]:
-    size, steps, subjects = (32, 2, 12) if setup.short else (128, 200, 56)
+    size, steps, subjects = (32, 2, 12) if setup.short else (128, 1000, 56)
     if setup.scans is None:
         training, test = demo_images(size, subjects=subjects)
     else:

@@ -39,6 +39,48 @@ def turns(
     return measured
 
 
+class Apart:
+    """A work in a process of its own: what it changes there, such as the allocator, touches no other's.
+
+    Args:
+        make: a function of a module, which makes the work.
+        arguments: its arguments.
+    """
+
+    def __init__(self, make: Callable[..., Work], *arguments: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._here, there = context.Pipe()
+        self._name = f"{make.__name__}{arguments}"
+        self._process = context.Process(target=_work_apart, args=(there, make, arguments), daemon=True)
+        self._process.start()
+        there.close()
+
+    def __call__(self) -> None:
+        """Runs it once. Raises RuntimeError where its process died."""
+        try:
+            self._here.send(None)
+            self._here.recv()
+        except (EOFError, BrokenPipeError):
+            raise RuntimeError(f"the process of {self._name} died; see above") from None
+
+    def close(self) -> None:
+        self._here.close()
+        self._process.join()
+
+
+def _work_apart(pipe: Connection, make: Callable[..., Work], arguments: tuple[Any, ...]) -> None:
+    work = make(*arguments)
+    while True:
+        try:
+            pipe.recv()
+        except EOFError:  # closed
+            return
+        work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        pipe.send(None)
+
+
 def seconds(work: Work, device: torch.device) -> float:
     _wait(device)
     begun = time.perf_counter()

@@ -3,8 +3,9 @@
 "Plain" is the report's arithmetic: the same layers with a quantizer of N x K distances and one-hot rows and a
 codebook learned by gradient, in fp32, contiguous, Adam as PyTorch has it. MONAI's `VQVAE` is at its closest
 setting: the same widths, grid and codebook. The floor is the time that the step's own floating-point
-operations take as one large matrix product. Ours runs as `fit` does: in the fastest of the settings that it
-measures at its start, and in the fastest one of fp32.
+operations take as one large matrix product. Each candidate has a process of its own, and they take turns.
+Ours runs as `fit` does: in the fastest of the settings that it measures at its start, and in the fastest one
+of fp32.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.measuring import Work, gemm, turns
+from benchmarks.measuring import Apart, Work, gemm, turns
 from benchmarks.plain import OneHotQuantizer
 from benchmarks.record import Row, Setup
 from scanvq.build import make_objective, make_tokenizer
+from scanvq.nn.allocator import keep_freed_memory
 from scanvq.nn.precision import Precision
 from scanvq.recipe import Recipe, read_recipe
 from scanvq.tokenizers import VQVAE
@@ -62,21 +64,20 @@ def rows(setup: Setup) -> list[Row]:
 def _rows(case: Case, setup: Setup) -> list[Row]:
     """What was measured in the same turns, once beside ours at its best and once beside ours in fp32."""
     recipe = read_recipe(case.recipe)
-    torch.manual_seed(0)
-    images = torch.rand(case.batch, 1, case.height, case.width, device=setup.device)
-    best, best_fp32 = _fastest(recipe, images)
-    steps = {
-        BEST: ours(recipe, images, best),
-        FP32: ours(recipe, images, best_fp32),
-        PLAIN: _plain(recipe, images),
-        MONAI: _monai(recipe, images),
-    }
-    flops = {name: _flops(step) for name, step in steps.items()}
+    keep_freed_memory()  # as a run does
+    best, best_fp32 = _fastest(recipe, _images(case, setup.device))
+    precisions = {BEST: best, FP32: best_fp32, PLAIN: Precision(), MONAI: Precision()}
+    flops = {name: _flops(make_step(name, case, one, setup.device)) for name, one in precisions.items()}
     side = 64 if setup.short else 2048
     products = {
         name: gemm(side, side, side, dtype=dtype, device=setup.device) for name, dtype in FLOORS.items()
     }
-    measured = turns({**steps, **products}, repeats=case.repeats, device=setup.device)
+    steps = {name: Apart(make_step, name, case, one, setup.device) for name, one in precisions.items()}
+    try:
+        measured = turns({**steps, **products}, repeats=case.repeats, device=setup.device)
+    finally:
+        for one in steps.values():
+            one.close()
     second = {name: statistics.median(times) for name, times in measured.items()}
     peak = {name: 2 * side**3 / second[name] for name in FLOORS}  # operations a second
     numbers = {
@@ -114,6 +115,20 @@ def _fastest(recipe: Recipe, images: Tensor) -> tuple[Precision, Precision]:
     taken = measure(objective.to(images.device), Batch(images=images), images.device)
     fp32 = [one for one in taken if one.autocast == "fp32"]
     return min(taken, key=lambda one: taken[one]), min(fp32, key=lambda one: taken[one])
+
+
+def _images(case: Case, device: torch.device) -> Tensor:
+    torch.manual_seed(0)
+    return torch.rand(case.batch, 1, case.height, case.width, device=device)
+
+
+def make_step(by: str, case: Case, precision: Precision, device: torch.device) -> Work:
+    """One candidate's training step; ours with the memory allocator as a run sets it."""
+    recipe, images = read_recipe(case.recipe), _images(case, device)
+    if by in (BEST, FP32):
+        keep_freed_memory()
+        return ours(recipe, images, precision)
+    return _plain(recipe, images) if by == PLAIN else _monai(recipe, images)
 
 
 def ours(recipe: Recipe, images: Tensor, precision: Precision) -> Work:

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
+from scanvq.nn.allocator import keep_freed_memory
 from scanvq.types import Objective
 
 
@@ -37,6 +38,8 @@ class Engine:
             cpu=device == "cpu" or no_accelerator, kwargs_handlers=[self._parallel]
         )
         self.device: torch.device = self.accelerator.device
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.rank: int = self.accelerator.process_index
         self.processes: int = self.accelerator.num_processes
 

@@ -1,5 +1,7 @@
 """What the tables stand on: turns, ratios, memory, exponents; and candidates that do the same work."""
 
+import os
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ pytest.importorskip("monai")
 pytest.importorskip("vector_quantize_pytorch")
 
 from benchmarks import page, quantizer
-from benchmarks.measuring import exponent, peak_extra_mb, turns
+from benchmarks.measuring import Apart, exponent, peak_extra_mb, turns
 from benchmarks.plain import OneHotQuantizer
 from benchmarks.record import Row, Setup, write
 from benchmarks.training_step import monai_network
@@ -49,6 +51,35 @@ def allocating(megabytes):
 def test_extra_memory_is_the_peak_of_the_call():
     extra = peak_extra_mb(allocating, size=(96,), warm=(1,))
     assert extra is None or extra == pytest.approx(96, abs=12)
+
+
+def counting(start, path):
+    """A work that counts in a file, of the process that it runs in."""
+    number = iter(range(start, 99))
+    return lambda: path.write_text(f"{os.getpid()} {next(number)}")
+
+
+def dying():
+    return lambda: os._exit(1)
+
+
+def test_a_work_apart_runs_in_a_process_of_its_own(tmp_path):
+    work = Apart(counting, 5, tmp_path / "count")
+    try:
+        work()
+        work()
+    finally:
+        work.close()
+    process, count = map(int, (tmp_path / "count").read_text().split())
+    assert process != os.getpid()
+    assert count == 6
+
+
+def test_a_process_that_dies_is_told():
+    work = Apart(dying)
+    with pytest.raises(RuntimeError, match=r"dying.*died"):
+        work()
+    work.close()
 
 
 def test_quantizers_give_the_same_vectors():
