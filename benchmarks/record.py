@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table as Columns
 
 RESULTS = Path(__file__).parent / "results"
+FILE_WIDTH = 180  # characters of a table that is printed into a file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +127,10 @@ def show(title: str, rows: Sequence[Row]) -> None:
         if row.notes:
             columns.add_row("", row.notes)
         columns.add_section()
-    Console().print(columns)
+    console = Console()
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    console.print(columns)
 
 
 def told_seconds(value: float | None) -> str:
