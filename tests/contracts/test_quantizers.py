@@ -11,14 +11,22 @@ from scanvq.quantizers import IdentityQuantizer, MovingAverageQuantizer, Nearest
 from scanvq.types import Quantizer
 
 SIZE, DIM = 16, 6
+
+
+def rotating() -> Quantizer:
+    return MovingAverageQuantizer(codebook_size=SIZE, code_dim=DIM, gradient="rotation")
+
+
 WITH_CODEBOOK: dict[str, Callable[[], Quantizer]] = {
     "nearest": lambda: NearestQuantizer(codebook_size=SIZE, code_dim=DIM),
     "nearest from data": lambda: NearestQuantizer(codebook_size=SIZE, code_dim=DIM, start="data"),
     "moving_average": lambda: MovingAverageQuantizer(codebook_size=SIZE, code_dim=DIM),
+    "moving_average, rotation": rotating,
 }
 QUANTIZERS = {**WITH_CODEBOOK, "identity": lambda: IdentityQuantizer(code_dim=DIM)}
 
 every = pytest.mark.parametrize("make", QUANTIZERS.values(), ids=QUANTIZERS)
+straight = pytest.mark.parametrize("make", [make for make in QUANTIZERS.values() if make is not rotating])
 with_codebook = pytest.mark.parametrize("make", WITH_CODEBOOK.values(), ids=WITH_CODEBOOK)
 
 
@@ -62,7 +70,7 @@ def test_embedded_codes_are_the_vectors_exactly(make: Callable[[], Quantizer]) -
     assert torch.equal(quantizer.embed(result.codes), result.vectors)
 
 
-@every
+@straight
 def test_gradient_passes_straight_through(make: Callable[[], Quantizer]) -> None:
     given = features().requires_grad_()
     slope = features(seed=1)

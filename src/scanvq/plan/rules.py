@@ -9,7 +9,8 @@ from scanvq.plan.choice import Basis, Choice
 from scanvq.plan.facts import Facts, Wish
 
 LARGEST = 512  # pixels of the longer side that are kept as they are
-BATCH_PIXELS = 16 * 256 * 128  # of one training batch on a CPU
+BATCH_PIXELS = 4 * 192 * 160  # of one training batch on a CPU
+LONG = 2 * 3600  # seconds of budget from which a CPU has time for a wide network
 SEEN_OFTEN = 4_000  # training slices below which a prior soon knows them by heart
 HALVINGS = {"fine": 2, "coarse": 3}
 
@@ -53,7 +54,11 @@ def _data(facts: Facts, size: tuple[int, int]) -> list[Choice]:
 
 
 def _tokenizer(halvings: int, wish: Wish) -> list[Choice]:
-    channels = [64, 128, 128][:halvings]
+    wide = wish.cuda or wish.budget >= LONG
+    channels = [32, 64, 128][:halvings]
+    hidden = 32 if halvings == 2 else 64
+    if wide:
+        channels, hidden = [2 * width for width in channels], 2 * hidden
     pixels = 2**halvings
     rate = 9 / 4**halvings
     return [
@@ -62,11 +67,12 @@ def _tokenizer(halvings: int, wish: Wish) -> list[Choice]:
             "tokenizer.channels",
             channels,
             "rule",
-            f"{wish.detail}: a code for {pixels}x{pixels} pixels, {rate:.4f} bits a pixel",
+            f"{wish.detail}: a code for {pixels}x{pixels} pixels, {rate:.4f} bits a pixel; "
+            + ("wide: there is time" if wide else "narrow: more steps are worth more than width"),
         ),
-        _choice("tokenizer.norm", "batch", "fixed", "learns sooner at a high learning rate"),
+        _choice("tokenizer.norm", "none", "fixed", "with batch normalization it learns far more slowly"),
         _choice("tokenizer.residual_blocks", 2, "fixed", "of the paper"),
-        _choice("tokenizer.residual_channels", 64, "fixed", "half of the width"),
+        _choice("tokenizer.residual_channels", hidden, "rule", "half of the width"),
         _choice(
             "tokenizer.quantizer.kind", "moving_average", "fixed", "all codes stay in use, dead ones restart"
         ),

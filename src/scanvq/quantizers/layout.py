@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+Gradient = Literal["straight_through", "rotation"]
+
+_TINY = 1e-6
 
 
 def check_sizes(codebook_size: int, code_dim: int) -> None:
@@ -54,7 +60,49 @@ class _StraightThrough(torch.autograd.Function):
         return gradient, None
 
 
+def with_gradient(features: Tensor, vectors: Tensor, gradient: Gradient) -> Tensor:
+    """Vectors, exactly, and a way for the decoder's gradient to reach the features."""
+    return rotated(features, vectors) if gradient == "rotation" else straight_through(features, vectors)
+
+
 def straight_through(features: Tensor, vectors: Tensor) -> Tensor:
     """Vectors, exactly, whose gradient goes to the features (arXiv 1711.00937, section 3.2)."""
     passed: Tensor = _StraightThrough.apply(features, vectors)
     return passed
+
+
+def rotated(features: Tensor, vectors: Tensor) -> Tensor:
+    """Vectors, whose gradient goes to the features turned as they were turned (arXiv 2410.06424, section 4).
+
+    The map from a feature e to its vector q is taken as a rotation and a scaling: q = (|q| / |e|) R e. For
+    the gradient both count as constants. So the angle between gradient and vector stays, and features of
+    one code are pushed apart or together as they lie, where `straight_through` gives all the same.
+
+    Args:
+        features: (B, D, h, w).
+        vectors: of the same shape, without a gradient.
+    """
+    given: Tensor = _Rotated.apply(features, vectors)
+    return given
+
+
+class _Rotated(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, vectors: Tensor) -> Tensor:
+        ctx.save_for_backward(features, vectors)
+        return vectors.view_as(vectors)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """The transposed map: R is I - 2 r r^T + 2 q e^T, of unit vectors q, e and r along q + e."""
+        features, vectors = (saved.float() for saved in ctx.saved_tensors)
+        given = gradient.float()
+        source, target = F.normalize(features, eps=_TINY), F.normalize(vectors, eps=_TINY)
+        middle = F.normalize(source + target, eps=_TINY)
+        turned = (
+            given
+            - 2 * middle * (middle * given).sum(1, keepdim=True)
+            + 2 * source * (target * given).sum(1, keepdim=True)
+        )
+        scale = vectors.norm(dim=1, keepdim=True) / features.norm(dim=1, keepdim=True).clamp_min(_TINY)
+        return (scale * turned).to(gradient.dtype), None

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from scanvq.quantizers.layout import check_sizes, grid_of, look_up, rows_of, straight_through
+from scanvq.quantizers.layout import Gradient, check_sizes, grid_of, look_up, rows_of, with_gradient
 from scanvq.quantizers.search import nearest_codes
 from scanvq.quantizers.shared_rows import check_finite, generator_at, place, rows_at, start_rows, summed
 from scanvq.types import Quantized, Quantizer
@@ -37,6 +37,7 @@ class MovingAverageQuantizer(Quantizer):
         decay: float = 0.99,
         epsilon: float = 1e-5,
         restart_after: int = 10,
+        gradient: Gradient = "straight_through",
     ) -> None:
         """
         Args:
@@ -46,6 +47,8 @@ class MovingAverageQuantizer(Quantizer):
             decay: share of the running sums kept at each step, gamma in the paper; in [0, 1).
             epsilon: Laplace smoothing of the counts.
             restart_after: steps without features after which a code restarts; 0 = never.
+            gradient: how it reaches the encoder: copied as it is (straight_through), or turned and scaled
+                as the feature was to become its vector (rotation, arXiv 2410.06424).
 
         Raises:
             ValueError: no codes, a decay outside [0, 1), or a negative restart_after.
@@ -62,6 +65,7 @@ class MovingAverageQuantizer(Quantizer):
         self.decay = decay
         self.epsilon = epsilon
         self.restart_after = restart_after
+        self.gradient: Gradient = gradient
         bound = 1 / codebook_size
         codebook = torch.empty(codebook_size, code_dim).uniform_(-bound, bound)
         self.register_buffer("codebook", codebook)
@@ -87,7 +91,7 @@ class MovingAverageQuantizer(Quantizer):
             self._update(rows.detach(), codes, errors.detach())
         batch, _, height, width = features.shape
         return Quantized(
-            vectors=straight_through(features, grid_of(vectors, features)),  # (B, D, h, w)
+            vectors=with_gradient(features, grid_of(vectors, features), self.gradient),  # (B, D, h, w)
             codes=codes.view(batch, height, width),
             losses={"commitment": self.commitment * errors.sum() / max(rows.numel(), 1)},
         )
