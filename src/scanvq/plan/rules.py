@@ -9,7 +9,9 @@ from scanvq.plan.choice import Basis, Choice
 from scanvq.plan.facts import Facts, Wish
 
 LARGEST = 512  # pixels of the longer side that are kept as they are
-BATCH_PIXELS = 4 * 192 * 160  # of one training batch on a CPU
+BATCH_PIXELS = {"fine": 4 * 192 * 160, "coarse": 8 * 192 * 160}  # of one training batch on a CPU
+LEARNING_RATE = {"fine": 2e-3, "coarse": 1e-3}
+L1 = {"fine": 3.0, "coarse": 1.0}  # beside SSIM of weight 1
 LONG = 2 * 3600  # seconds of budget from which a CPU has time for a wide network
 SEEN_OFTEN = 4_000  # training slices below which a prior soon knows them by heart
 HALVINGS = {"fine": 2, "coarse": 3}
@@ -116,13 +118,18 @@ def _tokenizer_training(facts: Facts, pixels: int, wish: Wish) -> list[Choice]:
             f"{where}.batch_size",
             batch,
             "rule",
-            f"about {BATCH_PIXELS:,} pixels a step on a CPU: small batches learn most in a short time",
+            f"about {BATCH_PIXELS[wish.detail]:,} pixels a step on a CPU: small batches learn most in a short time",
         ),
-        _choice(f"{where}.learning_rate", 2e-3, "fixed", "the moving average bears it"),
+        _choice(
+            f"{where}.learning_rate",
+            LEARNING_RATE[wish.detail],
+            "rule",
+            "the moving average bears it" if wish.detail == "fine" else "coarse codes want gentler steps",
+        ),
         _choice(f"{where}.schedule", "cosine", "fixed", "to nothing at the budget's end"),
         _choice(f"{where}.augment", "flip", "fixed", "local patterns are the same mirrored"),
         _choice(f"{where}.objective.kind", "reconstruct", "fixed", "the paper's, with the losses below"),
-        _choice(f"{where}.objective.l1", 3.0, "fixed", "sharper than a squared error"),
+        _choice(f"{where}.objective.l1", L1[wish.detail], "rule", "sharper than a squared error"),
         _choice(f"{where}.objective.ssim", 1.0, "fixed", "what the eye sees and the report measures"),
         _choice(f"{where}.budget_share", 0.5, "fixed", "half for the images, half for their codes"),
     ]
@@ -145,6 +152,6 @@ def _prior_training(facts: Facts, wish: Wish) -> list[Choice]:
 
 def _batch(facts: Facts, pixels: int, wish: Wish) -> int:
     """A power of two: by pixels a step, at least 4, at most a fourth of the training slices."""
-    wanted = BATCH_PIXELS * (8 if wish.cuda else 1) / pixels
+    wanted = BATCH_PIXELS[wish.detail] * (8 if wish.cuda else 1) / pixels
     most = max(1, facts.slices // 4)
     return 2 ** max(0, round(math.log2(min(max(4, wanted), 128, most))))
