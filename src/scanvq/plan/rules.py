@@ -118,7 +118,7 @@ def _tokenizer_training(facts: Facts, pixels: int, wish: Wish) -> list[Choice]:
             f"{where}.batch_size",
             batch,
             "rule",
-            f"about {BATCH_PIXELS[wish.detail]:,} pixels a step on a CPU: small batches learn most in a short time",
+            f"about {BATCH_PIXELS[wish.detail]:,} pixels a step on a CPU: small batches soon learn most",
         ),
         _choice(
             f"{where}.learning_rate",
