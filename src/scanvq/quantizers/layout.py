@@ -50,6 +50,28 @@ def mean_square(rows: Tensor, vectors: Tensor) -> Tensor:
     return F.mse_loss(rows, vectors, reduction="sum") / max(rows.numel(), 1)
 
 
+def squared_errors(rows: Tensor, vectors: Tensor) -> Tensor:
+    """|rows - vectors|^2 of each row: (N, D), (N, D) to (N,). The gradient goes to the rows alone.
+
+    As `(rows - vectors).square().sum(1)`, with fewer tensors of N x D in memory.
+    """
+    errors: Tensor = _SquaredErrors.apply(rows, vectors)
+    return errors
+
+
+class _SquaredErrors(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, vectors: Tensor) -> Tensor:
+        differences = rows - vectors
+        ctx.save_for_backward(differences)
+        return differences.square().sum(1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (differences,) = ctx.saved_tensors
+        return differences * (2 * gradient)[:, None], None
+
+
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx: object, features: Tensor, vectors: Tensor) -> Tensor:

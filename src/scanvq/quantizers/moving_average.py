@@ -6,7 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from scanvq.quantizers.layout import Gradient, check_sizes, grid_of, look_up, rows_of, with_gradient
+from scanvq.quantizers.layout import (
+    Gradient,
+    check_sizes,
+    grid_of,
+    look_up,
+    rows_of,
+    squared_errors,
+    with_gradient,
+)
 from scanvq.quantizers.search import nearest_codes
 from scanvq.quantizers.shared_rows import check_finite, generator_at, place, rows_at, start_rows, summed
 from scanvq.types import Quantized, Quantizer
@@ -86,7 +94,7 @@ class MovingAverageQuantizer(Quantizer):
         updates = self.training and (self._step() > 0 or self._start(rows.detach()))
         codes = nearest_codes(rows, self.codebook)  # (N,)
         vectors = F.embedding(codes, self.codebook)  # (N, D)
-        errors = (rows - vectors).square().sum(1)  # (N,)
+        errors = squared_errors(rows, vectors)  # (N,)
         if updates:
             self._update(rows.detach(), codes, errors.detach())
         batch, _, height, width = features.shape
