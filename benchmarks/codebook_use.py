@@ -36,7 +36,7 @@ from scanvq.training.limit import Limit
 from scanvq.training.stages.data import RunData, prepare_data
 from scanvq.training.stages.tokenizer import load_tokenizer, train_tokenizer
 
-SEEDS, SUBJECTS, SLICES, SIDE, BATCH, STEPS = 20, 40, 8, 64, 16, 60
+SEEDS, SUBJECTS, SLICES, SIDE, BATCH, STEPS = 20, 40, 8, 64, 16, 400
 WANTED = 80.0  # percent of the codebook
 CANDIDATE, USED = "planned", "codes in use, %"
 
