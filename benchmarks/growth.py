@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,21 +33,20 @@ RECIPE = "oasis-vqvae-gated-pixelcnn"
 REPEATS = 5
 
 
-def rows(setup: Setup) -> list[Row]:
+def rows(setup: Setup) -> Iterator[Row]:
     sides, batches = ((16, 32), (1, 2)) if setup.short else ((64, 128, 256, 512), (4, 8, 16, 32))
     books, grids = ((16, 32), (4, 6)) if setup.short else ((256, 1024, 4096, 8192), (16, 32, 64))
     slices = (40, 80) if setup.short else (1_000, 10_000, 100_000)
     few, batch, side = (1, 2, 16) if setup.short else (4, 8, 128)
     on_cpu = setup.device.type == "cpu"
-    return [
-        _row("training step, pixels", [s * s for s in sides], step, [(s, few, 256) for s in sides], setup),
-        _row("training step, batch", batches, step, [(side, b, 256) for b in batches], setup),
-        _row("training step, codebook size", books, step, [(side, batch, k) for k in books], setup),
-        _row("encoding, pixels", [s * s for s in sides], encoding, [(s, few) for s in sides], setup),
-        _row("sampling, cells", [g * g for g in grids], sampling, [(g, few) for g in grids], setup),
-        _row("sampling, batch", batches, sampling, [(grids[0], b) for b in batches], setup),
-        *([_preparation(slices, setup)] if on_cpu else []),
-    ]
+    yield _row("training step, pixels", [s * s for s in sides], step, [(s, few, 256) for s in sides], setup)
+    yield _row("training step, batch", batches, step, [(side, b, 256) for b in batches], setup)
+    yield _row("training step, codebook size", books, step, [(side, batch, k) for k in books], setup)
+    yield _row("encoding, pixels", [s * s for s in sides], encoding, [(s, few) for s in sides], setup)
+    yield _row("sampling, cells", [g * g for g in grids], sampling, [(g, few) for g in grids], setup)
+    yield _row("sampling, batch", batches, sampling, [(grids[0], b) for b in batches], setup)
+    if on_cpu:
+        yield _preparation(slices, setup)
 
 
 def _row(

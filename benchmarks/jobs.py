@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -41,11 +42,10 @@ LOAD, STEP = "loading", "training step"
 STEP_RECIPE, BATCH = "hipmri-vqvae2-as-printed", 16
 
 
-def rows(setup: Setup) -> list[Row]:
+def rows(setup: Setup) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as scratch:
-        trained = _train_and_sample(Path(scratch) / "training", setup)
-        prepared = _prepare(Path(scratch) / "preparing", setup)
-    return [*trained, *prepared]
+        yield from _prepare(Path(scratch) / "preparing", setup)
+        yield from _train_and_sample(Path(scratch) / "training", setup)
 
 
 def _train_and_sample(scratch: Path, setup: Setup) -> list[Row]:

@@ -123,16 +123,16 @@ def _images(case: Case, device: torch.device) -> Tensor:
 
 
 def make_step(by: str, case: Case, precision: Precision, device: torch.device) -> Work:
-    """One candidate's training step; ours with the memory allocator as a run sets it."""
+    """One candidate's training step."""
     recipe, images = read_recipe(case.recipe), _images(case, device)
     if by in (BEST, FP32):
-        keep_freed_memory()
         return ours(recipe, images, precision)
     return _plain(recipe, images) if by == PLAIN else _monai(recipe, images)
 
 
 def ours(recipe: Recipe, images: Tensor, precision: Precision) -> Work:
-    """One step as the training loop does it."""
+    """One step as the training loop does it, with the memory allocator as a run sets it."""
+    keep_freed_memory()
     tokenizer = make_tokenizer(recipe.tokenizer).to(images.device)
     objective = make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer, variance=VARIANCE)
     precision.lay_out(objective)
