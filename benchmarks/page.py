@@ -19,11 +19,11 @@ DEVICES = ("cpu", "cuda")
 INTRODUCTION = """# Speed
 
 `make bench` measures everything on this page on your machine, `make bench TABLE=quantizer` one table of it.
-Within a row all candidates take turns, in one process or in one each, so other work on the machine falls
-on all of them; a time is the median of its turns. **Ratios** are times of ScanVQ's time (the first line): 4x
-means four times as long. **Wanted** is what was aimed at before it was measured. A floor is what the machine needs for
-the arithmetic alone. Machines differ: compare ratios, not times. All raw times are in `benchmarks/results/`.
-This page is written from them; what was not measured stays empty.
+Within a row all candidates take turns, in one process or in one each, so other work on the machine falls on
+all of them; a time is the median of its turns. **Ratios** are times of ScanVQ's time (the first line): 4x
+means four times as long. **Wanted** is what was aimed at before it was measured. A floor is what the
+machine needs for the arithmetic alone. Machines differ: compare ratios, not times. All raw times are in
+`benchmarks/results/`. This page is written from them; what was not measured stays empty.
 """
 
 
