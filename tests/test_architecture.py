@@ -30,7 +30,7 @@ LAYERS = (
     ("recipe",),
     ("recipe_facts", "storage"),
     ("plan", "training", "generation", "evaluation"),
-    ("report",),
+    ("report", "run_cost"),
     ("run",),
     ("api",),
     ("__init__",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,14 @@ from scanvq.generation.batches import decode, encode
 from scanvq.generation.inpaint import inpaint_scan
 from scanvq.generation.sample import sample_codes
 from scanvq.generation.scans import prepare_scan, restore_scan
-from scanvq.plan.document import read_plan
 from scanvq.priors.pyramid import Pyramid
 from scanvq.recipe import Recipe, read_recipe
+from scanvq.run_cost import cost_of, whole_cost
 from scanvq.storage.run_directory import RunDirectory, RunError
-from scanvq.training.engine import Engine, peak_process_mb
+from scanvq.training.engine import Engine
 from scanvq.training.fit import open_data
 from scanvq.training.stages.codes import encode_dataset, read_codes, read_encoding
-from scanvq.training.stages.data import prepare_like
+from scanvq.training.stages.other_data import prepare_other
 from scanvq.training.stages.prior import load_prior
 from scanvq.training.stages.tokenizer import load_tokenizer
 from scanvq.types import Codes, Draw
@@ -232,25 +232,45 @@ class Run:
         folder: str | Path | None = None,
         *,
         skip_bad: bool = False,
+        allow_leak: bool = False,
         cache: Path | None = None,
         counted: Counted | None = None,
     ) -> dict[str, Any]:
         """Scores the run on its test split, or on another folder, and writes metrics.json.
 
+        Another folder is first compared with the scans that the run has learned from; where these can no
+        longer be read, `leak.unchecked` of the scores says so.
+
         Args:
             folder: other scans: their test split where they have one, else all of them. The scores go
                 to `metrics-<folder name>.json`, since these are not the run's own.
             skip_bad: leave unusable files of `folder` out rather than stop.
+            allow_leak: score `folder` although the run has learned from some of it; the scores say so.
             cache: where prepared stores are kept.
             counted: gives, for the name of a piece of work, a function of pieces done and all pieces.
+
+        Raises:
+            LeakError: the run has learned from subjects or scans of `folder`, all of them.
         """
+        counted = counted or (lambda name: lambda done, total: None)
+        open_own = partial(open_data, self.directory, self.recipe, cache=cache)
+        unchecked = ""
         if folder is None:
-            data = open_data(self.directory, self.recipe, cache=cache)
+            data = open_own()
             file = self.directory.metrics
         else:
-            data = prepare_like(
-                Path(folder), self.recipe.data, self.preparation, self.labels, skip_bad=skip_bad, cache=cache
+            other = prepare_other(
+                Path(folder),
+                open_own,
+                self.recipe.data,
+                self.preparation,
+                self.labels,
+                skip_bad=skip_bad,
+                allow_leak=allow_leak,
+                cache=cache,
+                checking=counted("leak check"),
             )
+            data, unchecked = other.data, other.unchecked
             file = self.directory.path / f"metrics-{Path(folder).resolve().name}.json"
         dataset = data.dataset("test")
         if folder is None and (self.directory.codes / "codes.json").is_file():
@@ -271,11 +291,10 @@ class Run:
             height=self.preparation.geometry.height,
             width=self.preparation.geometry.width,
             device=self.device,
-            counted=counted or (lambda name: lambda done, total: None),
+            counted=counted,
         )
-        metrics = {**evaluation.metrics, "cost": self._cost()}
-        if folder is None:
-            metrics["leak"] = {"pairs": len(data.leaks), "found": [str(leak) for leak in data.leaks]}
+        leak = {"pairs": len(data.leaks), "found": [str(leak) for leak in data.leaks], "unchecked": unchecked}
+        metrics = {**evaluation.metrics, "leak": leak, "cost": cost_of(self.directory)}
         self.directory.write(file, metrics)
         if folder is None:
             scores = {
@@ -292,35 +311,12 @@ class Run:
         Args:
             seconds: from the first file to the scores.
         """
-        promised = None
-        if self.directory.plan.is_file():
-            promise = read_plan(self.directory.plan).promise
-            promised = None if promise is None else vars(promise)
-        data = open_data(self.directory, self.recipe)
-        files = [*self.directory.path.rglob("*"), *data.store.folder.rglob("*")]
-        measured = {
-            "minutes": round(seconds / 60, 2),
-            "memory_mb": round(peak_process_mb(), 1),
-            "disk_mb": round(sum(file.stat().st_size for file in files if file.is_file()) / 2**20, 1),
-        }
-        cost = {"promised": promised, "measured": measured}
+        cost = whole_cost(self.directory, open_data(self.directory, self.recipe), seconds)
         self.directory.write(self.directory.cost, cost)
         self.directory.write(
-            self.directory.metrics, {**self.directory.read(self.directory.metrics), "cost": self._cost()}
+            self.directory.metrics,
+            {**self.directory.read(self.directory.metrics), "cost": cost_of(self.directory)},
         )
-        return cost
-
-    def _cost(self) -> dict[str, Any]:
-        whole = self.directory.cost
-        cost: dict[str, Any] = self.directory.read(whole) if whole.is_file() else {}
-        for name, stage in (("tokenizer", self.directory.tokenizer), ("prior", self.directory.prior)):
-            if stage.history.is_file():
-                state = self.directory.read(stage.history)
-                cost[name] = {
-                    "seconds": round(state["elapsed"], 1),
-                    "images_per_second": round(state["images"] / max(state["elapsed"], 1e-9), 1),
-                    "peak_memory_mb": round(state["peak_memory_mb"], 1),
-                }
         return cost
 
     def _as_scan(self, images: Array) -> tuple[Scan, Preparation]:

@@ -83,3 +83,34 @@ def test_a_person_in_two_given_splits_is_named(
     told = scanvq("fit", folder, *tiny, "--out", tmp_path / "run", code=2).stderr
     assert here.name in told
     assert "one subject or group on two sides" in told
+
+
+def test_other_scans_are_compared_with_what_the_run_has_learned_from(
+    trained: Path, scanvq: Command, tmp_path: Path
+) -> None:
+    run, others = tmp_path / "run", tmp_path / "others"
+    shutil.copytree(trained, run)
+    others.mkdir()
+    record = json.loads((run / "data.json").read_text())
+    learned = next(path for path, _, _, split, _ in record["entries"] if split == "train")
+    tested = [path for path, _, _, split, _ in record["entries"] if split == "test"][:3]
+    for path in tested:
+        shutil.copy(Path(record["folder"]) / path, others)
+    told = scanvq("evaluate", run, "--data", others).stdout
+    assert "3 test images" in told
+    assert "LEAK" not in told
+    assert "not compared" not in told
+
+    shutil.copy(Path(record["folder"]) / learned, others / "900000_79.jpeg")
+    refused = scanvq("evaluate", run, "--data", others, code=2).stderr
+    assert "1 leaks" in refused
+    assert learned in refused
+    assert "900000_79.jpeg" in refused
+    allowed = scanvq("evaluate", run, "--data", others, "--allow-leak").stdout
+    assert "LEAK, allowed: the run has learned from 1" in allowed
+    assert json.loads((run / "metrics-others.json").read_text())["leak"]["pairs"] == 1
+
+    (run / "data.json").write_text(json.dumps({**record, "folder": str(tmp_path / "gone")}))
+    told = scanvq("evaluate", run, "--data", others).stdout
+    assert "not compared with the scans it was trained on: the scans in" in told
+    assert json.loads((run / "metrics-others.json").read_text())["leak"]["unchecked"]

@@ -100,7 +100,10 @@ def test_files_of_no_use_are_listed_all_at_once(
     assert all(reasons[name] in reason for name, reason in skipped.items())
     inspected = scanvq("data", "inspect", folder).stdout
     assert all(f"{name}: {reason}" in inspected for name, reason in reasons.items())
-    scored = scanvq("evaluate", tmp_path / "run", "--data", folder, "--skip-bad").stdout
+    others = ("--data", folder, "--skip-bad")
+    refused = scanvq("evaluate", tmp_path / "run", *others, code=2).stderr  # it has learned from most of them
+    assert "leaks: the same people or scans" in refused
+    scored = scanvq("evaluate", tmp_path / "run", *others, "--allow-leak").stdout
     assert "20 test images" in scored
 
 

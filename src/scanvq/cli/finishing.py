@@ -54,4 +54,9 @@ def summary(metrics: dict[str, Any]) -> list[str]:
             f"prior on {prior['n']} test images: {prior['bits_per_code']:.3f} bits a code, "
             f"{prior['bits_per_pixel']:.4f} bits a pixel"
         )
+    leak = metrics["leak"]
+    if leak["pairs"]:
+        lines.append(f"LEAK, allowed: the run has learned from {leak['pairs']} of these subjects or scans")
+    if leak["unchecked"]:
+        lines.append(f"not compared with the scans it was trained on: {leak['unchecked']}")
     return lines

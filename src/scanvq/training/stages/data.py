@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -201,39 +201,3 @@ def reopen_data(
         std=record["std"],
         leaks=tuple(Leak.from_dict(leak) for leak in record.get("leaks", ())),  # older runs were not checked
     )
-
-
-def prepare_like(
-    folder: Path,
-    data: DataSettings,
-    preparation: Preparation,
-    labels: tuple[str, ...],
-    *,
-    skip_bad: bool = False,
-    cache: Path | None = None,
-) -> RunData:
-    """Other scans, prepared as a run's own: their test split where they have one, else all of them as test.
-
-    Raises:
-        CatalogError: nothing usable in the folder, or labels that the run does not know.
-    """
-    catalog = read_catalog(folder, images=data.images)
-    if not any(entry.split == "test" for entry in catalog.entries):
-        catalog = replace(catalog, entries=tuple(replace(e, split="test") for e in catalog.entries))
-    unknown = sorted(set(catalog.labels) - set(labels))
-    if labels and unknown:
-        raise CatalogError(f"{folder} has labels that the run was not trained with: {', '.join(unknown)}")
-    catalog = replace(catalog, labels=labels)
-    if not labels:
-        catalog = replace(catalog, entries=tuple(replace(e, label=None) for e in catalog.entries))
-    store = prepare_store(
-        catalog,
-        geometry=preparation.geometry,
-        plane=data.plane,
-        slices=data.slices,
-        cache=cache,
-        skip_bad=skip_bad,
-    )
-    if not len(store.rows("test")):
-        raise CatalogError(f"{folder} has no usable slice to score")
-    return RunData(catalog=catalog, store=store, preparation=preparation, mean=0.0, std=1.0)
