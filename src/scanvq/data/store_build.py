@@ -22,6 +22,7 @@ from scanvq.files import whole_file, write_text
 
 RAW, INDEX, HEADER, SOURCE, JOURNAL = "raw.bin", "index.npz", "store.json", "source.json", "journal.jsonl"
 CHECKPOINT_SECONDS = 1.0
+BLOCK = 256  # headers asked for at once
 _ELSEWHERE = "free some, or set SCANVQ_CACHE to a folder on a larger disk"
 
 Progress = Callable[[int, int], None]
@@ -168,7 +169,9 @@ def _raw_dtype(source: Source, pool: ThreadPoolExecutor) -> str:
             return False  # told in full when its pixels are read
         return header.dtype != np.uint8
 
-    return "uint16" if any(pool.map(wide, [path for path, _ in source.stamps])) else "uint8"
+    paths = [path for path, _ in source.stamps]
+    blocks = (paths[start : start + BLOCK] for start in range(0, len(paths), BLOCK))
+    return "uint16" if any(any(pool.map(wide, block)) for block in blocks) else "uint8"
 
 
 def _in_order(
