@@ -98,7 +98,7 @@ def plot(ratios: Sequence[tuple[str, str, float]]) -> None:
     axes.margins(x=0.1)
     axes.set_xlabel("times of ScanVQ's time (logarithmic); right of the line ScanVQ is faster")
     axes.set_yticks(list(ticks.values()), list(ticks), fontsize=7)
-    axes.legend(fontsize=7, loc="lower right")
+    axes.legend(fontsize=7, loc="upper right")
     PLOT.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(PLOT, dpi=110)
 
