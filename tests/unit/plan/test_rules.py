@@ -10,7 +10,7 @@ from scanvq.build import make_prior, make_tokenizer
 from scanvq.data.geometry import decide_geometry
 from scanvq.plan.choice import table_of
 from scanvq.plan.facts import Detail, Facts, Wish
-from scanvq.plan.rules import LARGEST, decide
+from scanvq.plan.rules import LARGEST, LONG, decide
 from scanvq.recipe import Recipe, complete_recipe
 
 SIZES = [(28, 28), (157, 189), (256, 128), (384, 384), (1024, 700), (2000, 2000)]
@@ -63,3 +63,11 @@ def test_a_gpu_takes_larger_batches() -> None:
     cpu, gpu = (planned(facts((256, 256)), Wish(budget=60, cuda=cuda)) for cuda in (False, True))
     for stage in ("tokenizer", "prior"):
         assert gpu.stage(stage).batch_size > cpu.stage(stage).batch_size
+
+
+def test_a_long_budget_or_a_gpu_makes_the_network_wide() -> None:
+    narrow, long, gpu = (
+        planned(facts((256, 256)), wish).tokenizer["channels"]
+        for wish in (Wish(budget=LONG - 1), Wish(budget=LONG), Wish(budget=60, cuda=True))
+    )
+    assert long == gpu == [2 * width for width in narrow]
