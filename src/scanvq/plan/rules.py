@@ -78,9 +78,7 @@ def _tokenizer(halvings: int, wish: Wish) -> list[Choice]:
         _choice(
             "tokenizer.quantizer.kind", "moving_average", "fixed", "all codes stay in use, dead ones restart"
         ),
-        _choice(
-            "tokenizer.quantizer.decay", 0.95, "fixed", "follows an encoder that learns fast; no code dies"
-        ),
+        _choice("tokenizer.quantizer.decay", 0.95, "fixed", "follows a fast encoder, so no code dies"),
         _choice("tokenizer.quantizer.codebook_size", 512, "fixed", "9 bits a code"),
         _choice("tokenizer.quantizer.code_dim", 64, "fixed", "of the paper"),
     ]
