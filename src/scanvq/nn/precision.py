@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 TURNS = 3
+PATIENCE = 10.0  # seconds after which no further turn begins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +56,18 @@ def take_turns(
     """Seconds of each candidate's work.
 
     The candidates take turns, and the best of each one's turns counts: other work on the machine then
-    falls on all of them. One turn before goes uncounted: it allocates and chooses kernels.
+    falls on all of them. The first turn allocates and chooses kernels; it counts only where it took so long
+    that no other follows.
     """
-    for step in work.values():
-        step()
-    turns = [{candidate: _timed(step, device) for candidate, step in work.items()} for _ in range(TURNS)]
-    return {candidate: min(turn[candidate] for turn in turns) for candidate in work}
+    begun = time.monotonic()
+    turns = [_turn(work, device)]
+    while len(turns) <= TURNS and time.monotonic() - begun < PATIENCE:
+        turns.append(_turn(work, device))
+    return {candidate: min(turn[candidate] for turn in turns[1:] or turns) for candidate in work}
+
+
+def _turn(work: Mapping[Precision, Callable[[], object]], device: torch.device) -> dict[Precision, float]:
+    return {candidate: _timed(step, device) for candidate, step in work.items()}
 
 
 def _timed(step: Callable[[], object], device: torch.device) -> float:

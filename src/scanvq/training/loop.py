@@ -124,7 +124,10 @@ def train(stage: Stage, engine: Engine, watchers: Watchers, request: StopRequest
         stage.objective.load_state_dict(saved["objective"])
         precision = Precision(**saved["precision"])
     else:
+        begun = time.monotonic()
         precision = _choose_precision(stage, order, engine, watchers)
+        most = math.inf if stage.limit.seconds is None else stage.limit.seconds / 2
+        state.elapsed += min(time.monotonic() - begun, most)  # a budget pays for the choice, too
     precision.lay_out(stage.objective)
     optimizers = {
         player: make_optimizer(parameters, stage.settings)

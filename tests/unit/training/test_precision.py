@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 import torch
 
-from scanvq.nn.precision import CANDIDATES, Precision
+from scanvq.nn import precision
+from scanvq.nn.precision import CANDIDATES, PATIENCE, TURNS, Precision, take_turns
 from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.quantizers import MovingAverageQuantizer
 from scanvq.tokenizers import VQVAE
@@ -30,6 +34,25 @@ def test_measuring_leaves_the_objective_as_it_was() -> None:
     assert one.tokenizer.encoder[0].weight.is_contiguous()  # type: ignore[index]
 
 
+@pytest.mark.parametrize(("slow", "turns"), [(0.001, 1 + TURNS), (PATIENCE / 10, 2), (2 * PATIENCE, 1)])
+def test_slow_steps_are_measured_less_often(slow: float, turns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, calls = [0.0], {one: 0 for one in CANDIDATES[:2]}
+    for name in ("monotonic", "perf_counter"):
+        monkeypatch.setattr(precision.time, name, lambda: clock[0])
+
+    def work(one: Precision, seconds: float) -> Callable[[], None]:
+        def step() -> None:
+            calls[one] += 1
+            clock[0] += seconds * (3 if calls[one] == 1 else 1)  # the first one allocates
+
+        return step
+
+    measured = take_turns({one: work(one, slow * (1 + n)) for n, one in enumerate(calls)}, CPU)
+    assert set(calls.values()) == {turns}
+    first = 3 if turns == 1 else 1
+    assert list(measured.values()) == pytest.approx([slow * first, 2 * slow * first])
+
+
 def test_a_precision_says_how_a_step_computes() -> None:
     layer, images = torch.nn.Linear(2, 2), torch.zeros(1, 2)
     with Precision(autocast="bf16").context(CPU):
@@ -46,9 +69,9 @@ def test_weights_are_laid_out() -> None:
 
 
 def test_a_precision_is_kept_in_the_resume_state() -> None:
-    for precision in CANDIDATES:
-        assert Precision(**vars(precision)) == precision
-    assert [str(precision) for precision in CANDIDATES] == [
+    for one in CANDIDATES:
+        assert Precision(**vars(one)) == one
+    assert [str(one) for one in CANDIDATES] == [
         "fp32",
         "fp32 channels_last",
         "bf16 channels_last",
