@@ -28,7 +28,7 @@ from scanvq.data.demo.cohort import make_cohort
 from scanvq.metrics.code_usage import perplexity, used
 from scanvq.metrics.ssim import ssim
 from scanvq.quantizers import MovingAverageQuantizer
-from scanvq.quantizers.layout import grid_of, look_up, rows_of, straight_through
+from scanvq.quantizers.layout import grid_of, look_up, rows_of
 from scanvq.quantizers.search import nearest_codes
 from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.tokenizers import VQVAE2
@@ -50,14 +50,14 @@ class ZeroCountQuantizer(Quantizer):
         self.register_buffer("sums", self.codebook.clone())
 
     def forward(self, features: Tensor) -> Quantized:
-        rows = rows_of(features, self.dim)
+        rows = rows_of(features, self.dim).float()
         codes = nearest_codes(rows, self.codebook)
         vectors = F.embedding(codes, self.codebook)
         if self.training:
             self._update(rows.detach(), codes)
         batch, _, height, width = features.shape
         return Quantized(
-            vectors=straight_through(features, grid_of(vectors, features)),
+            vectors=features + (grid_of(vectors, features) - features).detach(),  # straight through
             codes=codes.view(batch, height, width),
             losses={"commitment": COMMITMENT * F.mse_loss(rows, vectors)},
         )

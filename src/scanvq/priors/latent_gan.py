@@ -108,7 +108,7 @@ class LatentGAN(CodePrior):
     def snapped(self, maps: Tensor) -> Tensor:
         """The codes (B, h, w) whose vectors are nearest to a map (B, D, h, w) in [-1, 1]."""
         middle, reach = self._scale()
-        rows = rows_of(maps, self.code_dim) * reach + middle  # (B * h * w, D)
+        rows = rows_of(maps, self.code_dim).float() * reach + middle  # (B * h * w, D)
         return nearest_codes(rows, self.vectors).view(maps.shape[0], *maps.shape[2:])
 
     def labels(self, count: int, condition: Condition | None) -> Tensor | None:

@@ -21,7 +21,7 @@ def check_sizes(codebook_size: int, code_dim: int) -> None:
 
 
 def rows_of(features: Tensor, dim: int) -> Tensor:
-    """Features (B, D, h, w) as fp32 rows (B * h * w, D).
+    """Features (B, D, h, w) as rows (B * h * w, D) of the same dtype.
 
     Raises:
         ValueError: features that are not a grid of D channels.
@@ -31,7 +31,7 @@ def rows_of(features: Tensor, dim: int) -> Tensor:
             f"features have shape {tuple(features.shape)}; this quantizer takes (B, {dim}, h, w). "
             f"Give code_dim the number of channels the encoder ends with."
         )
-    return features.permute(0, 2, 3, 1).reshape(-1, dim).float()
+    return features.permute(0, 2, 3, 1).reshape(-1, dim)
 
 
 def grid_of(rows: Tensor, features: Tensor) -> Tensor:
@@ -45,60 +45,12 @@ def look_up(codebook: Tensor, codes: Tensor) -> Tensor:
     return F.embedding(codes, codebook).permute(0, 3, 1, 2)
 
 
-def mean_square(rows: Tensor, vectors: Tensor) -> Tensor:
-    """The mean of (rows - vectors)^2; 0 for an empty batch."""
-    return F.mse_loss(rows, vectors, reduction="sum") / max(rows.numel(), 1)
-
-
-def squared_errors(rows: Tensor, vectors: Tensor) -> Tensor:
-    """|rows - vectors|^2 of each row: (N, D), (N, D) to (N,). The gradient goes to the rows alone.
-
-    As `(rows - vectors).square().sum(1)`, with fewer tensors of N x D in memory.
-    """
-    errors: Tensor = _SquaredErrors.apply(rows, vectors)
-    return errors
-
-
-class _SquaredErrors(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, vectors: Tensor) -> Tensor:
-        differences = rows - vectors
-        ctx.save_for_backward(differences)
-        return differences.square().sum(1)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (differences,) = ctx.saved_tensors
-        return differences * (2 * gradient)[:, None], None
-
-
-class _StraightThrough(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: object, features: Tensor, vectors: Tensor) -> Tensor:
-        return vectors.view_as(vectors)
-
-    @staticmethod
-    def backward(ctx: object, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient, None
-
-
-def with_gradient(features: Tensor, vectors: Tensor, gradient: Gradient) -> Tensor:
-    """Vectors, exactly, and a way for the decoder's gradient to reach the features."""
-    return rotated(features, vectors) if gradient == "rotation" else straight_through(features, vectors)
-
-
-def straight_through(features: Tensor, vectors: Tensor) -> Tensor:
-    """Vectors, exactly, whose gradient goes to the features (arXiv 1711.00937, section 3.2)."""
-    passed: Tensor = _StraightThrough.apply(features, vectors)
-    return passed
-
-
 def rotated(features: Tensor, vectors: Tensor) -> Tensor:
     """Vectors, whose gradient goes to the features turned as they were turned (arXiv 2410.06424, section 4).
 
     The map from a feature e to its vector q is taken as a rotation and a scaling: q = (|q| / |e|) R e. For
     the gradient both count as constants. So the angle between gradient and vector stays, and features of
-    one code are pushed apart or together as they lie, where `straight_through` gives all the same.
+    one code are pushed apart or together as they lie, where a straight-through gradient is the same for all.
 
     Args:
         features: (B, D, h, w).

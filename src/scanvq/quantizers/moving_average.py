@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from scanvq.quantizers.layout import (
-    Gradient,
-    check_sizes,
-    grid_of,
-    look_up,
-    rows_of,
-    squared_errors,
-    with_gradient,
-)
-from scanvq.quantizers.search import nearest_codes
+from scanvq.quantizers.layout import Gradient, check_sizes, grid_of, look_up, rotated, rows_of
+from scanvq.quantizers.lookup import look_up_nearest, sums_by_code
 from scanvq.quantizers.shared_rows import check_finite, generator_at, place, rows_at, start_rows, summed
 from scanvq.types import Quantized, Quantizer
 
@@ -92,14 +83,16 @@ class MovingAverageQuantizer(Quantizer):
         """Features (B, D, h, w) to vectors and codes. Raises ValueError for another number of channels."""
         rows = rows_of(features, self.dim)  # (N, D)
         updates = self.training and (self._step() > 0 or self._start(rows.detach()))
-        codes = nearest_codes(rows, self.codebook)  # (N,)
-        vectors = F.embedding(codes, self.codebook)  # (N, D)
-        errors = squared_errors(rows, vectors)  # (N,)
+        # A copy: the codebook moves on before the gradient comes back.
+        vectors, codes, errors, _ = look_up_nearest(rows, self.codebook.clone())
         if updates:
             self._update(rows.detach(), codes, errors.detach())
+        grid = grid_of(vectors, features)
+        if self.gradient == "rotation":
+            grid = rotated(features, grid.detach())
         batch, _, height, width = features.shape
         return Quantized(
-            vectors=with_gradient(features, grid_of(vectors, features), self.gradient),  # (B, D, h, w)
+            vectors=grid,  # (B, D, h, w)
             codes=codes.view(batch, height, width),
             losses={"commitment": self.commitment * errors.sum() / max(rows.numel(), 1)},
         )
@@ -144,8 +137,8 @@ class MovingAverageQuantizer(Quantizer):
     def _update(self, rows: Tensor, codes: Tensor, errors: Tensor) -> None:
         """One step of equations 6 to 8, then the restarts."""
         step = self._step()
-        counts = torch.bincount(codes, minlength=self.size).to(rows.dtype)  # (K,)
-        sums = torch.zeros_like(self.sums).index_add_(0, codes, rows)  # (K, D)
+        counts = torch.bincount(codes, minlength=self.size).to(self.counts.dtype)  # (K,)
+        sums = sums_by_code(rows, codes, self.codebook)  # (K, D)
         batch = summed(torch.cat([counts[:, None], sums], dim=1))  # (K, 1 + D)
         if batch.device.type == "cpu":  # on a GPU the check would wait for the device
             check_finite(batch)

@@ -6,10 +6,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from scanvq.quantizers.layout import check_sizes, grid_of, look_up, mean_square, rows_of, straight_through
-from scanvq.quantizers.search import nearest_codes
+from scanvq.quantizers.layout import check_sizes, grid_of, look_up, rows_of
+from scanvq.quantizers.lookup import look_up_nearest
 from scanvq.quantizers.shared_rows import start_rows
 from scanvq.types import Quantized, Quantizer
 
@@ -57,17 +56,13 @@ class NearestQuantizer(Quantizer):
         rows = rows_of(features, self.dim)  # (N, D)
         if self.training and self._may_start:
             self._start(rows.detach())
-        codes = nearest_codes(rows, self.codebook)  # (N,)
-        vectors = F.embedding(codes, self.codebook.float())  # (N, D)
-        losses = {
-            "codebook": mean_square(rows.detach(), vectors),
-            "commitment": self.commitment * mean_square(rows, vectors.detach()),
-        }
+        vectors, codes, errors, pulls = look_up_nearest(rows, self.codebook)
+        count = max(rows.numel(), 1)
         batch, _, height, width = features.shape
         return Quantized(
-            vectors=straight_through(features, grid_of(vectors.detach(), features)),  # (B, D, h, w)
+            vectors=grid_of(vectors, features),  # (B, D, h, w)
             codes=codes.view(batch, height, width),
-            losses=losses,
+            losses={"codebook": pulls.sum() / count, "commitment": self.commitment * errors.sum() / count},
         )
 
     def embed(self, codes: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -10,12 +12,38 @@ _CPU_ROWS = 256  # below this the matrix product itself slows down
 _GPU_SCORES = 2**24
 
 
-@torch.no_grad()
-def nearest_codes(features: Tensor, codebook: Tensor) -> Tensor:
+class CodeSearch:
     """Finds argmin over k of |x - e_k|^2, as argmax of x.e_k - |e_k|^2 / 2, always in fp32.
 
-    In bf16 about 0.6 % of the codes would come out different, so autocast is off inside. Where two
-    codes are equally near in fp32, either may be returned.
+    In bf16 about 0.6 % of the codes would come out different: call it with autocast off. Where two codes
+    are equally near in fp32, either may be returned.
+
+    Args:
+        codebook: (K, D) fp32.
+    """
+
+    def __init__(self, codebook: Tensor) -> None:
+        self._vectors = codebook.t()
+        self._offset = codebook.square().sum(1).mul_(-0.5)  # (K,)
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Rows (N, D) fp32, a chunk of them, to codes (N,) int64."""
+        scores = torch.addmm(self._offset, rows, self._vectors)
+        if scores.device.type == "cpu":  # NumPy finds the largest in a tenth of PyTorch's time
+            return torch.from_numpy(scores.numpy().argmax(1))
+        return scores.argmax(1)
+
+
+def chunks(rows: Tensor, codebook: Tensor) -> Iterator[slice]:
+    """Runs of so few rows (N, D) that their scores for a codebook (K, D) stay in the cache."""
+    scores = _CPU_SCORES if rows.device.type == "cpu" else _GPU_SCORES
+    length = max(_CPU_ROWS, scores // len(codebook))
+    return (slice(start, start + length) for start in range(0, len(rows), length))
+
+
+@torch.no_grad()
+def nearest_codes(features: Tensor, codebook: Tensor) -> Tensor:
+    """The code of each row, see `CodeSearch`.
 
     Args:
         features: (N, D).
@@ -25,24 +53,8 @@ def nearest_codes(features: Tensor, codebook: Tensor) -> Tensor:
         (N,) int64.
     """
     with torch.autocast(features.device.type, enabled=False):
-        rows = features.float()
-        vectors = codebook.float()
-        offset = vectors.square().sum(1).mul_(-0.5)  # (K,)
+        rows, search = features.float(), CodeSearch(codebook.float())
         codes = torch.empty(rows.shape[0], dtype=torch.int64, device=rows.device)
-        for start in range(0, rows.shape[0], chunk := _chunk_rows(vectors)):
-            part = rows[start : start + chunk]
-            codes[start : start + chunk] = _argmax(torch.addmm(offset, part, vectors.t()))
+        for chunk in chunks(rows, codebook):
+            codes[chunk] = search(rows[chunk])
         return codes
-
-
-def _argmax(scores: Tensor) -> Tensor:
-    """The place of each row's largest score; on a CPU NumPy finds it in a tenth of PyTorch's time."""
-    if scores.device.type == "cpu":
-        return torch.from_numpy(scores.numpy().argmax(1))
-    return scores.argmax(1)
-
-
-def _chunk_rows(codebook: Tensor) -> int:
-    if codebook.device.type == "cpu":
-        return max(_CPU_ROWS, _CPU_SCORES // codebook.shape[0])
-    return max(_CPU_ROWS, _GPU_SCORES // codebook.shape[0])

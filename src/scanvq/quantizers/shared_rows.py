@@ -40,13 +40,13 @@ def rows_at(rows: Tensor, indices: Tensor, first: Tensor) -> Tensor:
         first: the index of this process's first row, from `place`.
 
     Returns:
-        (M, ...).
+        (M, ...) fp32.
     """
     if len(rows) == 0:
-        return summed(rows.new_zeros(len(indices), *rows.shape[1:]))
+        return summed(torch.zeros(len(indices), *rows.shape[1:], device=rows.device))
     local = indices - first
     held = (local >= 0) & (local < len(rows))
-    picked = rows[local.clamp(0, len(rows) - 1)]
+    picked = rows[local.clamp(0, len(rows) - 1)].float()
     return summed(picked * held.view(-1, *[1] * (rows.ndim - 1)))
 
 
