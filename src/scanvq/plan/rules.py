@@ -10,6 +10,7 @@ from scanvq.plan.facts import Facts, Wish
 
 LARGEST = 512  # pixels of the longer side that are kept as they are
 BATCH_PIXELS = {"fine": 4 * 192 * 160, "coarse": 8 * 192 * 160}  # of one training batch on a CPU
+BATCH_CELLS = 16 * 48 * 40  # codes of one training batch of a prior on a CPU
 LEARNING_RATE = {"fine": 2e-3, "coarse": 1e-3}
 L1 = {"fine": 3.0, "coarse": 1.0}  # beside SSIM of weight 1
 LONG = 2 * 3600  # seconds of budget from which a CPU has time for a wide network
@@ -26,7 +27,7 @@ def decide(facts: Facts, wish: Wish) -> tuple[Choice, ...]:
         *_tokenizer(halvings, wish),
         *_prior(facts, height >> halvings, width >> halvings),
         *_tokenizer_training(facts, height * width, wish),
-        *_prior_training(facts, wish),
+        *_prior_training(facts, (height >> halvings) * (width >> halvings), wish),
         _choice("sampling.top_p", 0.95, "fixed", "leaves out the least likely codes, which show as specks"),
     )
 
@@ -136,11 +137,15 @@ def _tokenizer_training(facts: Facts, pixels: int, wish: Wish) -> list[Choice]:
     ]
 
 
-def _prior_training(facts: Facts, wish: Wish) -> list[Choice]:
+def _prior_training(facts: Facts, cells: int, wish: Wish) -> list[Choice]:
     where = "training.prior"
+    wanted = min(BATCH_CELLS / cells, 16) * (4 if wish.cuda else 1)
     return [
         _choice(
-            f"{where}.batch_size", 64 if wish.cuda else 16, "rule", "what a step of a CPU or a GPU bears"
+            f"{where}.batch_size",
+            _power_of_two(wanted, facts.slices),
+            "rule",
+            f"about {BATCH_CELLS:,} codes a step on a CPU, 16 images at most: large grids need steps, too",
         ),
         _choice(f"{where}.learning_rate", 1e-3, "fixed", "highest that learns steadily"),
         _choice(f"{where}.schedule", "cosine", "fixed", "to nothing at the budget's end"),
@@ -152,7 +157,11 @@ def _prior_training(facts: Facts, wish: Wish) -> list[Choice]:
 
 
 def _batch(facts: Facts, pixels: int, wish: Wish) -> int:
-    """A power of two: by pixels a step, at least 4, at most a fourth of the training slices."""
+    """A power of two: by pixels a step, at least 4."""
     wanted = BATCH_PIXELS[wish.detail] * (8 if wish.cuda else 1) / pixels
-    most = max(1, facts.slices // 4)
-    return 2 ** max(0, round(math.log2(min(max(4, wanted), 128, most))))
+    return _power_of_two(min(max(4, wanted), 128), facts.slices)
+
+
+def _power_of_two(wanted: float, slices: int) -> int:
+    """The nearest, at most a fourth of the training slices."""
+    return 2 ** max(0, round(math.log2(min(wanted, max(1, slices // 4)))))
