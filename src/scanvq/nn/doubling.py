@@ -47,4 +47,4 @@ class _TransposedConvolution(nn.ConvTranspose2d):
             padding=self.padding,  # type: ignore[arg-type]  # numbers: make_doubling gives no "same"
             output_padding=self.output_padding,
         )
-        return doubled if self.bias is None else doubled + self.bias.to(doubled.dtype)[:, None, None]
+        return doubled if self.bias is None else doubled.add_(self.bias.to(doubled.dtype)[:, None, None])

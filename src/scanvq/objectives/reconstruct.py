@@ -13,7 +13,7 @@ from scanvq.metrics.ssim import ssim
 from scanvq.spec import Derived
 from scanvq.types import Batch, Losses, Objective, Tokenizer
 
-WATCHED = 4  # images a training step whose SSIM is shown when SSIM is not itself the loss
+WATCHED = 1  # image of a training step whose SSIM is shown when SSIM is not itself the loss
 
 
 class Reconstruct(Objective):
