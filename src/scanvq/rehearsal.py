@@ -15,8 +15,12 @@ from pathlib import Path
 from scanvq import api
 from scanvq.plan.promise import Rehearsed
 from scanvq.recipe import read_recipe
+from scanvq.storage.run_directory import StageDirectory
 from scanvq.training.engine import peak_process_mb
 from scanvq.training.fit import open_data
+from scanvq.training.progress_pictures import KEPT, read_progress
+from scanvq.training.stages.prior import WATCHED_SAMPLES
+from scanvq.training.stages.tokenizer import WATCHED_IMAGES
 
 
 def rehearse(folder: Path, device: str, *, skip_bad: bool) -> Rehearsed:
@@ -56,7 +60,15 @@ def rehearse(folder: Path, device: str, *, skip_bad: bool) -> Rehearsed:
         memory_mb=peak_process_mb(),
         slice_bytes=sum(file.stat().st_size for file in data.store.folder.glob("*")) / len(data.store),
         slices=len(data.store) / files,
+        progress_bytes=_progress_bytes(run.directory.tokenizer, 2 * WATCHED_IMAGES)
+        + _progress_bytes(run.directory.prior, WATCHED_SAMPLES),
     )
+
+
+def _progress_bytes(stage: StageDirectory, pictures: int) -> float:
+    """What a stage's pictures of progress will take, so many at each of the moments that are kept."""
+    made = sum(len(images) for _, images in read_progress(stage.progress))
+    return stage.progress.stat().st_size / made * pictures * KEPT if made else 0.0
 
 
 if __name__ == "__main__":

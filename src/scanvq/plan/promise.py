@@ -47,6 +47,7 @@ class Rehearsed:
         memory_mb: peak of the process.
         slice_bytes: of a prepared slice.
         slices: prepared slices for each file.
+        progress_bytes: of the pictures that show a whole run's progress.
     """
 
     prepare: float
@@ -54,6 +55,7 @@ class Rehearsed:
     memory_mb: float
     slice_bytes: float
     slices: float
+    progress_bytes: float
 
 
 class RehearsalError(ValueError):
@@ -107,7 +109,8 @@ def promise(
         h * w * (1 if size <= 256 else 2)
         for (h, w), size in zip(shapes, tokenizer.codebook_sizes, strict=True)
     )
-    disk = weights * (WEIGHTS_COPIES + RESUME_COPIES) + codes + everything * found.slice_bytes
+    prepared = everything * found.slice_bytes
+    disk = weights * (WEIGHTS_COPIES + RESUME_COPIES) + codes + prepared + found.progress_bytes
     return Promise(
         minutes=round(seconds / 60, 2),
         memory_mb=round(found.memory_mb + codes / MB, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from scanvq.plan import promise as module
 from scanvq.plan.promise import RehearsalError, Rehearsed, promise, rehearse
 from scanvq.recipe import read_recipe
 
-MEASURED = Rehearsed(prepare=0.5, evaluate=0.25, memory_mb=500, slice_bytes=1024, slices=3)
+MEASURED = Rehearsed(
+    prepare=0.5, evaluate=0.25, memory_mb=500, slice_bytes=1024, slices=3, progress_bytes=2 * 2**20
+)
 
 
 def test_the_parts_add_up(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +27,11 @@ def test_the_parts_add_up(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.minutes == pytest.approx((0.5 * files + 60 + 0.25 * 3 * tested) / 60, abs=0.01)
     codes = 3 * files * 16 * 16 / 2**20  # 64x64 in codes of 4x4 pixels, a byte each
     assert found.memory_mb == pytest.approx(500 + codes, abs=0.1)
-    assert found.disk_mb > codes + 3 * files * 1024 / 2**20
+    without = replace(MEASURED, progress_bytes=0)
+    monkeypatch.setattr(module, "rehearse", lambda *_, **__: without)
+    plainer = promise(read_recipe("tiny"), catalog, budget=60, device="cpu")
+    assert plainer.disk_mb > codes + 3 * files * 1024 / 2**20
+    assert found.disk_mb == pytest.approx(plainer.disk_mb + 2, abs=0.11)
 
 
 def test_a_rehearsal_that_fails_says_why(scans: Path) -> None:
