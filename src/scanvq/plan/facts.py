@@ -19,6 +19,7 @@ class Facts:
         uniform: whether at least half of the slices have this size.
         slices: how many in training.
         labels: how many classes.
+        slices_estimated: whether `slices` is an estimate.
     """
 
     height: int
@@ -26,13 +27,16 @@ class Facts:
     uniform: bool
     slices: int
     labels: int
+    slices_estimated: bool = False
 
     @classmethod
     def of(cls, fingerprint: Mapping[str, Any]) -> Facts:
-        """Of a fingerprint with splits. Raises ValueError where it knows of no readable slice."""
+        """Of a fingerprint with splits. Raises ValueError where it knows of no slice to use."""
         sizes: Mapping[str, int] = fingerprint["sizes"]
         if not sizes:
-            raise ValueError(f"{fingerprint['folder']} has no readable slice to plan for")
+            total, chosen = fingerprint["slices_in_files"], fingerprint["slices_chosen"]
+            left = f": slices={chosen} leaves none of {total:,}" if total else ""
+            raise ValueError(f"{fingerprint['folder']} has no readable slice to plan for{left}")
         size, count = max(sizes.items(), key=lambda item: item[1])
         height, width = (int(side) for side in size.split("x"))
         return cls(
@@ -41,7 +45,13 @@ class Facts:
             uniform=count * 2 >= fingerprint["slices"],
             slices=fingerprint["splits"].get("train", {}).get("slices", 0),
             labels=len(fingerprint["labels"]),
+            slices_estimated=fingerprint["slices_estimated"],
         )
+
+    @property
+    def told_slices(self) -> str:
+        """`slices` for a reader."""
+        return f"{'about ' if self.slices_estimated else ''}{self.slices:,}"
 
 
 @dataclass(frozen=True, kw_only=True)

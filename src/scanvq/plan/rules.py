@@ -106,7 +106,7 @@ def _prior(facts: Facts, height: int, width: int) -> list[Choice]:
             "prior.dropout",
             0.1 if facts.slices < SEEN_OFTEN else 0.0,
             "rule",
-            f"{facts.slices:,} training slices are {'few' if facts.slices < SEEN_OFTEN else 'many'}",
+            f"{facts.told_slices} training slices are {'few' if facts.slices < SEEN_OFTEN else 'many'}",
         ),
     ]
 
