@@ -8,6 +8,18 @@ from typing import Any, Literal
 
 Detail = Literal["fine", "coarse"]
 
+ALIKE = 0.95  # share of the slices; each side of the foreground's box is true of as many files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """Where the foreground lies: first and end of its rows and columns, as shares of height and width."""
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -19,6 +31,8 @@ class Facts:
         uniform: whether at least half of the slices have this size.
         slices: how many in training.
         labels: how many classes.
+        alike: whether nearly all slices have this size.
+        box: where the foreground lies in nearly all files; None where that is not known.
         slices_estimated: whether `slices` is an estimate.
     """
 
@@ -27,6 +41,8 @@ class Facts:
     uniform: bool
     slices: int
     labels: int
+    alike: bool = False
+    box: Box | None = None
     slices_estimated: bool = False
 
     @classmethod
@@ -45,6 +61,8 @@ class Facts:
             uniform=count * 2 >= fingerprint["slices"],
             slices=fingerprint["splits"].get("train", {}).get("slices", 0),
             labels=len(fingerprint["labels"]),
+            alike=count >= ALIKE * fingerprint["slices"],
+            box=Box(**fingerprint["foreground_box"]) if fingerprint["foreground_box"] else None,
             slices_estimated=fingerprint["slices_estimated"],
         )
 

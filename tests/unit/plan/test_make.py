@@ -39,6 +39,22 @@ def test_the_slices_that_are_left_out_do_not_count(volumes: Path) -> None:
     assert batches[0] > batches[1]
 
 
+def test_a_large_image_is_cropped_where_its_border_is_empty(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number in range(12):
+        pixels = random.integers(0, 5, (600, 90), np.uint8)
+        pixels[100:500, 20:70] += 200
+        FORMATS["png"].write(tmp_path / f"p{number:02}.png", Scan(slices=pixels[None]))
+    preparation = planned(tmp_path, "foreground").recipe.preparation
+    assert (preparation.size, preparation.fit) == ((512, 96), "pad")
+    for number in range(12):
+        pixels = random.integers(0, 5, (600, 90), np.uint8)
+        pixels[10:500, 20:70] += 200
+        FORMATS["png"].write(tmp_path / f"p{number:02}.png", Scan(slices=pixels[None]))
+    preparation = planned(tmp_path, "foreground").recipe.preparation
+    assert (preparation.size, preparation.fit) == ((512, 72), "resize")
+
+
 def test_nothing_left_to_plan_for_is_told(volumes: Path) -> None:
     with pytest.raises(
         ValueError, match=r"no readable slice to plan for: slices=500:600 leaves none of 9,600"
