@@ -239,7 +239,8 @@ class Run:
         """Scores the run on its test split, or on another folder, and writes metrics.json.
 
         Another folder is first compared with the scans that the run has learned from; where these can no
-        longer be read, `leak.unchecked` of the scores says so.
+        longer be read, `leak.unchecked` of the scores says so; `leak.unmatched` tells the files in which the
+        run's `data.subject` finds nobody.
 
         Args:
             folder: other scans: their test split where they have one, else all of them. The scores go
@@ -254,7 +255,7 @@ class Run:
         """
         counted = counted or (lambda name: lambda done, total: None)
         open_own = partial(open_data, self.directory, self.recipe, cache=cache)
-        unchecked = ""
+        unchecked = unmatched = ""
         if folder is None:
             data = open_own()
             file = self.directory.metrics
@@ -270,7 +271,7 @@ class Run:
                 cache=cache,
                 checking=counted("leak check"),
             )
-            data, unchecked = other.data, other.unchecked
+            data, unchecked, unmatched = other.data, other.unchecked, other.unmatched
             file = self.directory.path / f"metrics-{Path(folder).resolve().name}.json"
         dataset = data.dataset("test")
         if folder is None and (self.directory.codes / "codes.json").is_file():
@@ -293,7 +294,12 @@ class Run:
             device=self.device,
             counted=counted,
         )
-        leak = {"pairs": len(data.leaks), "found": [str(leak) for leak in data.leaks], "unchecked": unchecked}
+        leak = {
+            "pairs": len(data.leaks),
+            "found": [str(leak) for leak in data.leaks],
+            "unchecked": unchecked,
+            "unmatched": unmatched,
+        }
         metrics = {**evaluation.metrics, "leak": leak, "cost": cost_of(self.directory)}
         self.directory.write(file, metrics)
         if folder is None:

@@ -110,6 +110,12 @@ def test_other_scans_are_compared_with_what_the_run_has_learned_from(
     assert "LEAK, allowed: the run has learned from 1" in allowed
     assert json.loads((run / "metrics-others.json").read_text())["leak"]["pairs"] == 1
 
+    recipe = (run / "recipe.toml").read_text()
+    (run / "recipe.toml").write_text(recipe.replace('subject = ""', "subject = 'nobody-([0-9]+)'"))
+    told = scanvq("evaluate", run, "--data", others, "--allow-leak").stdout
+    assert "note: the run's data.subject, 'nobody-([0-9]+)', finds no subject in 4 of 4 files" in told
+    assert json.loads((run / "metrics-others.json").read_text())["leak"]["unmatched"] in told
+
     (run / "data.json").write_text(json.dumps({**record, "folder": str(tmp_path / "gone")}))
     told = scanvq("evaluate", run, "--data", others).stdout
     assert "not compared with the scans it was trained on: the scans in" in told

@@ -31,6 +31,9 @@ class Layout(StrEnum):
 def inspect(
     folder: Folder,
     plane: Annotated[PlaneName, typer.Option(help="How volumes are cut.")] = PlaneName.AXIAL,
+    slices: Annotated[
+        str, typer.Option(help="Which slices of a volume are counted: foreground, all, 20:80 or middle:32.")
+    ] = "foreground",
     subject: Annotated[
         str,
         typer.Option(help="A regular expression over the paths, whose first group is the subject."),
@@ -50,7 +53,7 @@ def inspect(
 
     watching = Watching()
     catalog = read_catalog(folder, subject=subject)
-    found = fingerprint(catalog, plane=plane.value, progress=watching.counted("inspect"))
+    found = fingerprint(catalog, plane=plane.value, slices=slices, progress=watching.counted("inspect"))
     print(json.dumps(found, indent=1) if as_json else "\n".join(lines_of(found)))
 
 

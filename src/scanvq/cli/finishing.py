@@ -59,4 +59,6 @@ def summary(metrics: dict[str, Any]) -> list[str]:
         lines.append(f"LEAK, allowed: the run has learned from {leak['pairs']} of these subjects or scans")
     if leak["unchecked"]:
         lines.append(f"not compared with the scans it was trained on: {leak['unchecked']}")
+    if leak["unmatched"]:
+        lines.append(f"note: {leak['unmatched']}")
     return lines

@@ -14,6 +14,11 @@ def lines_of(found: dict[str, Any]) -> list[str]:
         f"  {found['files']:,} files, {found['slices']:,} slices, {found['subjects']:,} subjects"
         + (f" in {found['groups']:,} groups" if found["groups"] != found["subjects"] else ""),
     ]
+    if found["slices"] != found["slices_in_files"] or found["slices_estimated"]:
+        lines.append(
+            f"  of {found['slices_in_files']:,} slices in the files, by slices={found['slices_chosen']}"
+            + ("; estimated by those of a few files" if found["slices_estimated"] else "")
+        )
     if many := found["slices_a_subject"]:
         lines.append(f"  slices a subject: {many['fewest']:,} to {many['most']:,}, median {many['median']:g}")
     for split, counts in found["splits"].items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,50 +13,71 @@ from scanvq.data.formats import READABLE, Header, Plane, UnreadableScan, is_insi
 from scanvq.data.geometry import size_at
 from scanvq.data.headers import Progress, read_headers
 from scanvq.data.pixel_summary import summarize_pixels
+from scanvq.data.slice_choice import check_slices, count_slices
 
 EXAMPLES = 4  # files that show who is who
+
+Counted = tuple[Entry, Header, float]
+"""A file and how many of its slices are used."""
 
 
 def fingerprint(
     catalog: Catalog,
     *,
     plane: Plane = "axial",
+    slices: str = "foreground",
     spacing: float | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Headers of all files, pixels of a few of them.
 
+    All numbers of slices but `slices_in_files` are of those that a run uses. Which slices show foreground is
+    seen in the pixels: volumes that were not looked at are taken to have the same share of it as those that
+    were (all, where none was). Then `slices_estimated` is true, and each number is rounded for itself.
+
     Args:
         catalog: as read.
         plane: how volumes are cut.
+        slices: which slices of a volume are used: foreground, all, FIRST:END or middle:COUNT.
         spacing: tell the sizes that slices have once resampled to this many millimeters a pixel; those of
             files that do not say how large their pixels are stay.
         progress: called with headers read and all files.
 
     Returns:
-        JSON values: files, slices, subjects, who is who, splits, labels, sizes, spacings (mm from row to row
-        x column to column), orientations of the stored axes, types, intensities, the box of the foreground,
-        and `odd`, a list of sentences on whatever a user should look at.
+        JSON values: files, slices, which were chosen, whether they are estimated, all in the files, subjects,
+        who is who, splits, labels, sizes, spacings (mm from row to row x column to column), orientations of
+        the stored axes, types, intensities, the box of the foreground, and `odd`, a list of sentences on
+        whatever a user should look at.
+
+    Raises:
+        ValueError: `slices` of an unknown kind.
     """
+    check_slices(slices)
     headers = read_headers(catalog, plane=plane, progress=progress)
-    good = [
+    readable = [
         (entry, header)
         for entry, header in zip(catalog.entries, headers, strict=True)
         if isinstance(header, Header)
     ]
-    sizes: Counter[str] = Counter()
-    for _, header in good:
+    pixels = summarize_pixels(catalog, [entry for entry, _ in readable], plane=plane, slices=slices)
+    counts, estimated = _used([header for _, header in readable], slices, pixels.used)
+    good = [(entry, header, count) for (entry, header), count in zip(readable, counts, strict=True)]
+    sizes: dict[str, float] = defaultdict(float)
+    for _, header, count in good:
         height, width = header.height, header.width
         if spacing is not None and header.spacing is not None:
             height, width = size_at((height, width), header.spacing, spacing)
-        sizes[f"{height}x{width}"] += header.slices
-    pixels = summarize_pixels(catalog, [entry for entry, _ in good], plane)
+        sizes[f"{height}x{width}"] += count
+    of_size = Counter({size: whole for size, count in sizes.items() if (whole := round(count))})
     unreadable = [str(header) for header in headers if isinstance(header, UnreadableScan)]
     return {
         "folder": str(catalog.root),
         "layout": catalog.layout,
         "files": len(catalog.entries),
-        "slices": sum(header.slices for _, header in good),
+        "slices": round(sum(counts)),
+        "slices_chosen": slices,
+        "slices_estimated": estimated,
+        "slices_in_files": sum(header.slices for _, header in readable),
         "subjects": len({entry.subject for entry in catalog.entries}),
         "groups": len({entry.group for entry in catalog.entries}),
         "splits": _by_split(good),
@@ -64,15 +85,34 @@ def fingerprint(
         "labels": dict(sorted(Counter(e.label for e in catalog.entries if e.label is not None).items())),
         "formats": dict(Counter(_kind(entry) for entry in catalog.entries).most_common()),
         "slices_a_subject": _slices_a_subject(good),
-        "sizes": dict(sizes.most_common()),
-        "spacings": _told(good, lambda header: "x".join(f"{mm:.3g}" for mm in header.spacing or ())),
-        "orientations": _told(good, lambda header: header.orientation),
-        "types": _told(good, lambda header: str(header.dtype)),
+        "sizes": dict(of_size.most_common()),
+        "spacings": _told(readable, lambda header: "x".join(f"{mm:.3g}" for mm in header.spacing or ())),
+        "orientations": _told(readable, lambda header: header.orientation),
+        "types": _told(readable, lambda header: str(header.dtype)),
         "intensities": pixels.intensities,
         "foreground_box": pixels.box,
         "notes": list(catalog.notes),
-        "odd": [*unreadable, *pixels.problems, *_odd(good, sizes)],
+        "odd": [
+            *unreadable,
+            *pixels.problems,
+            *_without(good, slices, pixels.used),
+            *_odd(readable, of_size),
+        ],
     }
+
+
+def _used(headers: Sequence[Header], slices: str, looked_at: Mapping[int, int]) -> tuple[list[float], bool]:
+    """How many slices of each file are used, and whether that is estimated for some."""
+    known = [count_slices(header.slices, slices) for header in headers]
+    known = [looked_at.get(place) if count is None else count for place, count in enumerate(known)]
+    volumes = [place for place in looked_at if headers[place].slices > 1]
+    total = sum(headers[place].slices for place in volumes)
+    share = sum(looked_at[place] for place in volumes) / total if total else 1.0
+    counts = [
+        header.slices * share if count is None else count
+        for header, count in zip(headers, known, strict=True)
+    ]
+    return counts, None in known
 
 
 def _who(catalog: Catalog) -> list[dict[str, str | None]]:
@@ -90,45 +130,55 @@ def _who(catalog: Catalog) -> list[dict[str, str | None]]:
     ]
 
 
-def _by_split(good: Sequence[tuple[Entry, Header]]) -> dict[str, dict[str, int]]:
-    groups: dict[str, list[tuple[Entry, Header]]] = defaultdict(list)
-    for entry, header in good:
-        groups[entry.split or "not split yet"].append((entry, header))
+def _by_split(good: Sequence[Counted]) -> dict[str, dict[str, int]]:
+    groups: dict[str, list[tuple[Entry, float]]] = defaultdict(list)
+    for entry, _, count in good:
+        groups[entry.split or "not split yet"].append((entry, count))
     return {
         split: {
             "files": len(members),
-            "slices": sum(header.slices for _, header in members),
+            "slices": round(sum(count for _, count in members)),
             "subjects": len({entry.subject for entry, _ in members}),
         }
         for split, members in groups.items()
     }
 
 
-def _slices_a_subject(good: Sequence[tuple[Entry, Header]]) -> dict[str, float]:
-    counts: Counter[str] = Counter()
-    for entry, header in good:
-        counts[entry.subject] += header.slices
+def _slices_a_subject(good: Sequence[Counted]) -> dict[str, float]:
+    counts: dict[str, float] = defaultdict(float)
+    for entry, _, count in good:
+        counts[entry.subject] += count
     if not counts:
         return {}
-    values = np.array(list(counts.values()))
+    values = np.rint(list(counts.values()))
     return {"fewest": int(values.min()), "median": float(np.median(values)), "most": int(values.max())}
 
 
-def _told(good: Sequence[tuple[Entry, Header]], what: Callable[[Header], str | None]) -> dict[str, int]:
+def _told(readable: Sequence[tuple[Entry, Header]], what: Callable[[Header], str | None]) -> dict[str, int]:
     """How many files' headers say what; files that do not say it are not counted."""
-    return dict(Counter(told for _, header in good if (told := what(header))).most_common())
+    return dict(Counter(told for _, header in readable if (told := what(header))).most_common())
 
 
-def _odd(good: Sequence[tuple[Entry, Header]], sizes: Counter[str]) -> list[str]:
+def _without(good: Sequence[Counted], slices: str, looked_at: Mapping[int, int]) -> list[str]:
+    """Files that a run would refuse, since it would use none of their slices."""
+    found = [
+        entry.path
+        for place, (entry, header, count) in enumerate(good)
+        if count == 0 and (count_slices(header.slices, slices) is not None or place in looked_at)
+    ]
+    return [f"{len(found)} files have no slice left by slices={slices}, such as {found[0]}"] if found else []
+
+
+def _odd(readable: Sequence[tuple[Entry, Header]], sizes: Counter[str]) -> list[str]:
     found = []
     if len(sizes) > 1:
         common, count = sizes.most_common(1)[0]
         found.append(f"{sum(sizes.values()) - count} slices are not {common}, the most common size")
-    remarks = Counter(remark for _, header in good for remark in header.remarks)
+    remarks = Counter(remark for _, header in readable for remark in header.remarks)
     found += [f"{count} files: {remark}" for remark, count in remarks.most_common()]
-    if len({header.dtype for _, header in good}) > 1:
+    if len({header.dtype for _, header in readable}) > 1:
         found.append("files differ in pixel type")
-    if len({header.orientation for _, header in good}) > 1:
+    if len({header.orientation for _, header in readable}) > 1:
         found.append("files differ in how their axes are stored; slices are cut the same way from all")
     return found
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from scanvq.data.catalog import Catalog, CatalogError, Entry
 from scanvq.data.formats import Header, Plane, UnreadableScan, format_of
 from scanvq.data.geometry import NO_SPACING, size_at
+from scanvq.data.slice_choice import check_slices, count_slices
 
 Progress = Callable[[int, int], None]
 
@@ -35,28 +36,33 @@ def read_headers(
 
 
 def image_sizes(
-    catalog: Catalog, *, plane: Plane = "axial", spacing: float | None = None
+    catalog: Catalog, *, plane: Plane = "axial", slices: str = "all", spacing: float | None = None
 ) -> Counter[tuple[int, int]]:
     """Numbers of slices by (height, width), of the files in train that can be read.
 
     Args:
         catalog: as read.
         plane: how volumes are cut.
+        slices: which slices of a volume are counted; those that only pixels tell apart are counted all.
         spacing: tell the sizes that they have once resampled to this many millimeters a pixel.
 
     Raises:
         CatalogError: no file says how large its pixels are, which `spacing` needs.
+        ValueError: `slices` of an unknown kind.
     """
+    check_slices(slices)
     sizes: Counter[tuple[int, int]] = Counter()
     unknown = ""
     for entry, header in zip(catalog.entries, read_headers(catalog, plane=plane), strict=True):
         if not isinstance(header, Header) or entry.split not in (None, "train"):
             continue
         size = header.height, header.width
+        chosen = count_slices(header.slices, slices)
+        count = header.slices if chosen is None else chosen
         if spacing is not None and header.spacing is None:
             unknown = str(entry.path)
             continue
-        sizes[size if spacing is None else size_at(size, header.spacing, spacing)] += header.slices
+        sizes[size if spacing is None else size_at(size, header.spacing, spacing)] += count
     if unknown and spacing is not None and not sizes:
         raise CatalogError(f"{unknown} {NO_SPACING.format(spacing=spacing)}; leave --spacing out")
     return sizes

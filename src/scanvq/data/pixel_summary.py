@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scanvq.data.catalog import Catalog, Entry
 from scanvq.data.formats import Plane, UnreadableScan, check, format_of
+from scanvq.data.slice_choice import choose_slices
 
 SAMPLE = 64  # files whose pixels are looked at
 VALUES = 50_000  # of one file, for the percentiles
@@ -26,22 +27,34 @@ class PixelSummary:
 
     Attributes:
         intensities: minimum, percentiles, maximum, and the share that is foreground; {} if none is of use.
-        box: where the foreground lies, each side true of 95 % of the files: first row, end of rows, first
-            column and end of columns, as shares of height and width; {} if none is of use.
+        box: where the foreground of the slices to use lies, each side true of 95 % of the files: first row,
+            end of rows, first column and end of columns, as shares of height and width; {} if none is of use.
+        used: of each file that could be looked at, by its place in `entries`, how many slices are to use.
         problems: a sentence for each file of no use, or seen twice.
     """
 
     intensities: dict[str, float]
     box: dict[str, float]
+    used: dict[int, int]
     problems: list[str]
 
 
-def summarize_pixels(catalog: Catalog, entries: Sequence[Entry], plane: Plane) -> PixelSummary:
-    """Decodes at most `SAMPLE` files from all over `entries`."""
-    chosen = [entries[i] for i in np.linspace(0, len(entries) - 1, min(SAMPLE, len(entries))).astype(int)]
+def summarize_pixels(
+    catalog: Catalog, entries: Sequence[Entry], *, plane: Plane, slices: str
+) -> PixelSummary:
+    """Decodes at most `SAMPLE` files from all over `entries`.
+
+    Args:
+        catalog: that they are of.
+        entries: the files.
+        plane: how volumes are cut.
+        slices: which slices of a volume are to use, see `choose_slices`.
+    """
     pixels, boxes, problems = [], [], []
+    used: dict[int, int] = {}
     seen: dict[str, Entry] = {}
-    for entry in chosen:
+    for place in np.linspace(0, len(entries) - 1, min(SAMPLE, len(entries))).astype(int):
+        entry = entries[place]
         path = catalog.root / entry.path
         try:
             scan = format_of(path).read(path, plane=plane)
@@ -56,11 +69,15 @@ def summarize_pixels(catalog: Catalog, entries: Sequence[Entry], plane: Plane) -
             problems.append(f"{entry.path} has the same pixels as {seen[digest].path}")
         seen.setdefault(digest, entry)
         pixels.append(scan.slices.ravel()[:: max(1, scan.slices.size // VALUES)].astype(np.float64))
-        boxes.append(_box(scan.slices, pixels[-1]))
-    if not pixels:
-        return PixelSummary(intensities={}, box={}, problems=problems)
+        chosen = choose_slices(scan.slices, slices)
+        used[int(place)] = len(chosen)
+        if len(chosen):
+            boxes.append(_box(scan.slices[chosen], pixels[-1]))
     return PixelSummary(
-        intensities=_intensities(np.concatenate(pixels)), box=_around(np.array(boxes)), problems=problems
+        intensities=_intensities(np.concatenate(pixels)) if pixels else {},
+        box=_around(np.array(boxes)) if boxes else {},
+        used=used,
+        problems=problems,
     )
 
 

@@ -37,16 +37,30 @@ def choose_slices(volume: NDArray[Any], slices: str) -> NDArray[np.int64]:
     "foreground" leaves out slices in which less than 1 % of the pixels exceed a tenth of the way from the
     volume's minimum to its 99.5th percentile.
     """
-    count = len(volume)
-    if count == 1 or slices == "all":
-        return np.arange(count)
-    if slices == "foreground":
+    numbers = _numbers(len(volume), slices)
+    if numbers is None:
         return np.flatnonzero(_foreground(volume) >= FOREGROUND_SHARE)
+    return np.array(numbers, np.int64)
+
+
+def count_slices(total: int, slices: str) -> int | None:
+    """How many of a volume's `total` slices `choose_slices` takes; None where its pixels decide."""
+    numbers = _numbers(total, slices)
+    return None if numbers is None else len(numbers)
+
+
+def _numbers(total: int, slices: str) -> range | None:
+    """Those of `total` slices to use; None where the pixels decide."""
+    if total == 1 or slices == "all":
+        return range(total)
+    if slices == "foreground":
+        return None
     first, _, end = slices.partition(":")
     if first == "middle":
-        wanted = min(int(end), count)
-        return np.arange(wanted) + (count - wanted) // 2
-    return np.arange(int(first), min(int(end), count))
+        wanted = min(int(end), total)
+        start = (total - wanted) // 2
+        return range(start, start + wanted)
+    return range(int(first), min(int(end), total))
 
 
 def _foreground(volume: NDArray[Any]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from scanvq.data.catalog import Catalog, CatalogError
@@ -24,6 +25,40 @@ def by_pattern(catalog: Catalog, pattern: str) -> Catalog:
     Raises:
         CatalogError: no regular expression, one without a group, or files that it does not find a subject in.
     """
+    names = _names(catalog, pattern)
+    if told := _without(catalog, names):
+        raise CatalogError(f"data.subject is {pattern!r}, which finds no subject in {told}")
+    renamed = _renamed(catalog, names, pattern)
+    notes = (*catalog.notes, f"subjects are taken from the paths by the pattern {pattern!r}")
+    return replace(renamed, notes=notes)
+
+
+def by_pattern_of_run(catalog: Catalog, pattern: str) -> tuple[Catalog, str]:
+    """Other scans than those a run's pattern was made for, with the subjects that it finds.
+
+    Args:
+        catalog: as read.
+        pattern: as for `by_pattern`; files that it does not find a subject in keep the layout's.
+
+    Returns:
+        The catalog, and a sentence on the files that keep the layout's subjects; "" where none does.
+
+    Raises:
+        CatalogError: subjects who are in two groups of a table.
+    """
+    names = _names(catalog, pattern)
+    told = _without(catalog, names)
+    note = ""
+    if told:
+        note = (
+            f"the run's data.subject, {pattern!r}, finds no subject in {told}; these have the subjects of "
+            "their folder's layout, and who has another name there than in the run is not recognized by it"
+        )
+    return _renamed(catalog, names, pattern), note
+
+
+def _names(catalog: Catalog, pattern: str) -> list[str | None]:
+    """The subject that a pattern finds in each path; None where it finds none."""
     try:
         compiled = re.compile(pattern)
     except re.error as error:
@@ -33,14 +68,20 @@ def by_pattern(catalog: Catalog, pattern: str) -> Catalog:
             f"data.subject is {pattern!r}; put the subject in parentheses, as in 'sub-([0-9]+)'"
         )
     found = [compiled.search(entry.path.as_posix()) for entry in catalog.entries]
-    names = [match.group(1) if match else None for match in found]
-    without = [str(entry.path) for entry, name in zip(catalog.entries, names, strict=True) if not name]
-    if without:
-        more = f" and {len(without) - SHOWN:,} more" if len(without) > SHOWN else ""
-        raise CatalogError(
-            f"data.subject is {pattern!r}, which finds no subject in {len(without):,} of "
-            f"{len(names):,} files: {', '.join(without[:SHOWN])}{more}"
-        )
+    return [match.group(1) or None if match else None for match in found]
+
+
+def _without(catalog: Catalog, names: Sequence[str | None]) -> str:
+    """How many files have no name, and the first of them; "" where all have one."""
+    without = [str(entry.path) for entry, name in zip(catalog.entries, names, strict=True) if name is None]
+    if not without:
+        return ""
+    more = f" and {len(without) - SHOWN:,} more" if len(without) > SHOWN else ""
+    return f"{len(without):,} of {len(names):,} files: {', '.join(without[:SHOWN])}{more}"
+
+
+def _renamed(catalog: Catalog, names: Sequence[str | None], pattern: str) -> Catalog:
+    """The catalog with other subjects, where there is a name."""
     subjects = read_subjects(catalog.root)
     joined: dict[str, str] = {}
     for entry, name in zip(catalog.entries, names, strict=True):
@@ -52,9 +93,9 @@ def by_pattern(catalog: Catalog, pattern: str) -> Catalog:
                 f"{joined[name]} and {entry.group}; correct the table or the pattern"
             )
     entries = tuple(
-        replace(entry, subject=name, group=joined.get(name, group_of(name, subjects)))
+        entry
+        if name is None
+        else replace(entry, subject=name, group=joined.get(name, group_of(name, subjects)))
         for entry, name in zip(catalog.entries, names, strict=True)
-        if name is not None
     )
-    notes = (*catalog.notes, f"subjects are taken from the paths by the pattern {pattern!r}")
-    return replace(catalog, entries=entries, notes=notes)
+    return replace(catalog, entries=entries)

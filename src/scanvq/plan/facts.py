@@ -8,6 +8,18 @@ from typing import Any, Literal
 
 Detail = Literal["fine", "coarse"]
 
+ALIKE = 0.95  # share of the slices; each side of the foreground's box is true of as many files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """Where the foreground lies: first and end of its rows and columns, as shares of height and width."""
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -19,6 +31,9 @@ class Facts:
         uniform: whether at least half of the slices have this size.
         slices: how many in training.
         labels: how many classes.
+        alike: whether nearly all slices have this size.
+        box: where the foreground lies in nearly all files; None where that is not known.
+        slices_estimated: whether `slices` is an estimate.
     """
 
     height: int
@@ -26,13 +41,18 @@ class Facts:
     uniform: bool
     slices: int
     labels: int
+    alike: bool = False
+    box: Box | None = None
+    slices_estimated: bool = False
 
     @classmethod
     def of(cls, fingerprint: Mapping[str, Any]) -> Facts:
-        """Of a fingerprint with splits. Raises ValueError where it knows of no readable slice."""
+        """Of a fingerprint with splits. Raises ValueError where it knows of no slice to use."""
         sizes: Mapping[str, int] = fingerprint["sizes"]
         if not sizes:
-            raise ValueError(f"{fingerprint['folder']} has no readable slice to plan for")
+            total, chosen = fingerprint["slices_in_files"], fingerprint["slices_chosen"]
+            left = f": slices={chosen} leaves none of {total:,}" if total else ""
+            raise ValueError(f"{fingerprint['folder']} has no readable slice to plan for{left}")
         size, count = max(sizes.items(), key=lambda item: item[1])
         height, width = (int(side) for side in size.split("x"))
         return cls(
@@ -41,7 +61,15 @@ class Facts:
             uniform=count * 2 >= fingerprint["slices"],
             slices=fingerprint["splits"].get("train", {}).get("slices", 0),
             labels=len(fingerprint["labels"]),
+            alike=count >= ALIKE * fingerprint["slices"],
+            box=Box(**fingerprint["foreground_box"]) if fingerprint["foreground_box"] else None,
+            slices_estimated=fingerprint["slices_estimated"],
         )
+
+    @property
+    def told_slices(self) -> str:
+        """`slices` for a reader."""
+        return f"{'about ' if self.slices_estimated else ''}{self.slices:,}"
 
 
 @dataclass(frozen=True, kw_only=True)

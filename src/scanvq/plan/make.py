@@ -51,7 +51,8 @@ def make_plan(
         progress: called with headers read and all files.
 
     Raises:
-        CatalogError: nothing usable in the folder. SpecError: an override that cannot be.
+        CatalogError: nothing usable in the folder. ValueError: slices that leave none to plan for.
+        SpecError: an override that cannot be.
         RehearsalError: the road does not come to its end even with a few files.
     """
     data = DataSettings(**complete(DataSettings, _given(overrides, "data"), where="data", tables=TABLES))
@@ -68,6 +69,7 @@ def make_plan(
         fingerprint(
             catalog,
             plane=data.plane,
+            slices=data.slices,
             spacing=None if spacing == "native" else spacing,
             progress=progress,
         )
@@ -78,7 +80,7 @@ def make_plan(
     choices = _with_given(decide(facts, wish), overrides)
     about = {
         "name": NAME,
-        "summary": f"Planned for {facts.slices:,} training slices of {facts.height}x{facts.width}",
+        "summary": f"Planned for {facts.told_slices} training slices of {facts.height}x{facts.width}",
     }
     recipe = complete_recipe({**about, **table_of(choices)})
     promised = None

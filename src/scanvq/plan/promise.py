@@ -86,7 +86,7 @@ def promise(
     preparation = recipe.preparation
     spacing = None if preparation.spacing == "native" else preparation.spacing
     geometry = decide_geometry(
-        image_sizes(catalog, plane=recipe.data.plane, spacing=spacing),
+        image_sizes(catalog, plane=recipe.data.plane, slices=recipe.data.slices, spacing=spacing),
         size=preparation.size,
         fit=preparation.fit,
         spacing=spacing,

@@ -9,6 +9,8 @@ from scanvq.plan.choice import Basis, Choice
 from scanvq.plan.facts import Facts, Wish
 
 LARGEST = 512  # pixels of the longer side that are kept as they are
+MARGIN = 0.05  # of a side: what a crop leaves around the foreground at least
+MULTIPLE = 8  # what any detail's downsampling divides
 BATCH_PIXELS = {"fine": 4 * 192 * 160, "coarse": 8 * 192 * 160}  # of one training batch on a CPU
 BATCH_CELLS = 16 * 48 * 40  # codes of one training batch of a prior on a CPU
 LEARNING_RATE = {"fine": 2e-3, "coarse": 1e-3}
@@ -34,8 +36,25 @@ def decide(facts: Facts, wish: Wish) -> tuple[Choice, ...]:
 
 def network_size(facts: Facts) -> tuple[int, int]:
     """The height and width of the network's images, less the padding to a multiple of its downsampling."""
+    if crops(facts):
+        return min(facts.height, LARGEST), min(facts.width, LARGEST)
     scale = min(1.0, LARGEST / max(facts.height, facts.width))
     return round(facts.height * scale), round(facts.width * scale)
+
+
+def crops(facts: Facts) -> bool:
+    """Whether images are too large, but their middle holds the foreground."""
+    if facts.box is None or not facts.alike or max(facts.height, facts.width) <= LARGEST:
+        return False
+    rows = _in_the_middle(facts.box.top, facts.box.bottom, facts.height)
+    return rows and _in_the_middle(facts.box.left, facts.box.right, facts.width)
+
+
+def _in_the_middle(first: float, end: float, side: int) -> bool:
+    """Whether a part of a side, given in shares, is left with its margin by the crop of `Geometry`."""
+    cut = max(0, side - LARGEST) // 2
+    kept = min(side, LARGEST)
+    return max(0, first - MARGIN) * side >= cut and min(1, end + MARGIN) * side <= cut + kept
 
 
 def _choice(key: str, value: Any, basis: Basis, reason: str) -> Choice:
@@ -48,7 +67,19 @@ def _data(facts: Facts, size: tuple[int, int]) -> list[Choice]:
         if not facts.uniform:
             why = "sizes differ: the median size, to which the others are scaled"
         return [_choice("preparation.size", "native", "rule", why)]
-    rounded = [side // 8 * 8 for side in size]
+    if crops(facts):
+        height, width = size
+        lost = f"{facts.height - height} rows and {facts.width - width} columns of border are lost"
+        return [
+            _choice(
+                "preparation.size",
+                [-(-side // MULTIPLE) * MULTIPLE for side in size],
+                "rule",
+                f"the middle of {facts.height}x{facts.width}, which holds the foreground with a margin",
+            ),
+            _choice("preparation.fit", "pad", "rule", f"crops, so no pixel is resampled; {lost}"),
+        ]
+    rounded = [side // MULTIPLE * MULTIPLE for side in size]
     why = f"{facts.height}x{facts.width} is scaled so that its longer side is {LARGEST}"
     return [
         _choice("preparation.size", rounded, "rule", why),
@@ -107,7 +138,7 @@ def _prior(facts: Facts, height: int, width: int) -> list[Choice]:
             "prior.dropout",
             0.1 if facts.slices < SEEN_OFTEN else 0.0,
             "rule",
-            f"{facts.slices:,} training slices are {'few' if facts.slices < SEEN_OFTEN else 'many'}",
+            f"{facts.told_slices} training slices are {'few' if facts.slices < SEEN_OFTEN else 'many'}",
         ),
     ]
 

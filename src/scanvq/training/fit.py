@@ -163,7 +163,8 @@ def _data(
             progress=progress("prepare"),
             checking=progress("leak check"),
         )
-        run.write(run.fingerprint, fingerprint(data.catalog, plane=recipe.data.plane))
+        found = fingerprint(data.catalog, plane=recipe.data.plane, slices=recipe.data.slices)
+        run.write(run.fingerprint, found)
         run.write(run.environment, environment(engine))
         run.write(run.data, data_record(data))
         engine.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from scanvq.data.catalog import Catalog, Entry
 from scanvq.data.formats import FORMATS, Header, Scan, UnreadableScan
@@ -50,3 +51,8 @@ def test_sizes_count_the_slices_of_train_and_of_what_is_not_split(tmp_path: Path
     splits = {"a.png": "train", "b.nii.gz": None, "c.png": "test", "d.png": "validation", "e.png": "train"}
     assert image_sizes(catalog(tmp_path, splits)) == {(8, 9): 6}
     assert image_sizes(catalog(tmp_path, splits), plane="sagittal") == {(8, 9): 1, (5, 8): 9}
+    few = image_sizes(catalog(tmp_path, splits), plane="sagittal", slices="middle:2")
+    assert few == {(8, 9): 1, (5, 8): 2}
+    assert image_sizes(catalog(tmp_path, splits), slices="foreground") == {(8, 9): 6}
+    with pytest.raises(ValueError, match="slices is 'few'; it must be"):
+        image_sizes(catalog(tmp_path, splits), slices="few")

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 
 from scanvq.build import make_prior, make_tokenizer
-from scanvq.data.geometry import decide_geometry
+from scanvq.data.geometry import Geometry, decide_geometry
+from scanvq.plan import rules
 from scanvq.plan.choice import table_of
-from scanvq.plan.facts import Detail, Facts, Wish
-from scanvq.plan.rules import LARGEST, LONG, decide
+from scanvq.plan.facts import Box, Detail, Facts, Wish
+from scanvq.plan.rules import LARGEST, LONG, crops, decide
 from scanvq.recipe import Recipe, complete_recipe
 
 SIZES = [(28, 28), (157, 189), (256, 128), (384, 384), (1024, 700), (2000, 2000)]
 
 
-def facts(size: tuple[int, int], *, slices: int = 1000, uniform: bool = True) -> Facts:
-    return Facts(height=size[0], width=size[1], uniform=uniform, slices=slices, labels=0)
+MIDDLE = Box(top=0.4, bottom=0.6, left=0.4, right=0.6)
+
+
+def facts(size: tuple[int, int], *, slices: int = 1000, box: Box | None = None, alike: bool = True) -> Facts:
+    return Facts(height=size[0], width=size[1], uniform=True, slices=slices, labels=0, box=box, alike=alike)
 
 
 def planned(facts: Facts, wish: Wish) -> Recipe:
@@ -25,9 +30,9 @@ def planned(facts: Facts, wish: Wish) -> Recipe:
 
 
 @pytest.mark.parametrize(("size", "detail"), list(itertools.product(SIZES, ["fine", "coarse"])))
-@pytest.mark.parametrize("slices", [3, 60, 100_000])
-def test_every_plan_can_be_built(size: tuple[int, int], detail: Detail, slices: int) -> None:
-    recipe = planned(facts(size, slices=slices), Wish(budget=60, detail=detail))
+@pytest.mark.parametrize(("slices", "box"), [(3, None), (60, MIDDLE), (100_000, None)])
+def test_every_plan_can_be_built(size: tuple[int, int], detail: Detail, slices: int, box: Box | None) -> None:
+    recipe = planned(facts(size, slices=slices, box=box), Wish(budget=60, detail=detail))
     tokenizer = make_tokenizer(recipe.tokenizer)
     geometry = decide_geometry(
         {size: slices},
@@ -52,6 +57,61 @@ def test_large_pictures_are_scaled_and_small_ones_are_not() -> None:
     assert planned(facts((189, 157)), Wish(budget=60)).preparation.size == "native"
     large = planned(facts((2000, 1000)), Wish(budget=60)).preparation
     assert (large.size, large.fit) == ((512, 256), "resize")
+
+
+def test_large_pictures_whose_middle_holds_the_foreground_are_cropped() -> None:
+    choices = {choice.key: choice for choice in decide(facts((1000, 500), box=MIDDLE), Wish(budget=60))}
+    size, fit = choices["preparation.size"], choices["preparation.fit"]
+    assert (size.value, fit.value) == ([512, 504], "pad")
+    assert "the middle of 1000x500" in size.reason
+    assert "no pixel is resampled; 488 rows and 0 columns of border are lost" in fit.reason
+    assert planned(facts((512, 400), box=MIDDLE), Wish(budget=60)).preparation.size == "native"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"box": None},
+        {"alike": False},
+        {"box": Box(top=0.2, bottom=0.6, left=0.4, right=0.6)},
+        {"box": Box(top=0.4, bottom=0.6, left=0.4, right=0.8)},
+    ],
+)
+def test_without_the_foreground_in_the_middle_they_are_scaled(changed: dict[str, object]) -> None:
+    options: dict[str, object] = {"box": MIDDLE, "alike": True, **changed}
+    preparation = planned(facts((1000, 1000), **options), Wish(budget=60)).preparation  # type: ignore[arg-type]
+    assert (preparation.size, preparation.fit) == ((512, 512), "resize")
+
+
+@pytest.mark.parametrize("size", [(20, 10), (11, 11), (10, 17), (23, 22), (8, 9), (30, 30)])
+def test_it_is_cropped_just_where_the_crop_holds_the_foreground(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a limit of 10 pixels and no margin, every box of whole pixels against the geometry's own crop."""
+    monkeypatch.setattr(rules, "LARGEST", 10)
+    monkeypatch.setattr(rules, "MARGIN", 0.0)
+    height, width = size
+    crop = Geometry(height=min(height, 10), width=min(width, 10))
+    found = set()
+    for top, left in itertools.product(range(height), range(width)):
+        for bottom, right in itertools.product(range(top + 1, height + 1), range(left + 1, width + 1)):
+            if (top + bottom + left + right) % 3:  # a third of them is enough
+                continue
+            slice_ = np.zeros(size, np.uint8)
+            slice_[top:bottom, left:right] = 1
+            whole = int(crop.apply(slice_).sum()) == int(slice_.sum())
+            box = Box(top=top / height, bottom=bottom / height, left=left / width, right=right / width)
+            found.add(said := crops(facts(size, box=box)))
+            assert said == (whole and max(size) > 10), box
+    assert found == ({True, False} if max(size) > 10 else {False})
+
+
+def test_the_margin_is_kept() -> None:
+    """Of 1000 pixels, 244 to 755 are kept."""
+    for top, fits in ((0.295, True), (0.293, False)):
+        assert crops(facts((1000, 100), box=Box(top=top, bottom=0.6, left=0, right=1))) is fits
+    for bottom, fits in ((0.705, True), (0.707, False)):
+        assert crops(facts((1000, 100), box=Box(top=0.4, bottom=bottom, left=0, right=1))) is fits
 
 
 def test_few_slices_ask_for_dropout() -> None:

@@ -96,7 +96,7 @@ def prepare_data(
         test=data.test,
     )
     spacing = None if preparation.spacing == "native" else preparation.spacing
-    sizes = image_sizes(catalog, plane=data.plane, spacing=spacing)
+    sizes = image_sizes(catalog, plane=data.plane, slices=data.slices, spacing=spacing)
     geometry = decide_geometry(
         sizes, size=preparation.size, fit=preparation.fit, spacing=spacing, multiple=multiple
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scanvq.data.catalog import Catalog, CatalogError, read_catalog
+from scanvq.data.catalog import Catalog, CatalogError, Entry, read_catalog
 from scanvq.data.leak_guard import Leak, LeakError, find_leaks
 from scanvq.data.preparation import Preparation
 from scanvq.data.store import BadScans, prepare_store
+from scanvq.data.subject_pattern import by_pattern_of_run
 from scanvq.settings import DataSettings
 from scanvq.training.stages.data import Progress, RunData, SourceChangedError
 
@@ -21,10 +22,12 @@ class OtherData:
     Attributes:
         data: with the leaks that somebody has allowed.
         unchecked: why they could not be compared with the run's own scans; "" where they were.
+        unmatched: the files that the run's `data.subject` finds no subject in; "" where there are none.
     """
 
     data: RunData
     unchecked: str
+    unmatched: str
 
 
 def prepare_other(
@@ -41,6 +44,8 @@ def prepare_other(
 ) -> OtherData:
     """Other scans: their test split where they have one, else all of them as test.
 
+    Who is who, the run's `data.subject` says wherever it finds somebody, else the folder's layout.
+
     Args:
         folder: the scans.
         own: opens the run's own data.
@@ -53,18 +58,19 @@ def prepare_other(
         checking: called with images that the leak guard has looked at, and all.
 
     Raises:
-        CatalogError: nothing usable in the folder, or labels that the run does not know.
+        CatalogError: nothing usable in the folder, labels that the run does not know, or a table that
+            contradicts `data.subject`.
         BadScans: files that cannot be used, all of them.
         LeakError: subjects or scans that the run was trained or chosen on, all of them.
     """
-    other = _prepared(folder, data, preparation, labels, skip_bad=skip_bad, cache=cache)
+    other, unmatched = _prepared(folder, data, preparation, labels, skip_bad=skip_bad, cache=cache)
     try:
         leaks = _shared(own(), other, data, cache=cache, checking=checking)
     except (SourceChangedError, BadScans) as error:
-        return OtherData(data=other, unchecked=str(error))
+        return OtherData(data=other, unchecked=str(error), unmatched=unmatched)
     if leaks and not allow_leak:
         raise LeakError(leaks)
-    return OtherData(data=replace(other, leaks=leaks), unchecked="")
+    return OtherData(data=replace(other, leaks=leaks), unchecked="", unmatched=unmatched)
 
 
 def _prepared(
@@ -75,8 +81,11 @@ def _prepared(
     *,
     skip_bad: bool,
     cache: Path | None,
-) -> RunData:
-    catalog = read_catalog(folder, images=data.images)
+) -> tuple[RunData, str]:
+    """The other scans, and on which of them the run's pattern says nothing."""
+    catalog, unmatched = read_catalog(folder, images=data.images), ""
+    if data.subject:
+        catalog, unmatched = by_pattern_of_run(catalog, data.subject)
     if not any(entry.split == "test" for entry in catalog.entries):
         catalog = replace(catalog, entries=tuple(replace(e, split="test") for e in catalog.entries))
     unknown = sorted(set(catalog.labels) - set(labels))
@@ -95,17 +104,23 @@ def _prepared(
     )
     if not len(store.rows("test")):
         raise CatalogError(f"{folder} has no usable slice to score")
-    return RunData(catalog=catalog, store=store, preparation=preparation, mean=0.0, std=1.0)
+    return RunData(catalog=catalog, store=store, preparation=preparation, mean=0.0, std=1.0), unmatched
+
+
+def _group(entry: Entry, groups: Mapping[str, str]) -> str:
+    """The group that the run has a subject in, unless the entry's own folder has said one."""
+    return groups.get(entry.subject, entry.group) if entry.group == entry.subject else entry.group
 
 
 def _shared(
     own: RunData, other: RunData, data: DataSettings, *, cache: Path | None, checking: Progress | None
 ) -> tuple[Leak, ...]:
     """What the leak guard finds between the scans a run has learned from and others, in one store of both."""
+    groups = {entry.subject: entry.group for entry in own.catalog.entries}
     entries = [
-        replace(entry, path=side.catalog.root / entry.path, label=None)
+        replace(entry, path=side.catalog.root / entry.path, group=group, label=None)
         for side, splits in ((own, ("train", "validation")), (other, ("test",)))
-        for entry in side.catalog.entries
+        for entry, group in ((entry, _group(entry, groups)) for entry in side.catalog.entries)
         if entry.split in splits
     ]
     both = Catalog(
