@@ -5,6 +5,9 @@ learning rate unchanged. Images are scaled down, the batch is another and the st
 says, so that all seeds take minutes on one thread; the seed is of weights, order and augmentation, the split
 stays. The weights are those of the best validation, which a run keeps.
 
+Beside the plan, whose codebook follows with a decay of .95: the usual decay of .99, with a codebook doctor
+that may only tell and with one that acts.
+
 Columns: seconds of training with its validations; codes that occur at all in the training split, in % of the
 codebook; their perplexity; SSIM of the validation split. Wanted: at least 80 % in use with every seed.
 """
@@ -38,11 +41,19 @@ from scanvq.training.stages.tokenizer import load_tokenizer, train_tokenizer
 
 SEEDS, SUBJECTS, SLICES, SIDE, BATCH, STEPS = 20, 40, 8, 64, 16, 400
 WANTED = 80.0  # percent of the codebook
-CANDIDATE, USED = "planned", "codes in use, %"
+USED = "codes in use, %"
+CANDIDATES = {  # what is changed in the plan
+    "planned": (),
+    "decay .99, doctor tells": (
+        "tokenizer.quantizer.decay=0.99",
+        "training.tokenizer.codebook_doctor=tell",
+    ),
+    "decay .99, doctor acts": ("tokenizer.quantizer.decay=0.99",),
+}
 
 
 def rows(setup: Setup) -> Iterator[Row]:
-    """A row for each seed, then one over all of them."""
+    """A row for each seed, then one over all of them for each candidate."""
     seeds, subjects, slices, side, steps = (
         (2, 12, 2, 16, 2) if setup.short else (SEEDS, SUBJECTS, SLICES, SIDE, STEPS)
     )
@@ -50,11 +61,12 @@ def rows(setup: Setup) -> Iterator[Row]:
         scans = setup.scans or Path(scratch) / "scans"
         if setup.scans is None:
             write_demo(scans, subjects=subjects, slices=slices)
-        recipe = planned(scans, side, setup.device)
+        recipes = {name: planned(scans, side, setup.device, changes) for name, changes in CANDIDATES.items()}
+        first = recipes["planned"]
         data = prepare_data(
             scans,
-            recipe.data,
-            recipe.preparation,
+            first.data,
+            first.preparation,
             multiple=4,
             seed=0,
             allow_leak=True,  # the same few templates make many synthetic heads
@@ -63,26 +75,45 @@ def rows(setup: Setup) -> Iterator[Row]:
         found = []
         for seed in range(seeds):
             run = RunDirectory(Path(scratch) / f"seed-{seed}")
-            found.append(trained(recipe, data, run, steps=steps, seed=seed, device=setup.device))
+            found.append(compared(recipes, data, run, steps=steps, seed=seed, device=setup.device))
             yield found[-1]
     amount = f"{len(data.rows('train'))} images of {side}x{side}, batch {BATCH}, {steps} steps"
-    yield over_seeds(f"{seeds} seeds, {amount}", found)
+    for name in CANDIDATES:
+        yield over_seeds(f"{seeds} seeds, {amount}", name, found)
 
 
-def planned(scans: Path, side: int, device: torch.device) -> Recipe:
-    """The plan's recipe for these scans, with small images and the batch of this table."""
+def planned(scans: Path, side: int, device: torch.device, changes: Sequence[str] = ()) -> Recipe:
+    """The plan's recipe for these scans, with small images, the batch of this table, and changes."""
     small = [
         f"preparation.size=[{side},{side}]",
         "preparation.fit=resize",
         f"training.tokenizer.batch_size={BATCH}",
+        *changes,
     ]
     return make_plan(scans, overrides=small, device=device, rehearsed=False).recipe
 
 
+def compared(
+    recipes: Mapping[str, Recipe],
+    data: RunData,
+    run: RunDirectory,
+    *,
+    steps: int,
+    seed: int,
+    device: torch.device,
+) -> Row:
+    """Trains every candidate with one seed."""
+    times, numbers = {}, {}
+    for place, (name, recipe) in enumerate(recipes.items()):
+        own = RunDirectory(run.path / str(place))
+        times[name], numbers[name] = trained(recipe, data, own, steps=steps, seed=seed, device=device)
+    return Row(case=f"seed {seed}", seconds={name: [took] for name, took in times.items()}, numbers=numbers)
+
+
 def trained(
     recipe: Recipe, data: RunData, run: RunDirectory, *, steps: int, seed: int, device: torch.device
-) -> Row:
-    """Trains with one seed and counts the codes of the training split."""
+) -> tuple[float, dict[str, float]]:
+    """Trains with one seed: seconds, and the use of codes in the training split."""
     engine = Engine(device=device.type)
     work = partial(
         train_tokenizer,
@@ -95,8 +126,7 @@ def trained(
         watchers=Watchers(),
         request=StopRequest(),
     )
-    took = seconds(work, device)
-    return Row(case=f"seed {seed}", seconds={CANDIDATE: [took]}, numbers={CANDIDATE: use(run, data, engine)})
+    return seconds(work, device), use(run, data, engine)
 
 
 @torch.inference_mode()
@@ -122,13 +152,13 @@ def best_ssim(history: Sequence[Mapping[str, Any]]) -> float:
     return max(float(one["ssim"]) for one in history if one["split"] == "validation")
 
 
-def over_seeds(case: str, rows: Sequence[Row]) -> Row:
-    """All seeds as one row: the worst of them, and how many miss what is wanted."""
-    numbers = [row.numbers[CANDIDATE] for row in rows]
+def over_seeds(case: str, candidate: str, rows: Sequence[Row]) -> Row:
+    """All seeds of a candidate as one row: the worst of them, and how many miss what is wanted."""
+    numbers = [row.numbers[candidate] for row in rows]
     shares = [float(one[USED] or 0) for one in numbers]
     return Row(
         case=case,
-        seconds={CANDIDATE: [second for row in rows for second in row.seconds[CANDIDATE]]},
+        seconds={candidate: [second for row in rows for second in row.seconds[candidate]]},
         facts={
             "fewest codes in use, %": min(shares),
             "median of codes in use, %": statistics.median(shares),

@@ -13,14 +13,21 @@ import typer
 from scanvq import api
 from scanvq.build import TABLES
 from scanvq.cli.main import app
-from scanvq.settings import DataSettings, PreparationSettings, SamplingSettings, StageSettings
+from scanvq.settings import (
+    DataSettings,
+    PreparationSettings,
+    SamplingSettings,
+    StageSettings,
+    TokenizerStageSettings,
+)
 from scanvq.spec import setting_names
 
 FOLDER = Path(__file__).parent / "reference"
 SECTIONS = {
     "data": DataSettings,
     "preparation": PreparationSettings,
-    "training.tokenizer, training.prior": StageSettings,
+    "training.tokenizer": TokenizerStageSettings,
+    "training.prior": StageSettings,
     "sampling": SamplingSettings,
 }
 ROLES = {"Tokenizer": "tokenizer", "Quantizer": "quantizer", "CodePrior": "prior", "Objective": "objective"}

@@ -8,16 +8,23 @@ from copy import deepcopy
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 import tomlkit
 
 from scanvq.build import TABLES
-from scanvq.settings import DataSettings, PreparationSettings, SamplingSettings, StageSettings
+from scanvq.settings import (
+    DataSettings,
+    PreparationSettings,
+    SamplingSettings,
+    StageSettings,
+    TokenizerStageSettings,
+)
 from scanvq.spec import SpecError, complete, complete_part, derived_names, nearest, setting_names
 from scanvq.types import CodePrior, Objective, Tokenizer
 
 SECTIONS = ("data", "preparation", "tokenizer", "prior", "training", "sampling")
+STAGES: Mapping[str, type[StageSettings]] = {"tokenizer": TokenizerStageSettings, "prior": StageSettings}
 ABOUT = ("name", "summary", "source", "expect", "plan")
 S = TypeVar("S")
 
@@ -60,9 +67,15 @@ class Recipe:
     def sampling(self) -> SamplingSettings:
         return _settings(SamplingSettings, self.sections["sampling"])
 
+    @overload
+    def stage(self, name: Literal["tokenizer"]) -> TokenizerStageSettings: ...
+
+    @overload
+    def stage(self, name: str) -> StageSettings: ...
+
     def stage(self, name: str) -> StageSettings:
         """The settings of the stage `tokenizer` or `prior`."""
-        return _settings(StageSettings, self.sections["training"][name])
+        return _settings(STAGES[name], self.sections["training"][name])
 
     def objective(self, name: str) -> Mapping[str, Any]:
         """The spec of a stage's objective."""
@@ -110,12 +123,12 @@ def complete_recipe(table: Mapping[str, Any]) -> Recipe:
             raise SpecError(f"the recipe has no {needed}; see `scanvq recipes show tiny` for a whole one.")
     training = dict(table["training"])
     stages = {}
-    for stage in ("tokenizer", "prior"):
+    for stage, maker in STAGES.items():
         settings = training.pop(stage, {})
-        stages[stage] = complete(StageSettings, settings, where=f"training.{stage}", tables=TABLES)
+        stages[stage] = complete(maker, settings, where=f"training.{stage}", tables=TABLES)
         _check_objective(stage, stages[stage]["objective"]["kind"])
     for key in training:
-        raise SpecError(f"training.{key} does not exist. {nearest(key, ('tokenizer', 'prior'))}")
+        raise SpecError(f"training.{key} does not exist. {nearest(key, STAGES)}")
     sections = {
         "data": complete(DataSettings, table.get("data", {}), where="data", tables=TABLES),
         "preparation": complete(

@@ -55,6 +55,18 @@ class StageSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenizerStageSettings(StageSettings):
+    """The training of a tokenizer: a stage whose codebooks are looked after.
+
+    Args:
+        codebook_doctor: after each validation, treat an ill codebook and a silent level (act), or only say
+            what is ill and keep every setting as it is given (tell).
+    """
+
+    codebook_doctor: Literal["act", "tell"] = "act"
+
+
+@dataclass(frozen=True, kw_only=True)
 class SamplingSettings:
     """How samples are drawn when the caller does not say."""
 

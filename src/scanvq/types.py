@@ -65,10 +65,16 @@ class Losses:
 
 
 class Quantizer(nn.Module, ABC):
-    """Turns features into codes of a codebook of `size` K vectors of `dim` D, and back."""
+    """Turns features into codes of a codebook of `size` K vectors of `dim` D, and back.
+
+    `commitment` weighs the loss that keeps features near their codes, `decay` is the share of a running sum
+    that a step keeps; None where there is none. Both may be changed between two training steps.
+    """
 
     size: int
     dim: int
+    commitment: float | None = None
+    decay: float | None = None
 
     @abstractmethod
     def forward(self, features: Tensor) -> Quantized:
@@ -78,8 +84,11 @@ class Quantizer(nn.Module, ABC):
     def embed(self, codes: Tensor) -> Tensor:
         """Looks codes (B, h, w) up: (B, D, h, w)."""
 
-    def restart_unused(self) -> int:
-        """Has codes that are seldom chosen start anew from features of the next training batch.
+    def restart(self, codes: Tensor) -> int:
+        """Has codes start anew from features of the next training batch.
+
+        Args:
+            codes: which ones, (K,) bool.
 
         Returns:
             How many; 0 for a quantizer that cannot.
@@ -88,10 +97,15 @@ class Quantizer(nn.Module, ABC):
 
 
 class Tokenizer(nn.Module, ABC):
-    """Turns images (B, C, H, W) with intensities in [0, 1] into codes, and back."""
+    """Turns images (B, C, H, W) with intensities in [0, 1] into codes, and back.
+
+    `top_weight` weighs the loss of what the coarsest level gives alone; None where there is none. It may be
+    changed between two training steps.
+    """
 
     codebook_sizes: tuple[int, ...]
     multiple: int  # height and width of an image must be divisible by this
+    top_weight: float | None = None
 
     @property
     def code_dims(self) -> tuple[int, ...]:

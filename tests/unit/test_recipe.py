@@ -31,6 +31,13 @@ def test_overrides_are_toml_or_plain_words() -> None:
     assert recipe.stage("tokenizer").betas == (0.9, 0.999)
 
 
+def test_only_a_tokenizer_has_codebooks_to_look_after() -> None:
+    assert read_recipe("tiny").stage("tokenizer").codebook_doctor == "act"
+    assert read_recipe("hipmri-vqvae2-as-printed").stage("tokenizer").codebook_doctor == "tell"
+    with pytest.raises(SpecError, match=r"training\.prior\.codebook_doctor does not exist"):
+        read_recipe("tiny", overrides=["training.prior.codebook_doctor=tell"])
+
+
 def test_another_kind_keeps_only_the_settings_that_it_has() -> None:
     quantizer = read_recipe(
         "tiny", overrides=["tokenizer.quantizer.decay=0.9", "tokenizer.quantizer.kind=nearest"]

@@ -10,7 +10,6 @@ from scanvq.quantizers.lookup import look_up_nearest, sums_by_code
 from scanvq.quantizers.shared_rows import check_finite, generator_at, place, rows_at, start_rows, summed
 from scanvq.types import Quantized, Quantizer
 
-_SELDOM = 0.05  # of a fair share of the features: chosen less, a code is one that may be restarted
 _CANDIDATES = 4  # rows drawn for each dead code; the one that was quantized worst is taken
 
 
@@ -74,6 +73,8 @@ class MovingAverageQuantizer(Quantizer):
         self._steps_read: int | None = None
         self.register_load_state_dict_post_hook(_read_steps_again)
 
+    commitment: float
+    decay: float
     codebook: Tensor
     counts: Tensor
     sums: Tensor
@@ -102,14 +103,15 @@ class MovingAverageQuantizer(Quantizer):
         return look_up(self.codebook, codes)
 
     @torch.no_grad()
-    def restart_unused(self) -> int:
-        """Marks the codes with less than a twentieth of a fair share as dead: the next step restarts them."""
+    def restart(self, codes: Tensor) -> int:
+        """Empties the running sums of codes (K,): the next step restarts them, or they begin from those that
+        it finds to have many features after all. Returns 0 where `restart_after` is 0: never.
+        """
         if self.restart_after == 0 or self._step() == 0:
             return 0
-        seldom = self.counts < _SELDOM * self.counts.mean()
-        self.counts.masked_fill_(seldom, 0)
-        self.sums.masked_fill_(seldom[:, None], 0)
-        return int(seldom.sum())
+        self.counts.masked_fill_(codes, 0)
+        self.sums.masked_fill_(codes[:, None], 0)
+        return int(codes.sum())
 
     def _step(self) -> int:
         """Training steps so far; kept beside the buffer, so that a GPU is not waited for at each step."""

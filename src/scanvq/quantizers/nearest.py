@@ -49,6 +49,7 @@ class NearestQuantizer(Quantizer):
         self._may_start = start == "data"
         self.register_load_state_dict_post_hook(_look_again)
 
+    commitment: float
     started: Tensor
 
     def forward(self, features: Tensor) -> Quantized:

@@ -10,6 +10,7 @@ from scanvq.report.figures.all import Figures
 from scanvq.report.figures.colors import DIFFERENCE_WHITE
 from scanvq.report.material import Material
 from scanvq.report.numbers import number
+from scanvq.report.treatments import treatments
 from scanvq.report.words import label_of, look_at
 
 
@@ -35,6 +36,7 @@ def page(material: Material, figures: Figures) -> str:
         label_of=label_of,
         look_at=look_at,
         cards=_cards(material),
+        treatments=treatments(material.histories.get("tokenizer", ())),
         difference_white=DIFFERENCE_WHITE,
         style=Markup(_text("style.css")),
         version=version("scanvq"),

@@ -17,6 +17,8 @@ _WORDS = {
     "perplexity": ("perplexity", "How many codes do the work: higher means more of the codebook is in use."),
     "top": ("top level alone", "Error of the images that the coarsest codes give alone; lower is better."),
     "codes_used": ("codes used", "How many different codes occur at all; higher is better."),
+    "codes_dead": ("codes dead", "Codes that training never chose since the last validation."),
+    "worth": ("worth", "SSIM that is lost with this level's codes of another image; near 0 it says nothing."),
     "bits_per_code": ("bits per code", "What a code costs under the prior; lower is a better guess."),
     "bits_per_masked_code": ("bits per masked code", "What a hidden code costs; lower is a better guess."),
     "generator_loss": ("generator loss", "It should neither vanish nor run away from the critic's."),

@@ -129,6 +129,8 @@ class VQVAE2(Tokenizer):
             make_doubling(upsample, widths[-1], image_channels, kernel=upsample_kernel),
         )
 
+    top_weight: float
+
     def forward(self, images: Tensor) -> Reconstruction:
         """Images (B, C, H, W) to reconstructions, codes, each quantizer's losses (`commitment_0` is the
         top's), and the loss "top" where `top_weight` is above 0."""

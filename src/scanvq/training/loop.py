@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ from scanvq.training.optimizers import learning_rate, make_optimizer
 from scanvq.training.order import Order
 from scanvq.training.precision import measure
 from scanvq.training.progress_pictures import ProgressPictures
-from scanvq.types import Batch, Objective
+from scanvq.types import Batch, Losses, Objective
 
 VALIDATIONS = 25  # at most this many in a whole training
 VALIDATION_SHARE = 0.1  # of a time budget, at most
@@ -42,6 +42,18 @@ class Source(Protocol):
     def batch(
         self, indices: NDArray[np.int64], draws: NDArray[np.float64], device: torch.device
     ) -> Batch: ...
+
+
+class Care(Protocol):
+    """Looks after what is in training: sees each step, and may change settings after a validation."""
+
+    def see(self, losses: Losses) -> None: ...
+
+    def visit(self, values: Mapping[str, float], *, over: bool) -> dict[str, float]: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +75,7 @@ class Stage:
         larger_is_better: of the criterion.
         save: writes the weights of the part in training to a path.
         pictures: images (n, H, W) in [0, 1] that show where training stands, or None.
+        care: looks after the part in training; its state is saved with the rest.
     """
 
     name: str
@@ -78,6 +91,7 @@ class Stage:
     larger_is_better: bool
     save: Callable[[Any], None]
     pictures: Callable[[], NDArray[np.float32] | None]
+    care: Care | None = None
 
 
 @dataclass
@@ -136,6 +150,8 @@ def train(stage: Stage, engine: Engine, watchers: Watchers, request: StopRequest
     if saved:
         for player, optimizer in optimizers.items():
             optimizer.load_state_dict(saved["optimizers"][player])
+        if stage.care is not None and "care" in saved:  # not in what an older version saved
+            stage.care.load_state_dict(saved["care"])
     _Loop(stage, engine, watchers, order, precision, optimizers, state).run(request)
     return state
 
@@ -203,6 +219,8 @@ class _Loop:
                 nn.utils.clip_grad_norm_(_parameters(optimizer), self.stage.settings.clip_norm)
             optimizer.step()
             self.averages.add(losses)
+            if self.stage.care is not None:
+                self.stage.care.see(losses)
         self.state.step += 1
         self.state.images += len(indices) * self.engine.processes
 
@@ -237,6 +255,8 @@ class _Loop:
         self.objective.eval()
         with torch.no_grad(), self.precision.context(self.engine.device):
             values = stage.validate()
+            if stage.care is not None:
+                values |= stage.care.visit(values, over=state.validated_at >= 1)
             self._check([name for name, value in values.items() if not math.isfinite(value)])
             pictures = stage.pictures() if self.engine.is_main else None
         self.objective.train()
@@ -289,6 +309,7 @@ class _Loop:
     def _save(self) -> None:
         values = self.stage.objective.state_dict()
         self._check([name for name, value in values.items() if not torch.isfinite(value).all()])
+        care = {} if self.stage.care is None else {"care": self.stage.care.state_dict()}
         self.state.peak_memory_mb = max(self.state.peak_memory_mb, self.engine.peak_memory_mb())
         if self.engine.is_main:
             write_json(self.stage.directory.history, vars(self.state))
@@ -300,6 +321,7 @@ class _Loop:
                     "precision": vars(self.precision),
                     "objective": values,
                     "optimizers": {player: one.state_dict() for player, one in self.optimizers.items()},
+                    **care,
                 },
             )
         self.engine.wait()

@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from benchmarks.codebook_use import CANDIDATE, USED, best_ssim, numbers_of, over_seeds, planned
+from benchmarks.codebook_use import CANDIDATES, USED, best_ssim, numbers_of, over_seeds, planned
 from benchmarks.record import Row
 from scanvq.data.demo import write_demo
 from scanvq.metrics.code_usage import CodeUsage
 
 
 def row(share, perplexity, second):
-    numbers = {CANDIDATE: {USED: share, "perplexity": perplexity, "validation SSIM": 0.5}}
-    return Row(case="seed", seconds={CANDIDATE: [second]}, numbers=numbers)
+    ours, other = ({USED: one, "perplexity": perplexity, "validation SSIM": 0.5} for one in (share, 0.0))
+    return Row(case="seed", seconds={"a": [second], "b": [9.0]}, numbers={"a": ours, "b": other})
 
 
 def test_use_is_the_share_of_codes_that_occur():
@@ -21,8 +21,8 @@ def test_use_is_the_share_of_codes_that_occur():
 
 
 def test_all_seeds_are_judged_by_the_worst():
-    found = over_seeds("three", [row(99.0, 200.0, 1.0), row(79.9, 100.0, 2.0), row(80.0, 300.0, 3.0)])
-    assert found.seconds == {CANDIDATE: [1.0, 2.0, 3.0]}
+    found = over_seeds("three", "a", [row(99.0, 200.0, 1.0), row(79.9, 100.0, 2.0), row(80.0, 300.0, 3.0)])
+    assert found.seconds == {"a": [1.0, 2.0, 3.0]}
     assert found.facts == {
         "fewest codes in use, %": 79.9,
         "median of codes in use, %": 80.0,
@@ -48,3 +48,13 @@ def test_tokenizer_is_the_planned_one(tmp_path):
     assert recipe.preparation.size == (16, 16)
     assert recipe.tokenizer["quantizer"]["kind"] == "moving_average"
     assert recipe.tokenizer["quantizer"]["codebook_size"] == 512
+
+
+def test_candidates_differ_from_the_plan_in_decay_and_doctor(tmp_path):
+    pytest.importorskip("nilearn")
+    write_demo(tmp_path / "scans", subjects=12, slices=2)
+    recipes = [
+        planned(tmp_path / "scans", 16, torch.device("cpu"), changes) for changes in CANDIDATES.values()
+    ]
+    found = [(one.tokenizer["quantizer"]["decay"], one.stage("tokenizer").codebook_doctor) for one in recipes]
+    assert found == [(0.95, "act"), (0.99, "tell"), (0.99, "act")]

@@ -56,6 +56,34 @@ def test_dead_codes_restart_at_data_with_their_sums() -> None:
     assert made(features(9)).codes.unique().numel() > 0.8 * SIZE
 
 
+def test_told_to_restart_only_these_codes_move_to_data() -> None:
+    made, other = quantizer(), quantizer()
+    asked = torch.zeros(SIZE, dtype=torch.bool)
+    asked[[1, 6]] = True
+    assert made.restart(asked) == 0  # not begun: there is nothing to restart from
+    for one in (made, other):
+        one(features())
+        with torch.no_grad():
+            for buffer, value in ((one.codebook, 1e3), (one.counts, 50.0), (one.sums, 5e4)):
+                buffer[asked] = value  # far away, and long in use
+    before = made.codebook.clone()
+    assert made.restart(asked) == 2
+    assert torch.equal(made.codebook, before)
+    for one in (made, other):
+        one(features(1))
+    assert made.codebook[asked].abs().max() < 10
+    assert (other.codebook[asked] > 100).all()
+    torch.testing.assert_close(made.codebook[~asked], other.codebook[~asked], rtol=1e-3, atol=1e-3)
+
+
+def test_without_restarts_none_can_be_asked_for() -> None:
+    made = quantizer(restart_after=0)
+    made(features())
+    counts = made.counts.clone()
+    assert made.restart(torch.ones(SIZE, dtype=torch.bool)) == 0
+    assert torch.equal(made.counts, counts)
+
+
 def test_without_restarts_dead_codes_stay() -> None:
     made = quantizer(restart_after=0)
     made(features())

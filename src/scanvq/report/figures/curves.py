@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scanvq.report.figures.chart import DPI, FIRST, MUTED, SECOND, chart
+from scanvq.report.treatments import is_treatment
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,8 +17,12 @@ Records = Sequence[Mapping[str, Any]]
 
 
 def curve_names(records: Records) -> list[str]:
-    """The numbers that a history has, in the order they first appear; copies of another are left out."""
-    names = list(dict.fromkeys(name for record in records for name in record if name not in ABOUT_RECORD))
+    """The numbers that a history has, in the order they first appear.
+
+    Copies of another are left out, and treatments, which the page lists.
+    """
+    found = dict.fromkeys(name for record in records for name in record if name not in ABOUT_RECORD)
+    names = [name for name in found if not is_treatment(name)]
     values = {name: [record.get(name) for record in records] for name in names}
     return [
         name

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from scanvq.build import make_objective, make_tokenizer
 from scanvq.recipe import Recipe
@@ -70,9 +72,13 @@ def train_tokenizer(
 
     watched = np.linspace(0, len(validation) - 1, min(WATCHED_IMAGES, len(validation))).astype(np.int64)
 
-    def pictures() -> NDArray[np.float32]:
+    def watched_images() -> Tensor:
         images = validation.batch(watched, np.ones(len(watched)), engine.device).images
         assert images is not None
+        return images
+
+    def pictures() -> NDArray[np.float32]:
+        images = watched_images()
         rebuilt = tokenizer.decode(tokenizer.encode(images)).float().clamp(0, 1)
         return torch.cat([images, rebuilt])[:, 0].cpu().numpy()
 
@@ -82,14 +88,11 @@ def train_tokenizer(
             len(validation) * height * width
             for height, width in tokenizer.code_shapes(geometry.height, geometry.width)
         ),
+        images=watched_images,
+        acts=settings.codebook_doctor == "act",
+        engine=engine,
         say=watchers.say,
     )
-
-    def validate() -> dict[str, float]:
-        values = mean_parts(objective, "tokenizer", validation, batch_size=settings.batch_size, engine=engine)
-        images = validation.batch(watched, np.ones(len(watched)), engine.device).images
-        assert images is not None
-        return values | doctor.visit(values, images)
 
     stage = Stage(
         name="tokenizer",
@@ -100,11 +103,19 @@ def train_tokenizer(
         seed=seed,
         directory=run.tokenizer,
         context=data.store.folder.name,
-        validate=validate,
+        validate=partial(
+            mean_parts,
+            objective,
+            "tokenizer",
+            validation,
+            batch_size=settings.batch_size,
+            engine=engine,
+        ),
         criterion="ssim",
         larger_is_better=True,
         save=save,
         pictures=pictures,
+        care=doctor,
     )
     return train(stage, engine, watchers, request)
 
