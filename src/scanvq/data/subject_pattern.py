@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from scanvq.data.catalog import Catalog, CatalogError
+from scanvq.data.entries import Entries
 from scanvq.data.layouts.subjects import group_of, read_subjects
 
 SHOWN = 5
@@ -32,7 +33,7 @@ def by_pattern(catalog: Catalog, pattern: str) -> Catalog:
         raise CatalogError(
             f"data.subject is {pattern!r}; put the subject in parentheses, as in 'sub-([0-9]+)'"
         )
-    found = [compiled.search(entry.path.as_posix()) for entry in catalog.entries]
+    found = (compiled.search(entry.path.as_posix()) for entry in catalog.entries)
     names = [match.group(1) if match else None for match in found]
     without = [str(entry.path) for entry, name in zip(catalog.entries, names, strict=True) if not name]
     if without:
@@ -51,7 +52,7 @@ def by_pattern(catalog: Catalog, pattern: str) -> Catalog:
                 f"data.subject is {pattern!r}, by which {name} is in two groups of the table, "
                 f"{joined[name]} and {entry.group}; correct the table or the pattern"
             )
-    entries = tuple(
+    entries = Entries(
         replace(entry, subject=name, group=joined.get(name, group_of(name, subjects)))
         for entry, name in zip(catalog.entries, names, strict=True)
         if name is not None
