@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from scanvq.data.catalog import Catalog, Entry
+from scanvq.data.entries import Entries
 from scanvq.data.formats import READABLE, Header, Plane, UnreadableScan, is_inside
 from scanvq.data.geometry import size_at
 from scanvq.data.headers import Progress, read_headers
@@ -38,25 +39,19 @@ def fingerprint(
         x column to column), orientations of the stored axes, types, intensities, the box of the foreground,
         and `odd`, a list of sentences on whatever a user should look at.
     """
-    headers = read_headers(catalog, plane=plane, progress=progress)
-    good = [
-        (entry, header)
-        for entry, header in zip(catalog.entries, headers, strict=True)
-        if isinstance(header, Header)
-    ]
+    good = _Readable(catalog, read_headers(catalog, plane=plane, progress=progress))
     sizes: Counter[str] = Counter()
-    for _, header in good:
+    for header in good.headers:
         height, width = header.height, header.width
         if spacing is not None and header.spacing is not None:
             height, width = size_at((height, width), header.spacing, spacing)
         sizes[f"{height}x{width}"] += header.slices
-    pixels = summarize_pixels(catalog, [entry for entry, _ in good], plane)
-    unreadable = [str(header) for header in headers if isinstance(header, UnreadableScan)]
+    pixels = summarize_pixels(catalog, good.entries, plane)
     return {
         "folder": str(catalog.root),
         "layout": catalog.layout,
         "files": len(catalog.entries),
-        "slices": sum(header.slices for _, header in good),
+        "slices": sum(header.slices for header in good.headers),
         "subjects": len({entry.subject for entry in catalog.entries}),
         "groups": len({entry.group for entry in catalog.entries}),
         "splits": _by_split(good),
@@ -65,14 +60,41 @@ def fingerprint(
         "formats": dict(Counter(_kind(entry) for entry in catalog.entries).most_common()),
         "slices_a_subject": _slices_a_subject(good),
         "sizes": dict(sizes.most_common()),
-        "spacings": _told(good, lambda header: "x".join(f"{mm:.3g}" for mm in header.spacing or ())),
-        "orientations": _told(good, lambda header: header.orientation),
-        "types": _told(good, lambda header: str(header.dtype)),
+        "spacings": _told(good.headers, lambda header: "x".join(f"{mm:.3g}" for mm in header.spacing or ())),
+        "orientations": _told(good.headers, lambda header: header.orientation),
+        "types": _told(good.headers, lambda header: str(header.dtype)),
         "intensities": pixels.intensities,
         "foreground_box": pixels.box,
         "notes": list(catalog.notes),
-        "odd": [*unreadable, *pixels.problems, *_odd(good, sizes)],
+        "odd": [*good.problems, *pixels.problems, *_odd(good.headers, sizes)],
     }
+
+
+class _Readable:
+    """The entries whose headers can be read, with these, of which equal ones are one object.
+
+    Attributes:
+        entries: packed.
+        headers: of each of them.
+        problems: a sentence for every other entry.
+    """
+
+    def __init__(self, catalog: Catalog, headers: Iterable[Header | UnreadableScan]) -> None:
+        self.headers: list[Header] = []
+        self.problems: list[str] = []
+        self.entries = Entries(self._keep(zip(catalog.entries, headers, strict=True)))
+
+    def __iter__(self) -> Iterator[tuple[Entry, Header]]:
+        return zip(self.entries, self.headers, strict=True)
+
+    def _keep(self, found: Iterable[tuple[Entry, Header | UnreadableScan]]) -> Iterator[Entry]:
+        kinds: dict[Header, Header] = {}
+        for entry, header in found:
+            if isinstance(header, Header):
+                self.headers.append(kinds.setdefault(header, header))
+                yield entry
+            else:
+                self.problems.append(str(header))
 
 
 def _who(catalog: Catalog) -> list[dict[str, str | None]]:
@@ -90,21 +112,22 @@ def _who(catalog: Catalog) -> list[dict[str, str | None]]:
     ]
 
 
-def _by_split(good: Sequence[tuple[Entry, Header]]) -> dict[str, dict[str, int]]:
-    groups: dict[str, list[tuple[Entry, Header]]] = defaultdict(list)
+def _by_split(good: _Readable) -> dict[str, dict[str, int]]:
+    files: Counter[str] = Counter()
+    slices: Counter[str] = Counter()
+    subjects: dict[str, set[str]] = defaultdict(set)
     for entry, header in good:
-        groups[entry.split or "not split yet"].append((entry, header))
+        split = entry.split or "not split yet"
+        files[split] += 1
+        slices[split] += header.slices
+        subjects[split].add(entry.subject)
     return {
-        split: {
-            "files": len(members),
-            "slices": sum(header.slices for _, header in members),
-            "subjects": len({entry.subject for entry, _ in members}),
-        }
-        for split, members in groups.items()
+        split: {"files": count, "slices": slices[split], "subjects": len(subjects[split])}
+        for split, count in files.items()
     }
 
 
-def _slices_a_subject(good: Sequence[tuple[Entry, Header]]) -> dict[str, float]:
+def _slices_a_subject(good: _Readable) -> dict[str, float]:
     counts: Counter[str] = Counter()
     for entry, header in good:
         counts[entry.subject] += header.slices
@@ -114,21 +137,21 @@ def _slices_a_subject(good: Sequence[tuple[Entry, Header]]) -> dict[str, float]:
     return {"fewest": int(values.min()), "median": float(np.median(values)), "most": int(values.max())}
 
 
-def _told(good: Sequence[tuple[Entry, Header]], what: Callable[[Header], str | None]) -> dict[str, int]:
+def _told(headers: Sequence[Header], what: Callable[[Header], str | None]) -> dict[str, int]:
     """How many files' headers say what; files that do not say it are not counted."""
-    return dict(Counter(told for _, header in good if (told := what(header))).most_common())
+    return dict(Counter(told for header in headers if (told := what(header))).most_common())
 
 
-def _odd(good: Sequence[tuple[Entry, Header]], sizes: Counter[str]) -> list[str]:
+def _odd(headers: Sequence[Header], sizes: Counter[str]) -> list[str]:
     found = []
     if len(sizes) > 1:
         common, count = sizes.most_common(1)[0]
         found.append(f"{sum(sizes.values()) - count} slices are not {common}, the most common size")
-    remarks = Counter(remark for _, header in good for remark in header.remarks)
+    remarks = Counter(remark for header in headers for remark in header.remarks)
     found += [f"{count} files: {remark}" for remark, count in remarks.most_common()]
-    if len({header.dtype for _, header in good}) > 1:
+    if len({header.dtype for header in headers}) > 1:
         found.append("files differ in pixel type")
-    if len({header.orientation for _, header in good}) > 1:
+    if len({header.orientation for header in headers}) > 1:
         found.append("files differ in how their axes are stored; slices are cut the same way from all")
     return found
 

@@ -9,7 +9,7 @@ from typing import overload
 
 
 class Paths(Sequence[Path]):
-    """Paths packed one after the other: each takes its letters and eight bytes, a `Path` some 400.
+    """Paths packed one after the other: each takes its letters and eight bytes, a `Path` some 250.
 
     Args:
         paths: in their order.
