@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -42,14 +43,14 @@ class Catalog:
     Attributes:
         root: the folder that the paths are relative to.
         layout: what kind of tree it is.
-        entries: at least one.
+        entries: at least one; those that a layout reads are packed, see `Entries`.
         labels: the class names, sorted.
         notes: what a user should know.
     """
 
     root: Path
     layout: str
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     labels: tuple[str, ...]
     notes: tuple[str, ...]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from scanvq.data.catalog import Catalog, Entry
+from scanvq.data.entries import Entries
 from scanvq.data.formats import READABLE, Header, Plane, UnreadableScan, is_inside
 from scanvq.data.geometry import size_at
 from scanvq.data.headers import Progress, read_headers
@@ -16,9 +18,6 @@ from scanvq.data.pixel_summary import summarize_pixels
 from scanvq.data.slice_choice import check_slices, count_slices
 
 EXAMPLES = 4  # files that show who is who
-
-Counted = tuple[Entry, Header, float]
-"""A file and how many of its slices are used."""
 
 
 def fingerprint(
@@ -53,15 +52,9 @@ def fingerprint(
         ValueError: `slices` of an unknown kind.
     """
     check_slices(slices)
-    headers = read_headers(catalog, plane=plane, progress=progress)
-    readable = [
-        (entry, header)
-        for entry, header in zip(catalog.entries, headers, strict=True)
-        if isinstance(header, Header)
-    ]
-    pixels = summarize_pixels(catalog, [entry for entry, _ in readable], plane=plane, slices=slices)
-    counts, estimated = _used([header for _, header in readable], slices, pixels.used)
-    good = [(entry, header, count) for (entry, header), count in zip(readable, counts, strict=True)]
+    good = _Readable(catalog, read_headers(catalog, plane=plane, progress=progress))
+    pixels = summarize_pixels(catalog, good.entries, plane=plane, slices=slices)
+    estimated = good.count(slices, pixels.used)
     sizes: dict[str, float] = defaultdict(float)
     for _, header, count in good:
         height, width = header.height, header.width
@@ -69,15 +62,14 @@ def fingerprint(
             height, width = size_at((height, width), header.spacing, spacing)
         sizes[f"{height}x{width}"] += count
     of_size = Counter({size: whole for size, count in sizes.items() if (whole := round(count))})
-    unreadable = [str(header) for header in headers if isinstance(header, UnreadableScan)]
     return {
         "folder": str(catalog.root),
         "layout": catalog.layout,
         "files": len(catalog.entries),
-        "slices": round(sum(counts)),
+        "slices": round(sum(good.used)),
         "slices_chosen": slices,
         "slices_estimated": estimated,
-        "slices_in_files": sum(header.slices for _, header in readable),
+        "slices_in_files": sum(header.slices for header in good.headers),
         "subjects": len({entry.subject for entry in catalog.entries}),
         "groups": len({entry.group for entry in catalog.entries}),
         "splits": _by_split(good),
@@ -86,33 +78,61 @@ def fingerprint(
         "formats": dict(Counter(_kind(entry) for entry in catalog.entries).most_common()),
         "slices_a_subject": _slices_a_subject(good),
         "sizes": dict(of_size.most_common()),
-        "spacings": _told(readable, lambda header: "x".join(f"{mm:.3g}" for mm in header.spacing or ())),
-        "orientations": _told(readable, lambda header: header.orientation),
-        "types": _told(readable, lambda header: str(header.dtype)),
+        "spacings": _told(good.headers, lambda header: "x".join(f"{mm:.3g}" for mm in header.spacing or ())),
+        "orientations": _told(good.headers, lambda header: header.orientation),
+        "types": _told(good.headers, lambda header: str(header.dtype)),
         "intensities": pixels.intensities,
         "foreground_box": pixels.box,
         "notes": list(catalog.notes),
         "odd": [
-            *unreadable,
+            *good.problems,
             *pixels.problems,
             *_without(good, slices, pixels.used),
-            *_odd(readable, of_size),
+            *_odd(good.headers, of_size),
         ],
     }
 
 
-def _used(headers: Sequence[Header], slices: str, looked_at: Mapping[int, int]) -> tuple[list[float], bool]:
-    """How many slices of each file are used, and whether that is estimated for some."""
-    known = [count_slices(header.slices, slices) for header in headers]
-    known = [looked_at.get(place) if count is None else count for place, count in enumerate(known)]
-    volumes = [place for place in looked_at if headers[place].slices > 1]
-    total = sum(headers[place].slices for place in volumes)
-    share = sum(looked_at[place] for place in volumes) / total if total else 1.0
-    counts = [
-        header.slices * share if count is None else count
-        for header, count in zip(headers, known, strict=True)
-    ]
-    return counts, None in known
+class _Readable:
+    """The entries whose headers can be read, with these, of which equal ones are one object.
+
+    Attributes:
+        entries: packed.
+        headers: of each of them.
+        used: how many of each one's slices are used, see `count`.
+        problems: a sentence for every other entry.
+    """
+
+    def __init__(self, catalog: Catalog, headers: Iterable[Header | UnreadableScan]) -> None:
+        self.headers: list[Header] = []
+        self.used = array("d")
+        self.problems: list[str] = []
+        self.entries = Entries(self._keep(zip(catalog.entries, headers, strict=True)))
+
+    def __iter__(self) -> Iterator[tuple[Entry, Header, float]]:
+        return zip(self.entries, self.headers, self.used, strict=True)
+
+    def count(self, slices: str, looked_at: Mapping[int, int]) -> bool:
+        """Sets `used`, and returns whether that is estimated for some files."""
+        volumes = [place for place in looked_at if self.headers[place].slices > 1]
+        total = sum(self.headers[place].slices for place in volumes)
+        share = sum(looked_at[place] for place in volumes) / total if total else 1.0
+        estimated = False
+        for place, header in enumerate(self.headers):
+            known = count_slices(header.slices, slices)
+            known = looked_at.get(place) if known is None else known
+            estimated |= known is None
+            self.used.append(header.slices * share if known is None else known)
+        return estimated
+
+    def _keep(self, found: Iterable[tuple[Entry, Header | UnreadableScan]]) -> Iterator[Entry]:
+        kinds: dict[Header, Header] = {}
+        for entry, header in found:
+            if isinstance(header, Header):
+                self.headers.append(kinds.setdefault(header, header))
+                yield entry
+            else:
+                self.problems.append(str(header))
 
 
 def _who(catalog: Catalog) -> list[dict[str, str | None]]:
@@ -130,21 +150,22 @@ def _who(catalog: Catalog) -> list[dict[str, str | None]]:
     ]
 
 
-def _by_split(good: Sequence[Counted]) -> dict[str, dict[str, int]]:
-    groups: dict[str, list[tuple[Entry, float]]] = defaultdict(list)
+def _by_split(good: _Readable) -> dict[str, dict[str, int]]:
+    files: Counter[str] = Counter()
+    slices: dict[str, float] = defaultdict(float)
+    subjects: dict[str, set[str]] = defaultdict(set)
     for entry, _, count in good:
-        groups[entry.split or "not split yet"].append((entry, count))
+        split = entry.split or "not split yet"
+        files[split] += 1
+        slices[split] += count
+        subjects[split].add(entry.subject)
     return {
-        split: {
-            "files": len(members),
-            "slices": round(sum(count for _, count in members)),
-            "subjects": len({entry.subject for entry, _ in members}),
-        }
-        for split, members in groups.items()
+        split: {"files": count, "slices": round(slices[split]), "subjects": len(subjects[split])}
+        for split, count in files.items()
     }
 
 
-def _slices_a_subject(good: Sequence[Counted]) -> dict[str, float]:
+def _slices_a_subject(good: _Readable) -> dict[str, float]:
     counts: dict[str, float] = defaultdict(float)
     for entry, _, count in good:
         counts[entry.subject] += count
@@ -154,12 +175,12 @@ def _slices_a_subject(good: Sequence[Counted]) -> dict[str, float]:
     return {"fewest": int(values.min()), "median": float(np.median(values)), "most": int(values.max())}
 
 
-def _told(readable: Sequence[tuple[Entry, Header]], what: Callable[[Header], str | None]) -> dict[str, int]:
+def _told(headers: Sequence[Header], what: Callable[[Header], str | None]) -> dict[str, int]:
     """How many files' headers say what; files that do not say it are not counted."""
-    return dict(Counter(told for _, header in readable if (told := what(header))).most_common())
+    return dict(Counter(told for header in headers if (told := what(header))).most_common())
 
 
-def _without(good: Sequence[Counted], slices: str, looked_at: Mapping[int, int]) -> list[str]:
+def _without(good: _Readable, slices: str, looked_at: Mapping[int, int]) -> list[str]:
     """Files that a run would refuse, since it would use none of their slices."""
     found = [
         entry.path
@@ -169,16 +190,16 @@ def _without(good: Sequence[Counted], slices: str, looked_at: Mapping[int, int])
     return [f"{len(found)} files have no slice left by slices={slices}, such as {found[0]}"] if found else []
 
 
-def _odd(readable: Sequence[tuple[Entry, Header]], sizes: Counter[str]) -> list[str]:
+def _odd(headers: Sequence[Header], sizes: Counter[str]) -> list[str]:
     found = []
     if len(sizes) > 1:
         common, count = sizes.most_common(1)[0]
         found.append(f"{sum(sizes.values()) - count} slices are not {common}, the most common size")
-    remarks = Counter(remark for _, header in readable for remark in header.remarks)
+    remarks = Counter(remark for header in headers for remark in header.remarks)
     found += [f"{count} files: {remark}" for remark, count in remarks.most_common()]
-    if len({header.dtype for _, header in readable}) > 1:
+    if len({header.dtype for header in headers}) > 1:
         found.append("files differ in pixel type")
-    if len({header.orientation for _, header in readable}) > 1:
+    if len({header.orientation for header in headers}) > 1:
         found.append("files differ in how their axes are stored; slices are cut the same way from all")
     return found
 

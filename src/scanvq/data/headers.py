@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry
 from scanvq.data.formats import Header, Plane, UnreadableScan, format_of
 from scanvq.data.geometry import NO_SPACING, size_at
+from scanvq.data.in_order import in_order
 from scanvq.data.slice_choice import check_slices, count_slices
+
+AHEAD = 64  # headers asked for at once
 
 Progress = Callable[[int, int], None]
 
 
 def read_headers(
     catalog: Catalog, *, plane: Plane = "axial", progress: Progress | None = None
-) -> list[Header | UnreadableScan]:
+) -> Iterator[Header | UnreadableScan]:
     """The header of every entry, or why it cannot be read; in the catalog's order."""
 
     def one(entry: Entry) -> Header | UnreadableScan:
@@ -26,13 +29,11 @@ def read_headers(
         except UnreadableScan as error:
             return error
 
-    headers = []
     with ThreadPoolExecutor() as pool:
-        for header in pool.map(one, catalog.entries):
-            headers.append(header)
+        for done, header in enumerate(in_order(pool, one, catalog.entries, ahead=AHEAD), start=1):
             if progress is not None:
-                progress(len(headers), len(catalog.entries))
-    return headers
+                progress(done, len(catalog.entries))
+            yield header
 
 
 def image_sizes(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry
+from scanvq.data.entries import Entries
 
 SPLITS = ("train", "validation", "test")
 
@@ -30,7 +31,7 @@ def assign_splits(catalog: Catalog, *, seed: int = 0, validation: float = 0.1, t
     Raises:
         CatalogError: fewer groups than splits, or a split of the data set without any file.
     """
-    entries = list(catalog.entries)
+    entries = catalog.entries
     notes = list(catalog.notes)
     if any(entry.split is None for entry in entries):
         entries = _split_all(catalog, seed, validation, test)
@@ -47,59 +48,58 @@ def assign_splits(catalog: Catalog, *, seed: int = 0, validation: float = 0.1, t
             entries = _take_validation(catalog, seed, validation)
             notes.append(f"validation is taken out of train by group with seed {seed}; test is untouched")
     notes += _unequal(catalog.labels, entries)
-    return replace(catalog, entries=tuple(entries), notes=tuple(notes))
+    return replace(catalog, entries=entries, notes=tuple(notes))
 
 
-def _split_all(catalog: Catalog, seed: int, validation: float, test: float) -> list[Entry]:
-    groups = {entry.group for entry in catalog.entries}
-    if len(groups) < len(SPLITS):
+def _split_all(catalog: Catalog, seed: int, validation: float, test: float) -> Entries:
+    of_group: dict[str, str] = {}
+    for entry in catalog.entries:
+        if entry.group not in of_group:
+            n = _number(entry.group, seed)
+            of_group[entry.group] = "test" if n < test else "validation" if n < test + validation else "train"
+    if len(of_group) < len(SPLITS):
         raise CatalogError(
-            f"{catalog.root} has {len(groups)} subject(s); to train, validate and "
+            f"{catalog.root} has {len(of_group)} subject(s); to train, validate and "
             "test on different people at least 3 are needed. If several people were taken for one, add a "
             "subjects.csv or a CSV of path, subject"
         )
-    number = {group: _number(group, seed) for group in groups}
-    of_group = {
-        group: "test" if n < test else "validation" if n < test + validation else "train"
-        for group, n in number.items()
-    }
-    _fill_empty(of_group, number)
-    return [replace(entry, split=of_group[entry.group]) for entry in catalog.entries]
+    _fill_empty(of_group, seed)
+    return Entries(replace(entry, split=of_group[entry.group]) for entry in catalog.entries)
 
 
-def _take_validation(catalog: Catalog, seed: int, validation: float) -> list[Entry]:
+def _take_validation(catalog: Catalog, seed: int, validation: float) -> Entries:
     groups = {entry.group for entry in catalog.entries if entry.split == "train"}
     if len(groups) < 2:
         raise CatalogError(
             f"{catalog.root} trains on one subject only, so none can be held out for validation; add subjects"
         )
-    number = {group: _number(group, seed) for group in groups}
-    chosen = {group for group in groups if number[group] < validation}
+    chosen = {group for group in groups if _number(group, seed) < validation}
     if not chosen or chosen == groups:
-        chosen = {min(groups, key=lambda group: number[group])}
-    return [
+        chosen = {min(groups, key=lambda group: _number(group, seed))}
+    return Entries(
         replace(entry, split="validation") if entry.split == "train" and entry.group in chosen else entry
         for entry in catalog.entries
-    ]
+    )
 
 
-def _fill_empty(of_group: dict[str, str], number: dict[str, float]) -> None:
+def _fill_empty(of_group: dict[str, str], seed: int) -> None:
     """Moves single groups so that no split is empty, always the ones with the lowest numbers."""
     for split in SPLITS:
         if split in of_group.values():
             continue
         largest = max(SPLITS, key=list(of_group.values()).count)
         movable = [group for group, its in of_group.items() if its == largest]
-        of_group[min(movable, key=lambda group: number[group])] = split
+        of_group[min(movable, key=lambda group: _number(group, seed))] = split
 
 
 def _unequal(labels: Iterable[str], entries: Sequence[Entry]) -> list[str]:
     """A note for each label that a split lacks."""
+    there = {(entry.label, entry.split) for entry in entries}
     return [
         f"no {label} in {split}: give splits of your own, or another seed"
         for label in labels
         for split in SPLITS
-        if not any(entry.label == label and entry.split == split for entry in entries)
+        if (label, split) not in there
     ]
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scanvq.data.catalog import Catalog
 from scanvq.data.formats import Plane
 from scanvq.data.geometry import Geometry
+from scanvq.data.older_store import is_superseded
 from scanvq.data.slice_choice import check_slices
 from scanvq.data.store_build import HEADER, INDEX, RAW, SOURCE, build
 from scanvq.data.store_source import Source
@@ -83,7 +84,8 @@ class Store:
 
     def rows(self, split: str) -> NDArray[np.int64]:
         """The rows whose entry is in a split: "train", "validation" or "test"."""
-        inside = np.array([entry.split == split for entry in self.catalog.entries], bool)
+        entries = self.catalog.entries
+        inside = np.fromiter((entry.split == split for entry in entries), bool, len(entries))
         return np.flatnonzero(inside[self.entry])
 
     def gather(self, rows: NDArray[np.integer[Any]], out: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -221,9 +223,8 @@ def _remove_older(stores: Path, source: Source) -> bool:
         if folder.name == source.name or not (folder / SOURCE).exists():
             continue
         try:
-            stored = json.loads((folder / SOURCE).read_text(encoding="utf-8"))
-            superseded = source.supersedes(stored)
-        except (OSError, ValueError, KeyError):
+            superseded = is_superseded(folder / SOURCE, source)
+        except (OSError, ValueError):
             continue
         if superseded:
             with _alone(stores, folder.name, wait=False) as free:

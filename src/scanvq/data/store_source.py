@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scanvq.data.catalog import Catalog
+import numpy as np
+from numpy.typing import NDArray
+
+from scanvq.data.catalog import Catalog, Entry
 from scanvq.data.formats import Plane, UnreadableScan, format_of
 from scanvq.data.geometry import Geometry
+from scanvq.files import whole_file
 
 FORMAT_VERSION = 1
+BLOCK = 256  # files told at once
 
 Stamp = tuple[int, int]
 """Size in bytes and time of change in nanoseconds; (-1, -1) for a file that is not there.
@@ -23,12 +28,22 @@ Of several files that are one scan: their bytes, and a digest of their names, si
 """
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """The files of a catalog as they are now, and the settings that slices are prepared with."""
+    """The files of a catalog as they are now, and the settings that slices are prepared with.
+
+    Attributes:
+        root: the folder that the files are in.
+        entries: the files.
+        stamps: (N, 2) int64, a `Stamp` of each.
+        geometry: the size that every slice is brought to.
+        plane: how volumes are cut.
+        slices: which slices of a volume are used.
+    """
 
     root: Path
-    stamps: tuple[tuple[str, Stamp], ...]
+    entries: Sequence[Entry]
+    stamps: NDArray[np.int64]
     geometry: Geometry
     plane: Plane
     slices: str
@@ -36,8 +51,24 @@ class Source:
     @classmethod
     def of(cls, catalog: Catalog, *, geometry: Geometry, plane: Plane, slices: str) -> Source:
         root = catalog.root.resolve()
-        stamps = tuple((entry.path.as_posix(), _stamp(root / entry.path)) for entry in catalog.entries)
-        return cls(root=root, stamps=stamps, geometry=geometry, plane=plane, slices=slices)
+        stamps = np.empty((len(catalog.entries), 2), np.int64)
+        for number, entry in enumerate(catalog.entries):
+            stamps[number] = stamp_of(root / entry.path)
+        return cls(
+            root=root,
+            entries=catalog.entries,
+            stamps=stamps,
+            geometry=geometry,
+            plane=plane,
+            slices=slices,
+        )
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def path(self, number: int) -> Path:
+        """A file's path relative to the root."""
+        return self.entries[number].path
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -52,32 +83,29 @@ class Source:
     @cached_property
     def name(self) -> str:
         """The store's folder name: for people the data's name, for machines a digest of everything."""
-        digest = hashlib.sha256(json.dumps([self.settings, self.stamps]).encode()).hexdigest()[:20]
-        return f"{self.root.name[:40] or 'root'}-{digest}"
+        digest = hashlib.sha256(f"[{json.dumps(self.settings)}, [".encode())
+        for text in self._texts():
+            digest.update(text.encode())
+        digest.update(b"]]")
+        return f"{self.root.name[:40] or 'root'}-{digest.hexdigest()[:20]}"
 
-    def to_dict(self) -> dict[str, Any]:
-        return {"settings": self.settings, "stamps": self.stamps}
+    def write(self, file: Path) -> None:
+        """Writes it as JSON, whole or not at all."""
+        with whole_file(file) as temporary, temporary.open("w", encoding="utf-8") as opened:
+            opened.write(f'{{"settings": {json.dumps(self.settings)}, "stamps": [')
+            opened.writelines(self._texts())
+            opened.write("]}")
 
-    def supersedes(self, stored: Mapping[str, Any]) -> bool:
-        """Whether an older store of the same folder and settings can be thrown away.
-
-        It can if one of its files changed or is gone, or if this one holds all of its files. A store of other
-        files of the same folder (its segmentations, say) stays.
-        """
-        old, new = dict(stored["settings"]), dict(self.settings)
-        outdated = old.pop("version") != new.pop("version")
-        if old != new:
-            return False
-        if outdated:
-            return True
-        now = dict(self.stamps)
-        before = {path: tuple(stamp) for path, stamp in stored["stamps"]}
-        if before.keys() <= now.keys():
-            return True
-        return any((now.get(path) or _stamp(self.root / path)) != stamp for path, stamp in before.items())
+    def _texts(self) -> Iterator[str]:
+        """The JSON of [[path, stamp], ...] without its outer brackets, some files at a time."""
+        for start in range(0, len(self), BLOCK):
+            paths = [entry.path.as_posix() for entry in self.entries[start : start + BLOCK]]
+            stamps = self.stamps[start : start + BLOCK].tolist()
+            yield (", " if start else "") + json.dumps([*zip(paths, stamps, strict=True)])[1:-1]
 
 
-def _stamp(path: Path) -> Stamp:
+def stamp_of(path: Path) -> Stamp:
+    """A scan as it is now."""
     try:
         files = format_of(path).files(path)
     except UnreadableScan:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scanvq.data.catalog import Catalog, CatalogError
+from scanvq.data.entries import Entries
 from scanvq.data.layouts.subjects import group_of, read_subjects
 
 SHOWN = 5
@@ -92,7 +93,7 @@ def _renamed(catalog: Catalog, names: Sequence[str | None], pattern: str) -> Cat
                 f"data.subject is {pattern!r}, by which {name} is in two groups of the table, "
                 f"{joined[name]} and {entry.group}; correct the table or the pattern"
             )
-    entries = tuple(
+    entries = Entries(
         entry
         if name is None
         else replace(entry, subject=name, group=joined.get(name, group_of(name, subjects)))

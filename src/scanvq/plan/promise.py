@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scanvq.build import make_prior, make_tokenizer
 from scanvq.data.catalog import Catalog
+from scanvq.data.entries import Entries
 from scanvq.data.geometry import decide_geometry
 from scanvq.data.headers import image_sizes
 from scanvq.recipe import Recipe
@@ -145,7 +146,7 @@ def _write_table(file: Path, catalog: Catalog) -> None:
         table = csv.writer(opened)
         table.writerow(["path", "subject", "group", "split", "label"])
         for split, count in FILES.items():
-            entries = [entry for entry in catalog.entries if entry.split == split]
+            entries = Entries(entry for entry in catalog.entries if entry.split == split)
             for entry in entries[:: max(1, len(entries) // count)][:count]:
                 row = [catalog.root / entry.path, entry.subject, entry.group, entry.split, entry.label or ""]
                 table.writerow(row)

@@ -147,7 +147,6 @@ def test_a_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        patch.setattr("scanvq.data.store_build.write_text", Path.write_text)
         with pytest.raises(OSError, match="set SCANVQ_CACHE"):
             _prepare(catalog, tmp_path)
     _assert_whole(_prepare(catalog, tmp_path), catalog, tmp_path)
@@ -157,13 +156,13 @@ PROGRAM = textwrap.dedent(
     """
     import sys, time
     from pathlib import Path
-    from scanvq.data import store_build
+    from scanvq.data import store_journal
     from scanvq.data.catalog import Catalog, Entry
     from scanvq.data.geometry import Geometry
     from scanvq.data.store import prepare_store
 
     assert "torch" not in sys.modules
-    store_build.CHECKPOINT_SECONDS = 0.0
+    store_journal.CHECKPOINT_SECONDS = 0.0
     root, cache = Path(sys.argv[1]), Path(sys.argv[2])
     names = sorted(path.name for path in root.iterdir())
     entries = tuple(Entry(path=Path(n), subject=n, group=n, split="train", label=None) for n in names)

@@ -10,6 +10,7 @@ from pathlib import Path
 from scanvq.data.formats import is_readable
 from scanvq.data.formats.dicom_files import find_series, is_dicom
 from scanvq.data.formats.npz import SUFFIX, holds_images
+from scanvq.data.paths import Paths
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,10 @@ class Listing:
     rest: files that are not read.
     """
 
-    scans: tuple[Path, ...]
+    scans: Paths
     patients: Mapping[Path, str]
     left: Counter[str]
-    rest: tuple[Path, ...]
+    rest: Paths
 
 
 def list_scans(root: Path, files: Iterable[Path], *, tables: tuple[str, ...] = ()) -> Listing:
@@ -35,9 +36,7 @@ def list_scans(root: Path, files: Iterable[Path], *, tables: tuple[str, ...] = (
         files: of any kind.
         tables: suffixes of files that need not be opened to know that they are no scans.
     """
-    scans: list[Path] = []
-    dicom: list[Path] = []
-    rest: list[Path] = []
+    scans, dicom, rest = Paths(), Paths(), Paths()
     for path in files:
         name = path.name.lower()
         if name.endswith(SUFFIX):
@@ -51,4 +50,6 @@ def list_scans(root: Path, files: Iterable[Path], *, tables: tuple[str, ...] = (
         else:
             rest.append(path)
     found = find_series(root, dicom)
-    return Listing((*scans, *found.scans), found.patients, found.left, tuple(rest))
+    for path in found.scans:
+        scans.append(path)
+    return Listing(scans, found.patients, found.left, rest)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from scanvq.data.catalog import Catalog, Entry, Images
+from scanvq.data.entries import Entries
 from scanvq.data.layouts.tree import Tree, make_catalog, only_original
 
 NAME = re.compile(r"(?P<scan>\d+)_\d+\.(?:jpe?g|png)", re.IGNORECASE)
@@ -13,15 +15,7 @@ CLASSES = ("AD", "NC")
 
 def read_adni(tree: Tree, images: Images) -> Catalog | None:
     """`AD_NC/{train,test}/{AD,NC}/218391_78.jpeg`, or `{train,test}/218391_78.png` without classes."""
-    entries = []
-    for path in tree.scans:
-        name = NAME.fullmatch(path.name)
-        split = [part for part in path.parts[:-1] if part in ("train", "test")]
-        label = path.parent.name if path.parent.name in CLASSES else None
-        if name is None or len(split) != 1:
-            continue
-        scan = name["scan"]
-        entries.append(Entry(path=path, subject=scan, group=scan, split=split[0], label=label))
+    entries = Entries(_entries(tree))
     left = len(tree.scans) - len(entries)
     if left >= len(entries):  # a few stray pictures do not make it another data set
         return None
@@ -30,3 +24,13 @@ def read_adni(tree: Tree, images: Images) -> Catalog | None:
     if left:
         notes.append(f"{left} files are not named as in ADNI and are left alone")
     return make_catalog(tree, "ADNI", entries, notes)
+
+
+def _entries(tree: Tree) -> Iterator[Entry]:
+    for path in tree.scans:
+        name = NAME.fullmatch(path.name)
+        split = [part for part in path.parts[:-1] if part in ("train", "test")]
+        label = path.parent.name if path.parent.name in CLASSES else None
+        if name is not None and len(split) == 1:
+            scan = name["scan"]
+            yield Entry(path=path, subject=scan, group=scan, split=split[0], label=label)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry, Images
+from scanvq.data.entries import Entries
 from scanvq.data.layouts.subjects import LABEL_COLUMNS, known_value
 from scanvq.data.layouts.tree import Tree, make_catalog, only_original
 
@@ -22,32 +24,39 @@ _ASIDE = {"derivatives", "sourcedata", "code", "stimuli"}
 
 def read_bids(tree: Tree, images: Images) -> Catalog | None:
     """The anatomical scans of the contrast that most files have; of equally common ones T1w."""
-    found = []
-    for path in tree.scans:
-        match = _SCAN.fullmatch(path.as_posix())
-        if match and not _ASIDE & set(path.parts) and match["contrast"].lower() not in _NO_IMAGES:
-            found.append((path, match))
-    if not found:
+    counts = Counter(match["contrast"] for _, match in _anatomical(tree))
+    if not counts:
         return None
     only_original(images, "BIDS")
-    counts = Counter(match["contrast"] for _, match in found)
     contrast = min(counts, key=lambda name: (-counts[name], name != "T1w", name))
-    labels = _labels(tree.root / found[0][1]["root"] / PARTICIPANTS)
-    entries = []
-    for path, match in found:
-        if match["contrast"] == contrast:
-            subject = match["subject"]
-            entries.append(
-                Entry(path=path, subject=subject, group=subject, split=None, label=labels.get(subject))
-            )
+    first = next(match for _, match in _anatomical(tree))
+    labels = _labels(tree.root / first["root"] / PARTICIPANTS)
+    entries = Entries(
+        Entry(
+            path=path,
+            subject=match["subject"],
+            group=match["subject"],
+            split=None,
+            label=labels.get(match["subject"]),
+        )
+        for path, match in _anatomical(tree)
+        if match["contrast"] == contrast
+    )
     notes = []
     if others := ", ".join(f"{count} {name}" for name, count in counts.items() if name != contrast):
         notes.append(
             f"only {contrast} scans are used; left alone: {others} (name the files in a CSV for these)"
         )
-    if left := len(tree.scans) - len(found):
+    if left := len(tree.scans) - counts.total():
         notes.append(f"{left} scans that are not anatomical, or derived, are left alone")
     return make_catalog(tree, "BIDS", entries, notes)
+
+
+def _anatomical(tree: Tree) -> Iterator[tuple[Path, re.Match[str]]]:
+    for path in tree.scans:
+        match = _SCAN.fullmatch(path.as_posix())
+        if match and not _ASIDE & set(path.parts) and match["contrast"].lower() not in _NO_IMAGES:
+            yield path, match
 
 
 def _labels(table: Path) -> dict[str, str | None]:

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from scanvq.data.catalog import Catalog, Entry, Images
+from scanvq.data.entries import Entries
 from scanvq.data.layouts.subjects import Subject, group_of, read_subjects, subjects_of
 from scanvq.data.layouts.tree import Tree, below_common, by_patients, make_catalog, only_original
+from scanvq.data.paths import Paths
 
 MOST_CLASSES = 20
 _CLASS_WORDS = {"class", "label", "group", "grade", "stage", "type", "category", "cdr", "level", "cluster"}
@@ -37,12 +39,18 @@ def read_class_folders(tree: Tree, images: Images) -> Catalog | None:
     if not classes_among(places, subjects):
         return None
     only_original(images, "class-folder")
-    entries = []
-    names = subjects_of([place.relative_to(place.parts[0]) for place in places], subjects)
-    names = by_patients(tree, tree.scans, names, subjects)
-    for path, place, subject in zip(tree.scans, places, names, strict=True):
-        group = group_of(subject, subjects)
-        entries.append(Entry(path=path, subject=subject, group=group, split=None, label=place.parts[0]))
+    inside = Paths(place.relative_to(place.parts[0]) for place in places)
+    names = by_patients(tree, tree.scans, subjects_of(inside, subjects), subjects)
+    entries = Entries(
+        Entry(
+            path=path,
+            subject=subject,
+            group=group_of(subject, subjects),
+            split=None,
+            label=place.parts[0],
+        )
+        for path, place, subject in zip(tree.scans, places, names, strict=True)
+    )
     return make_catalog(tree, "folder per class", entries, _shared(entries))
 
 

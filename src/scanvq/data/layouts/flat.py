@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scanvq.data.catalog import Catalog, Entry, Images
+from scanvq.data.entries import Entries
 from scanvq.data.layouts.subjects import group_of, label_of, read_subjects, subjects_of
 from scanvq.data.layouts.tree import Tree, below_common, by_patients, make_catalog, only_original
 
@@ -13,16 +14,15 @@ def read_flat(tree: Tree, images: Images) -> Catalog | None:
         return None
     only_original(images, "flat")
     subjects = read_subjects(tree.root)
-    entries = []
     told = by_patients(tree, tree.scans, subjects_of(below_common(tree.scans), subjects), subjects)
-    for path, subject in zip(tree.scans, told, strict=True):
-        entries.append(
-            Entry(
-                path=path,
-                subject=subject,
-                group=group_of(subject, subjects),
-                split=None,
-                label=label_of(subject, subjects),
-            )
+    entries = Entries(
+        Entry(
+            path=path,
+            subject=subject,
+            group=group_of(subject, subjects),
+            split=None,
+            label=label_of(subject, subjects),
         )
+        for path, subject in zip(tree.scans, told, strict=True)
+    )
     return make_catalog(tree, "flat folder", entries)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry, Images
-from scanvq.data.layouts.subjects import group_of, label_of, read_subjects
+from scanvq.data.entries import Entries
+from scanvq.data.layouts.subjects import Subject, group_of, label_of, read_subjects
 from scanvq.data.layouts.tree import SPLIT_NAMES, Tree, make_catalog
+from scanvq.data.paths import Paths
 
 
 def read_keras_slices(
@@ -25,29 +28,38 @@ def read_keras_slices(
         CatalogError: segmentations are asked for and there are none.
     """
     folders = re.compile(rf"{folder}_(?P<seg>seg_)?(?P<split>train|validate|validation|test)")
+    scans = Paths(
+        path for path in tree.scans if folders.fullmatch(path.parent.name) and name.fullmatch(path.name)
+    )
+    if not scans:
+        return None
     subjects = read_subjects(tree.root)
-    found: dict[bool, list[Entry]] = {False: [], True: []}
-    for path in tree.scans:
+    entries = Entries(_entries(scans, folders, name, subjects, segmented=images == "segmented"))
+    if not entries:
+        raise CatalogError(
+            f"{tree.root} has no {images} images ({folder}_{'seg_' * (images == 'segmented')}...)"
+        )
+    left = len(tree.scans) - len(scans)
+    notes = [f"{left} files are not named as in {layout} and are left alone"] if left else []
+    return make_catalog(tree, layout, entries, notes)
+
+
+def _entries(
+    scans: Paths,
+    folders: re.Pattern[str],
+    name: re.Pattern[str],
+    subjects: Mapping[str, Subject],
+    *,
+    segmented: bool,
+) -> Iterator[Entry]:
+    for path in scans:
         place, file = folders.fullmatch(path.parent.name), name.fullmatch(path.name)
-        if place is None or file is None:
-            continue
-        subject = f"case_{file['case']}"
-        found[place["seg"] is not None].append(
-            Entry(
+        if place and file and (place["seg"] is not None) == segmented:
+            subject = f"case_{file['case']}"
+            yield Entry(
                 path=path,
                 subject=subject,
                 group=group_of(subject, subjects),
                 split=SPLIT_NAMES[place["split"]],
                 label=label_of(subject, subjects),
             )
-        )
-    if not found[False] and not found[True]:
-        return None
-    chosen = found[images == "segmented"]
-    if not chosen:
-        raise CatalogError(
-            f"{tree.root} has no {images} images ({folder}_{'seg_' * (images == 'segmented')}...)"
-        )
-    left = len(tree.scans) - len(found[False]) - len(found[True])
-    notes = [f"{left} files are not named as in {layout} and are left alone"] if left else []
-    return make_catalog(tree, layout, chosen, notes)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry, Images
+from scanvq.data.entries import Entries
 from scanvq.data.formats import UnreadableScan
 from scanvq.data.formats.npz import MEDMNIST, SUFFIX, holds_images, image_heads, labels_of
 from scanvq.data.layouts.tree import SPLIT_NAMES, Tree, make_catalog, only_original
@@ -28,38 +30,39 @@ def read_medmnist(tree: Tree, images: Images) -> Catalog | None:
         raise CatalogError(f"{tree.root} holds {len(files)} npz files; name one, such as {files[0]}")
     only_original(images, "MedMNIST")
     try:
-        entries, notes = _entries(tree.root, files[0])
+        labels = _labels(tree.root / files[0])
     except (UnreadableScan, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise CatalogError(f"{files[0]} cannot be read: {error}") from None
-    return make_catalog(tree, "MedMNIST", entries, notes)
-
-
-def _entries(root: Path, file: Path) -> tuple[list[Entry], list[str]]:
-    entries, several = [], False
-    heads = image_heads(root / file)
-    for split in MEDMNIST:
-        if (name := f"{split}_images") not in heads:
-            continue
-        count = heads[name].shape[0]
-        labels = labels_of(root / file, name)
-        if labels is not None and len(labels) != count:
-            raise ValueError(f"{count} images in {name}, but {len(labels)} labels")
-        several |= labels is not None and labels.shape[1] > 1
-        for number in range(count):
-            subject = f"{split}_{number}"
-            entries.append(
-                Entry(
-                    path=file / name / str(number),
-                    subject=subject,
-                    group=subject,
-                    split=SPLIT_NAMES[split],
-                    label=None if labels is None or labels.shape[1] != 1 else _label(labels[number, 0]),
-                )
-            )
     notes = ["MedMNIST names no patients: every image counts as a subject of its own"]
-    if several:
+    if any(its.shape[1] > 1 for its in labels.values()):
         notes.append("its images have several labels each; none is used")
-    return entries, notes
+    return make_catalog(tree, "MedMNIST", Entries(_entries(files[0], labels)), notes)
+
+
+def _labels(file: Path) -> dict[str, np.ndarray]:
+    """The labels of every split's images, (n, labels of one); (n, 0) where there are none."""
+    heads, labels = image_heads(file), {}
+    for split in MEDMNIST:
+        if (name := f"{split}_images") in heads:
+            count = heads[name].shape[0]
+            found = labels_of(file, name)
+            labels[split] = np.empty((count, 0)) if found is None else found
+            if len(labels[split]) != count:
+                raise ValueError(f"{count} images in {name}, but {len(labels[split])} labels")
+    return labels
+
+
+def _entries(file: Path, labels: Mapping[str, np.ndarray]) -> Iterator[Entry]:
+    for split, its in labels.items():
+        for number in range(len(its)):
+            subject = f"{split}_{number}"
+            yield Entry(
+                path=file / f"{split}_images" / str(number),
+                subject=subject,
+                group=subject,
+                split=SPLIT_NAMES[split],
+                label=_label(its[number, 0]) if its.shape[1] == 1 else None,
+            )
 
 
 def _label(value: np.generic) -> str:

@@ -5,32 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 
 from scanvq.data.catalog import Catalog, Entry, Images
+from scanvq.data.entries import Entries
 from scanvq.data.layouts.class_folders import classes_among
 from scanvq.data.layouts.subjects import group_of, label_of, read_subjects, subjects_of
 from scanvq.data.layouts.tree import SPLIT_NAMES, Tree, below_common, by_patients, make_catalog, only_original
+from scanvq.data.paths import Paths
 
 MOST_STRAYS = 0.1  # for each file in a split: with more, the folders' names mean something else
 
 
 def read_split_folders(tree: Tree, images: Images) -> Catalog | None:
     """train, val / valid / validate / validation, test: all files but a few strays lie below one of them."""
-    scans = [path for path in tree.scans if _place(path) is not None]
+    scans = Paths(path for path in tree.scans if _place(path) is not None)
     strays = len(tree.scans) - len(scans)
     if not scans or strays > MOST_STRAYS * len(scans):
         return None
     only_original(images, "split-folder")
-    places = [_place(path) for path in scans]
-    rests = below_common([_without_split(path) for path in scans])
+    rests = below_common(Paths(_without_split(path) for path in scans))
     subjects = read_subjects(tree.root)
     classes = classes_among(rests, subjects)
-    inside = [rest.relative_to(rest.parts[0]) if classes else rest for rest in rests]
+    inside = Paths(rest.relative_to(rest.parts[0]) for rest in rests) if classes else rests
     names = by_patients(tree, scans, subjects_of(inside, subjects), subjects)
-    entries = []
-    for path, place, rest, subject in zip(scans, places, rests, names, strict=True):
-        label = rest.parts[0] if classes else label_of(subject, subjects)
-        entries.append(
-            Entry(path=path, subject=subject, group=group_of(subject, subjects), split=place, label=label)
+    entries = Entries(
+        Entry(
+            path=path,
+            subject=subject,
+            group=group_of(subject, subjects),
+            split=_place(path),
+            label=rest.parts[0] if classes else label_of(subject, subjects),
         )
+        for path, rest, subject in zip(scans, rests, names, strict=True)
+    )
     layout = "folder per split" + (" and class" if classes else "")
     notes = [f"{strays} files in no split's folder are left alone"] if strays else []
     return make_catalog(tree, layout, entries, notes)

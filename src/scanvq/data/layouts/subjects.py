@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def read_subjects(folder: Path) -> Mapping[str, Subject]:
     for path in (folder / NAME, folder.parent / NAME):
         if path.is_file():
             return _read(path)
-    below = sorted(folder.rglob(NAME))
-    return _read(below[0]) if len(below) == 1 else {}
+    below = [Path(here) for here, _, files in os.walk(folder) if NAME in files]
+    return _read(below[0] / NAME) if len(below) == 1 else {}
 
 
 def subjects_of(paths: Sequence[Path], subjects: Mapping[str, Subject]) -> list[str]:
@@ -51,10 +52,12 @@ def subjects_of(paths: Sequence[Path], subjects: Mapping[str, Subject]) -> list[
         paths: without the folders of splits and classes, and those that all files share.
         subjects: the table.
     """
-    found = [_told(path, subjects) for path in paths]
-    numbered = _are_numbered([path for path, told in zip(paths, found, strict=True) if told is None])
+    names: dict[str, str] = {}  # each held once, however many files are of it
+    found = [names.setdefault(told, told) if (told := _told(path, subjects)) else None for path in paths]
+    numbered = _are_numbered(path for path, told in zip(paths, found, strict=True) if told is None)
+    own = _series if numbered else _stem
     return [
-        told if told is not None else _series(path) if numbered else _stem(path)
+        told if told is not None else names.setdefault(name := own(path), name)
         for path, told in zip(paths, found, strict=True)
     ]
 
@@ -93,7 +96,7 @@ def _series(path: Path) -> str:
     return _NUMBER.sub("", _stem(path))
 
 
-def _are_numbered(paths: Sequence[Path]) -> bool:
+def _are_numbered(paths: Iterable[Path]) -> bool:
     """Whether names are series, as 218391_78, 218391_79: files to a name that holds a number itself."""
     series = Counter(_series(path) for path in paths if _NUMBER.search(_stem(path)))
     named_so = all(re.search(r"\d", name) for name in series)

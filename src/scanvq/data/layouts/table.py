@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry, Images
+from scanvq.data.entries import Entries
 from scanvq.data.layouts.subjects import Subject, known_value, subjects_of
 from scanvq.data.layouts.tree import SPLIT_NAMES, Tree, below_common, make_catalog, only_original
+from scanvq.data.paths import Paths
 
 COLUMNS = {
     "path": ("path", "file", "filename", "file_name", "filepath", "image", "image_path"),
@@ -29,45 +33,40 @@ def read_table(tree: Tree, images: Images) -> Catalog | None:
     if tree.table is None:
         return None
     only_original(images, "table")
-    rows, columns = _read(tree.table)
-    paths = [Path(_value(row, columns, "path") or "") for row in rows]
-    no_table: Mapping[str, Subject] = {}
-    entries = []
-    for number, (row, path, own) in enumerate(
-        zip(rows, paths, subjects_of(below_common(paths), no_table), strict=True), start=2
-    ):
-        if not path.name:
-            raise CatalogError(f"{tree.table}, line {number}: no path")
-        subject = _value(row, columns, "subject") or own
-        entries.append(
-            Entry(
-                path=path,
-                subject=subject,
-                group=_value(row, columns, "group") or subject,
-                split=_split(_value(row, columns, "split"), tree.table, number),
-                label=_value(row, columns, "label"),
-            )
-        )
-    repeated = [path for path, count in Counter(entry.path for entry in entries).items() if count > 1]
+    columns = _columns(tree.table)
+    paths = Paths(Path(_value(row, columns, "path") or "") for row in _rows(tree.table))
+    if not paths:
+        raise CatalogError(f"{tree.table} names no files: it has a head and no rows")
+    entries = Entries(_entries(tree.table, columns, paths))
+    counts = Counter(entry.path.as_posix() for entry in entries)
+    repeated = [path for path, count in counts.items() if count > 1]
     if repeated:
         raise CatalogError(f"{tree.table} names {len(repeated)} files more than once, such as {repeated[0]}")
-    some = {entry.split is None for entry in entries}
-    if len(some) > 1:
+    if len({entry.split is None for entry in entries}) > 1:
         raise CatalogError(f"{tree.table} gives some files a split and others none; give all or none")
     return make_catalog(tree, "table", entries)
 
 
-def _read(table: Path) -> tuple[list[dict[str, str]], dict[str, str]]:
-    """The rows, and for each of COLUMNS that is there, its name in the table."""
-    try:
-        text = table.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CatalogError(f"{table} cannot be read: {error}") from None
-    head = text.partition("\n")[0]
-    delimiter = max("\t;,", key=head.count)
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
-    rows = list(reader)
-    names = {name.strip().lower().replace(" ", "_"): name for name in reader.fieldnames or () if name}
+def _entries(table: Path, columns: Mapping[str, str], paths: Paths) -> Iterator[Entry]:
+    no_table: Mapping[str, Subject] = {}
+    names = subjects_of(below_common(paths), no_table)
+    for number, (row, path, own) in enumerate(zip(_rows(table), paths, names, strict=True), start=2):
+        if not path.name:
+            raise CatalogError(f"{table}, line {number}: no path")
+        subject = _value(row, columns, "subject") or own
+        yield Entry(
+            path=path,
+            subject=subject,
+            group=_value(row, columns, "group") or subject,
+            split=_split(_value(row, columns, "split"), table, number),
+            label=_value(row, columns, "label"),
+        )
+
+
+def _columns(table: Path) -> dict[str, str]:
+    """For each of COLUMNS that is there, its name in the table."""
+    with _opened(table) as reader:
+        names = {name.strip().lower().replace(" ", "_"): name for name in reader.fieldnames or () if name}
     columns = {
         meaning: names[known]
         for meaning, all_known in COLUMNS.items()
@@ -77,9 +76,22 @@ def _read(table: Path) -> tuple[list[dict[str, str]], dict[str, str]]:
     if "path" not in columns:
         there = ", ".join(names) or "nothing"
         raise CatalogError(f"{table} has no column of paths (path, file, image); it has {there}")
-    if not rows:
-        raise CatalogError(f"{table} names no files: it has a head and no rows")
-    return rows, columns
+    return columns
+
+
+def _rows(table: Path) -> Iterator[dict[str, str]]:
+    with _opened(table) as reader:
+        yield from reader
+
+
+@contextmanager
+def _opened(table: Path) -> Iterator[csv.DictReader[str]]:
+    try:
+        with table.open(encoding="utf-8-sig") as file:
+            head = file.readline()
+            yield csv.DictReader(chain([head], file), delimiter=max("\t;,", key=head.count))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{table} cannot be read: {error}") from None
 
 
 def _value(row: Mapping[str, str | None], columns: Mapping[str, str], meaning: str) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry, Images
+from scanvq.data.entries import Entries
 from scanvq.data.formats import stem_of
 from scanvq.data.layouts.tree import Tree, make_catalog, only_original
 
@@ -56,10 +57,10 @@ def read_task_folders(tree: Tree, images: Images) -> Catalog | None:
                 f"of the channels {several} only {names[0]} is used; for another, name its files in a CSV"
             ]
     tested = "test" in splits.values()
-    entries = [
+    entries = Entries(
         Entry(path=path, subject=case, group=case, split=splits[path] if tested else None, label=None)
         for path, case in cases.items()
-    ]
+    )
     return make_catalog(tree, layout, entries, notes)
 
 

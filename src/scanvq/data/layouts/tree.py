@@ -9,9 +9,11 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scanvq.data.catalog import SYNTHETIC, Catalog, CatalogError, Entry, Images
+from scanvq.data.catalog import SYNTHETIC, Catalog, CatalogError, Images
+from scanvq.data.entries import Entries
 from scanvq.data.formats import READABLE
 from scanvq.data.formats.listing import list_scans
+from scanvq.data.paths import Paths
 
 SPLIT_NAMES = {
     "train": "train",
@@ -42,7 +44,7 @@ class Tree:
     """
 
     root: Path
-    scans: tuple[Path, ...]
+    scans: Sequence[Path]
     others: Counter[str]
     masks: int = 0
     table: Path | None = None
@@ -71,16 +73,15 @@ def read_tree(folder: Path) -> Tree:
     """Lists a folder without opening anything; hidden files and folders are passed over."""
     if folder.is_file() and folder.suffix.lower() in (".csv", ".tsv"):
         return Tree(root=folder.parent, scans=(), others=Counter(), table=folder)
-    files = [Path(folder.name)] if folder.is_file() else list(_files(folder))
-    root = folder.parent if folder.is_file() else folder
-    found = list_scans(root, files, tables=TABLES)
-    scans = tuple(files) if folder.is_file() else found.scans
+    alone = [Path(folder.name)] if folder.is_file() else []
+    root = folder.parent if alone else folder
+    found = list_scans(root, alone or _files(folder), tables=TABLES)
+    scans = Paths(alone) if alone else found.scans
     others = found.left
     others.update(path.suffix or path.name for path in found.rest if not path.name.lower().endswith(TABLES))
-    images = _without_masks(scans)
+    images = _in_natural_order(_without_masks(scans))
     masks = len(scans) - len(images)
-    ordered = tuple(sorted(images, key=natural))
-    return Tree(root=root, scans=ordered, others=others, masks=masks, patients=found.patients)
+    return Tree(root=root, scans=images, others=others, masks=masks, patients=found.patients)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -91,32 +92,48 @@ def _files(folder: Path) -> Iterator[Path]:
         inside[:] = [
             name for name in inside if name[0] != "." and str(Path(here, name).resolve()) not in visited
         ]
-        yield from (Path(here, name).relative_to(folder) for name in files if name[0] != ".")
+        below = Path(here).relative_to(folder)
+        yield from (below / name for name in files if name[0] != ".")
 
 
-def _without_masks(scans: Sequence[Path]) -> list[Path]:
+def _without_masks(scans: Paths) -> Paths:
     """Leaves out x_mask.png and the like, where there is an x as well."""
-    stems = {path.name.split(".")[0] for path in scans}
-    return [
-        path
-        for path in scans
-        if (stem := path.name.split(".")[0]) == (base := _MASK.sub("", stem)) or base not in stems
-    ]
+    masked = {of for path in scans if (of := _masked(path))}
+    there = {stem for path in scans if (stem := path.name.split(".")[0]) in masked}
+    return Paths(path for path in scans if _masked(path) not in there) if there else scans
 
 
-def natural(path: Path) -> tuple[tuple[int, int, str], ...]:
-    """A sort key by which slice_2 comes before slice_10."""
-    pieces = re.split(r"(\d+)", path.as_posix())
-    return tuple((1, int(p), p) if p.isdigit() else (0, 0, p) for p in pieces)
+def _masked(path: Path) -> str | None:
+    """What a file is a mask of, by its name; None for one that is no mask."""
+    stem = path.name.split(".")[0]
+    base = _MASK.sub("", stem)
+    return base if base != stem else None
 
 
-def below_common(paths: Sequence[Path]) -> list[Path]:
+def _in_natural_order(paths: Paths) -> Paths:
+    order = sorted(range(len(paths)), key=lambda number: natural(paths.text(number)))
+    return Paths(paths[number] for number in order)
+
+
+def natural(path: str) -> str:
+    """A sort key by which slice_2 comes before slice_10.
+
+    Every piece ends with a character that no path holds. A number begins with how many digits it has.
+    """
+    pieces = re.split(r"(\d+)", path)
+    for odd in range(1, len(pieces), 2):
+        digits = str(int(pieces[odd]))
+        pieces[odd] = f"{chr(len(digits))}{digits}{pieces[odd]}"
+    return "\0".join(pieces)
+
+
+def below_common(paths: Sequence[Path]) -> Sequence[Path]:
     """The paths without the leading folders that all of them share."""
-    folders = [path.parts[:-1] for path in paths]
-    shared = 0
-    while folders and all(len(parts) > shared and parts[shared] == folders[0][shared] for parts in folders):
-        shared += 1
-    return [Path(*path.parts[shared:]) for path in paths]
+    shared = paths[0].parts[:-1] if paths else ()
+    for path in paths:
+        while path.parts[:-1][: len(shared)] != shared:
+            shared = shared[:-1]
+    return Paths(Path(*path.parts[len(shared) :]) for path in paths) if shared else paths
 
 
 def by_patients(tree: Tree, paths: Sequence[Path], names: Sequence[str], known: Container[str]) -> list[str]:
@@ -134,14 +151,15 @@ def by_patients(tree: Tree, paths: Sequence[Path], names: Sequence[str], known: 
     ]
 
 
-def make_catalog(tree: Tree, layout: str, entries: Sequence[Entry], notes: Sequence[str] = ()) -> Catalog:
+def make_catalog(tree: Tree, layout: str, entries: Entries, notes: Sequence[str] = ()) -> Catalog:
     """A catalog of entries in their order; partial labels are noted."""
-    labels = tuple(sorted({entry.label for entry in entries if entry.label is not None}))
-    unlabeled = sum(entry.label is None for entry in entries)
+    counts = Counter(entry.label for entry in entries)
+    unlabeled = counts.pop(None, 0)
+    labels = tuple(sorted(label for label in counts if label is not None))
     said = [*notes, *tree.notes()]
     if labels and unlabeled:
         said.append(f"{unlabeled} of {len(entries)} files have no label; they count as of any class")
-    return Catalog(root=tree.root, layout=layout, entries=tuple(entries), labels=labels, notes=tuple(said))
+    return Catalog(root=tree.root, layout=layout, entries=entries, labels=labels, notes=tuple(said))
 
 
 def only_original(images: Images, layout: str) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry, read_catalog
 from scanvq.data.dataset import SliceDataset
+from scanvq.data.entries import Entries
 from scanvq.data.geometry import decide_geometry
 from scanvq.data.headers import image_sizes
 from scanvq.data.leak_guard import Leak, LeakError, find_leaks
@@ -166,7 +167,7 @@ def reopen_data(
     Raises:
         SourceChangedError: files were added, removed or changed since.
     """
-    entries = tuple(
+    entries = Entries(
         Entry(path=Path(path), subject=subject, group=group, split=split, label=label)
         for path, subject, group, split, label in record["entries"]
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scanvq.data.catalog import Catalog, CatalogError, Entry, read_catalog
+from scanvq.data.entries import Entries
 from scanvq.data.leak_guard import Leak, LeakError, find_leaks
 from scanvq.data.preparation import Preparation
 from scanvq.data.store import BadScans, prepare_store
@@ -87,13 +88,13 @@ def _prepared(
     if data.subject:
         catalog, unmatched = by_pattern_of_run(catalog, data.subject)
     if not any(entry.split == "test" for entry in catalog.entries):
-        catalog = replace(catalog, entries=tuple(replace(e, split="test") for e in catalog.entries))
+        catalog = replace(catalog, entries=Entries(replace(e, split="test") for e in catalog.entries))
     unknown = sorted(set(catalog.labels) - set(labels))
     if labels and unknown:
         raise CatalogError(f"{folder} has labels that the run was not trained with: {', '.join(unknown)}")
     catalog = replace(catalog, labels=labels)
     if not labels:
-        catalog = replace(catalog, entries=tuple(replace(e, label=None) for e in catalog.entries))
+        catalog = replace(catalog, entries=Entries(replace(e, label=None) for e in catalog.entries))
     store = prepare_store(
         catalog,
         geometry=preparation.geometry,
@@ -117,15 +118,13 @@ def _shared(
 ) -> tuple[Leak, ...]:
     """What the leak guard finds between the scans a run has learned from and others, in one store of both."""
     groups = {entry.subject: entry.group for entry in own.catalog.entries}
-    entries = [
+    entries = Entries(
         replace(entry, path=side.catalog.root / entry.path, group=group, label=None)
         for side, splits in ((own, ("train", "validation")), (other, ("test",)))
         for entry, group in ((entry, _group(entry, groups)) for entry in side.catalog.entries)
         if entry.split in splits
-    ]
-    both = Catalog(
-        root=Path(own.catalog.root.anchor), layout="both", entries=tuple(entries), labels=(), notes=()
     )
+    both = Catalog(root=Path(own.catalog.root.anchor), layout="both", entries=entries, labels=(), notes=())
     store = prepare_store(
         both,
         geometry=other.preparation.geometry,
