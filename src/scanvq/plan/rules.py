@@ -12,7 +12,7 @@ LARGEST = 512  # pixels of the longer side that are kept as they are
 MARGIN = 0.05  # of a side: what a crop leaves around the foreground at least
 MULTIPLE = 8  # what any detail's downsampling divides
 BATCH_PIXELS = {"fine": 4 * 192 * 160, "coarse": 8 * 192 * 160}  # of one training batch on a CPU
-BATCH_CELLS = 16 * 48 * 40  # codes of one training batch of a prior on a CPU
+BATCH_CELLS = 4 * 48 * 40  # codes of one training batch of a prior, where there is little time
 LEARNING_RATE = {"fine": 2e-3, "coarse": 1e-3}
 L1 = {"fine": 3.0, "coarse": 1.0}  # beside SSIM of weight 1
 LONG = 2 * 3600  # seconds of budget from which a CPU has time for a wide network
@@ -27,7 +27,7 @@ def decide(facts: Facts, wish: Wish) -> tuple[Choice, ...]:
     return (
         *_data(facts, (height, width)),
         *_tokenizer(halvings, wish),
-        *_prior(facts, height >> halvings, width >> halvings),
+        *_prior(facts, height >> halvings, width >> halvings, wish),
         *_tokenizer_training(facts, height * width, wish),
         *_prior_training(facts, (height >> halvings) * (width >> halvings), wish),
         _choice("sampling.top_p", 0.95, "fixed", "leaves out the least likely codes, which show as specks"),
@@ -55,6 +55,11 @@ def _in_the_middle(first: float, end: float, side: int) -> bool:
     cut = max(0, side - LARGEST) // 2
     kept = min(side, LARGEST)
     return max(0, first - MARGIN) * side >= cut and min(1, end + MARGIN) * side <= cut + kept
+
+
+def _is_wide(wish: Wish) -> bool:
+    """Whether there is time for wide networks."""
+    return wish.cuda or wish.budget >= LONG
 
 
 def _choice(key: str, value: Any, basis: Basis, reason: str) -> Choice:
@@ -88,7 +93,7 @@ def _data(facts: Facts, size: tuple[int, int]) -> list[Choice]:
 
 
 def _tokenizer(halvings: int, wish: Wish) -> list[Choice]:
-    wide = wish.cuda or wish.budget >= LONG
+    wide = _is_wide(wish)
     channels = [32, 64, 128][:halvings]
     hidden = 32 if halvings == 2 else 64
     if wide:
@@ -116,9 +121,10 @@ def _tokenizer(halvings: int, wish: Wish) -> list[Choice]:
     ]
 
 
-def _prior(facts: Facts, height: int, width: int) -> list[Choice]:
-    reach = max(height, width) / 2
-    dilations = [1, 2, 1, 4, 1, 2, 1] if reach <= 13 else [1, 2, 4, 1, 8, 4, 2, 1]
+def _prior(facts: Facts, height: int, width: int, wish: Wish) -> list[Choice]:
+    wide = _is_wide(wish)
+    far = wide and max(height, width) / 2 > 13
+    dilations = [1, 2, 4, 1, 8, 4, 2, 1] if far else [1, 2, 1, 4, 1, 2, 1]
     return [
         _choice(
             "prior.kind",
@@ -126,7 +132,12 @@ def _prior(facts: Facts, height: int, width: int) -> list[Choice]:
             "fixed",
             f"exact bits, and time and memory that grow with the {height * width:,} codes, not their square",
         ),
-        _choice("prior.channels", 96, "fixed", "wider learns too slowly on a CPU"),
+        _choice(
+            "prior.channels",
+            96 if wide else 64,
+            "rule",
+            "wide: there is time" if wide else "narrow: more steps are worth more than width",
+        ),
         _choice(
             "prior.dilations",
             dilations,
@@ -170,15 +181,21 @@ def _tokenizer_training(facts: Facts, pixels: int, wish: Wish) -> list[Choice]:
 
 def _prior_training(facts: Facts, cells: int, wish: Wish) -> list[Choice]:
     where = "training.prior"
-    wanted = min(BATCH_CELLS / cells, 16) * (4 if wish.cuda else 1)
+    wide = _is_wide(wish)
+    wanted = min(BATCH_CELLS / cells, 16) * (16 if wish.cuda else 4 if wide else 1)
     return [
         _choice(
             f"{where}.batch_size",
             _power_of_two(wanted, facts.slices),
             "rule",
-            f"about {BATCH_CELLS:,} codes a step on a CPU, 16 images at most: large grids need steps, too",
+            f"about {BATCH_CELLS:,} codes a step where time is short: small batches soon learn most",
         ),
-        _choice(f"{where}.learning_rate", 1e-3, "fixed", "highest that learns steadily"),
+        _choice(
+            f"{where}.learning_rate",
+            1e-3 if wide else 6e-3,
+            "rule",
+            "learns steadily" if wide else "the highest that learns steadily, for there are few steps",
+        ),
         _choice(f"{where}.schedule", "cosine", "fixed", "to nothing at the budget's end"),
         _choice(f"{where}.warmup_steps", 50, "fixed", "the first steps are the wildest"),
         _choice(f"{where}.clip_norm", 1.0, "fixed", "one odd batch spoils nothing"),

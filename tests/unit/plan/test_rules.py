@@ -125,9 +125,26 @@ def test_a_gpu_takes_larger_batches() -> None:
         assert gpu.stage(stage).batch_size > cpu.stage(stage).batch_size
 
 
+def test_larger_grids_of_codes_take_smaller_batches() -> None:
+    batches = [
+        planned(facts((side, side)), Wish(budget=60)).stage("prior").batch_size for side in (64, 192, 384)
+    ]
+    assert batches == sorted(batches, reverse=True)
+    assert batches[0] == 16
+    assert batches[-1] == 1
+
+
 def test_a_long_budget_or_a_gpu_makes_the_network_wide() -> None:
     narrow, long, gpu = (
         planned(facts((256, 256)), wish).tokenizer["channels"]
         for wish in (Wish(budget=LONG - 1), Wish(budget=LONG), Wish(budget=60, cuda=True))
     )
     assert long == gpu == [2 * width for width in narrow]
+    priors = [
+        planned(facts((256, 256)), wish)
+        for wish in (Wish(budget=LONG - 1), Wish(budget=LONG), Wish(budget=60, cuda=True))
+    ]
+    short, *wide = (one.prior["channels"] for one in priors)
+    assert short < wide[0] == wide[1]
+    fast, *steady = (one.stage("prior").learning_rate for one in priors)
+    assert fast > steady[0] == steady[1]
