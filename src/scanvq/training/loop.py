@@ -25,7 +25,7 @@ from scanvq.training.interrupt import Interrupted, StopRequest
 from scanvq.training.limit import Limit
 from scanvq.training.optimizers import learning_rate, make_optimizer
 from scanvq.training.order import Order
-from scanvq.training.precision import measure
+from scanvq.training.precision import choose_precision
 from scanvq.training.progress_pictures import ProgressPictures
 from scanvq.types import Batch, Losses, Objective
 
@@ -139,7 +139,10 @@ def train(stage: Stage, engine: Engine, watchers: Watchers, request: StopRequest
         precision = Precision(**saved["precision"])
     else:
         begun = time.monotonic()
-        precision = _choose_precision(stage, order, engine, watchers)
+        batch = stage.source.batch(order.indices(0), order.draws(0), engine.device)
+        precision, told = choose_precision(stage.settings.precision, stage.objective, batch, engine)
+        if told:
+            watchers.say(f"{stage.name}: {told}")
         most = math.inf if stage.limit.seconds is None else stage.limit.seconds / 2
         state.elapsed += min(time.monotonic() - begun, most)  # a budget pays for the choice, too
     precision.lay_out(stage.objective)
@@ -325,21 +328,6 @@ class _Loop:
                 },
             )
         self.engine.wait()
-
-
-def _choose_precision(stage: Stage, order: Order, engine: Engine, watchers: Watchers) -> Precision:
-    if stage.settings.precision == "fp32":
-        return Precision()
-    if stage.settings.precision == "bf16":
-        return Precision(autocast="bf16", channels_last=True)
-    batch = stage.source.batch(order.indices(0), order.draws(0), engine.device)
-    seconds = measure(stage.objective, batch, engine.device)
-    slowest_process = engine.largest(list(seconds.values()))
-    measured = dict(zip(seconds, slowest_process, strict=True))
-    best = min(measured, key=lambda precision: measured[precision])
-    trials = ", ".join(f"{precision} {1000 * value:.0f} ms" for precision, value in measured.items())
-    watchers.say(f"{stage.name}: {best}, the fastest of a few measured steps ({trials})")
-    return best
 
 
 def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
