@@ -19,7 +19,12 @@ Work = Callable[[], object]
 
 
 def turns(
-    candidates: Mapping[str, Work], *, repeats: int, device: torch.device, warm: bool = True
+    candidates: Mapping[str, Work],
+    *,
+    repeats: int,
+    device: torch.device,
+    warm: bool = True,
+    steady: bool = False,
 ) -> dict[str, list[float]]:
     """Seconds of every candidate: they alternate, so that other work on the machine falls on all of them.
 
@@ -28,6 +33,7 @@ def turns(
         repeats: turns of each.
         device: is waited for after each turn.
         warm: let each run once before, unmeasured.
+        steady: let each run once before each of its turns, unmeasured, as work that in use repeats itself.
     """
     if warm:
         for work in candidates.values():
@@ -35,6 +41,8 @@ def turns(
     measured: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(repeats):
         for name, work in candidates.items():
+            if steady:
+                work()
             measured[name].append(seconds(work, device))
     return measured
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from scanvq.quantizers.search import CodeSearch, chunks
+
+_CPU_NUMBERS = 2**16  # of one piece: 256 kiB of fp32, so that what is made of it stays in the cache
+_GPU_NUMBERS = 2**24
 
 
 class Lookup(NamedTuple):
@@ -65,7 +69,7 @@ class _LookUp(torch.autograd.Function):
         rows, codebook, codes = ctx.saved_tensors
         to_rows = torch.empty_like(rows) if ctx.needs_input_grad[0] else None
         to_codebook = torch.zeros_like(codebook) if ctx.needs_input_grad[1] else None
-        for chunk in chunks(rows, codebook):
+        for chunk in _pieces(rows):
             twice = (rows[chunk].float() - codebook.index_select(0, codes[chunk])).mul_(2)
             if to_codebook is not None:
                 to_codebook.index_add_(0, codes[chunk], twice * pulls[chunk, None], alpha=-1)
@@ -77,6 +81,13 @@ class _LookUp(torch.autograd.Function):
 def sums_by_code(rows: Tensor, codes: Tensor, codebook: Tensor) -> Tensor:
     """The fp32 sum of the rows (N, D) of each code (N,): shaped as the codebook (K, D)."""
     sums = torch.zeros_like(codebook)
-    for chunk in chunks(rows, codebook):
+    for chunk in _pieces(rows):
         sums.index_add_(0, codes[chunk], rows[chunk].float())
     return sums
+
+
+def _pieces(rows: Tensor) -> Iterator[slice]:
+    """Runs of rows (N, D) small enough for the cache, where no scores are made of them."""
+    numbers = _CPU_NUMBERS if rows.device.type == "cpu" else _GPU_NUMBERS
+    length = max(1, numbers // max(1, rows.shape[1]))
+    return (slice(start, start + length) for start in range(0, len(rows), length))

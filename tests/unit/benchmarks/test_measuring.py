@@ -27,6 +27,14 @@ def test_candidates_take_turns_after_a_warm_one():
     assert {name: len(times) for name, times in measured.items()} == {"a": 3, "b": 3}
 
 
+def test_steady_work_is_measured_right_after_itself():
+    seen = []
+    work = {name: lambda name=name: seen.append(name) for name in "ab"}
+    measured = turns(work, repeats=2, device=CPU, warm=False, steady=True)
+    assert "".join(seen) == "aabbaabb"
+    assert {name: len(times) for name, times in measured.items()} == {"a": 2, "b": 2}
+
+
 def test_ratio_is_of_medians_and_whole_works():
     row = Row(
         case="x",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from scanvq.quantizers import search
+from scanvq.quantizers import lookup, search
 from scanvq.quantizers.lookup import Lookup, look_up_nearest, sums_by_code
 
 ROWS, CODES, DIM = 23, 5, 6
@@ -32,6 +32,7 @@ def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
     length: int = request.param
     monkeypatch.setattr(search, "_CPU_ROWS", length)
     monkeypatch.setattr(search, "_CPU_SCORES", 1)
+    monkeypatch.setattr(lookup, "_CPU_NUMBERS", length * DIM)
     return length
 
 
