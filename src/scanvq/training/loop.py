@@ -139,8 +139,12 @@ def train(stage: Stage, engine: Engine, watchers: Watchers, request: StopRequest
         precision = Precision(**saved["precision"])
     else:
         begun = time.monotonic()
-        batch = stage.source.batch(order.indices(0), order.draws(0), engine.device)
-        precision, told = choose_precision(stage.settings.precision, stage.objective, batch, engine)
+        precision, told = choose_precision(
+            stage.settings.precision,
+            stage.objective,
+            lambda: stage.source.batch(order.indices(0), order.draws(0), engine.device),
+            engine,
+        )
         if told:
             watchers.say(f"{stage.name}: {told}")
         most = math.inf if stage.limit.seconds is None else stage.limit.seconds / 2

@@ -12,13 +12,15 @@ from scanvq.training.engine import Engine
 from scanvq.types import Batch, Objective
 
 
-def choose_precision(asked: str, objective: Objective, batch: Batch, engine: Engine) -> tuple[Precision, str]:
+def choose_precision(
+    asked: str, objective: Objective, batch: Callable[[], Batch], engine: Engine
+) -> tuple[Precision, str]:
     """What all processes train in.
 
     Args:
         asked: fp32, bf16, or auto for the fastest of a few measured steps.
         objective: stays as it is.
-        batch: of training samples, to measure with.
+        batch: gives training samples to measure with.
         engine: the processes; the slowest of them counts.
 
     Returns:
@@ -28,7 +30,7 @@ def choose_precision(asked: str, objective: Objective, batch: Batch, engine: Eng
         return Precision(), ""
     if asked == "bf16":
         return Precision(autocast="bf16", channels_last=True), ""
-    seconds = measure(objective, batch, engine.device)
+    seconds = measure(objective, batch(), engine.device)
     slowest = dict(zip(seconds, engine.largest(list(seconds.values())), strict=True))
     best = min(slowest, key=lambda precision: slowest[precision])
     trials = ", ".join(f"{precision} {1000 * value:.0f} ms" for precision, value in slowest.items())
