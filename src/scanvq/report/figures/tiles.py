@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 
 import numpy as np
@@ -15,6 +16,7 @@ from scanvq.report.figures.drawn import Drawn, data_uri
 GAP, LABEL, HEADING = 8, 18, 24
 INK, PAPER, FONT = "#14181f", "#fefefd", 12
 SMALLEST = 128  # pixels; smaller pictures are enlarged by a whole number
+COMPRESSION = 3  # of zlib: on scans as small as 9, in a tenth of the time
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,16 +39,15 @@ class Tile:
     def caption(self) -> str:
         return " · ".join(part for part in (self.label, "SYNTHETIC" if self.synthetic else "") if part)
 
+    @cached_property
     def png(self) -> bytes:
         """The picture itself; a small pixelated one enlarged, since not every printer keeps squares."""
-        buffer = io.BytesIO()
         times = max(1, -(-SMALLEST // max(self.pixels.shape[:2]))) if self.pixelated else 1
         pixels = self.pixels.repeat(times, axis=0).repeat(times, axis=1)
-        Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-        return buffer.getvalue()
+        return _encoded(Image.fromarray(pixels))
 
     def uri(self) -> str:
-        return data_uri(self.png())
+        return data_uri(self.png)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +111,7 @@ def _png(sheet: Sheet) -> bytes:
     for x, y, tile in tiles:
         page.paste(Image.fromarray(tile.pixels).convert("RGB").resize(cell, Image.Resampling.NEAREST), (x, y))
         pen.text((x, y + cell[1] + 2), _fitting(tile.caption, cell[0]), fill=INK, font=font)
-    buffer = io.BytesIO()
-    page.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    return _encoded(page)
 
 
 def _svg(sheet: Sheet) -> str:
@@ -133,6 +132,12 @@ def _svg(sheet: Sheet) -> str:
         caption = escape(_fitting(tile.caption, cell[0]))
         parts.append(f'<text x="{x}" y="{y + cell[1] + 14}">{caption}</text>')
     return "\n".join([*parts, "</svg>\n"])
+
+
+def _encoded(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=COMPRESSION)
+    return buffer.getvalue()
 
 
 def _fitting(text: str, width: int) -> str:
