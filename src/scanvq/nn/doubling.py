@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 Doubling = Literal["transposed", "shuffle", "nearest"]
+_FEW = 4  # channels out, up to which PyTorch's transposed convolution leaves most of a CPU's units idle
 
 
 def make_doubling(kind: Doubling, inputs: int, outputs: int, *, kernel: int, bias: bool = True) -> nn.Module:
@@ -33,18 +35,68 @@ def make_doubling(kind: Doubling, inputs: int, outputs: int, *, kernel: int, bia
 
 
 class _TransposedConvolution(nn.ConvTranspose2d):
-    """PyTorch's, with the bias added afterwards.
+    """PyTorch's, with the bias added afterwards, and to few channels by another way.
 
     Inside, the bias's gradient takes longer on a CPU than the weights' in bf16; outside, a hundredth of it.
     """
 
     def forward(self, features: Tensor) -> Tensor:  # type: ignore[override]  # no output_size: it is fixed
         """(B, inputs, h, w) to (B, outputs, 2h, 2w)."""
-        doubled = F.conv_transpose2d(
-            features,
-            self.weight,
-            stride=self.stride,
-            padding=self.padding,  # type: ignore[arg-type]  # numbers: make_doubling gives no "same"
-            output_padding=self.output_padding,
-        )
+        if self.out_channels <= _FEW and self.kernel_size == (4, 4):
+            doubled = _to_few(features, self.weight)
+        else:
+            doubled = F.conv_transpose2d(
+                features,
+                self.weight,
+                stride=self.stride,
+                padding=self.padding,  # type: ignore[arg-type]  # numbers: make_doubling gives no "same"
+                output_padding=self.output_padding,
+            )
         return doubled if self.bias is None else doubled.add_(self.bias.to(doubled.dtype)[:, None, None])
+
+
+def _to_few(features: Tensor, weight: Tensor) -> Tensor:
+    if torch.is_autocast_enabled(features.device.type):
+        kind = torch.get_autocast_dtype(features.device.type)
+        features, weight = features.to(kind), weight.to(kind)
+    return _ToFew.apply(features, weight)
+
+
+class _ToFew(torch.autograd.Function):
+    """The transposed convolution of kernel 4, stride 2 and padding 1, forward by another way.
+
+    Each pixel out sees 2x2 pixels in, and four pixels out see the same ones: a 2x2 convolution makes these
+    four as channels, (h + 1) x (w + 1) times, and they are put in their places.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(features, weight)
+        batch, _, height, width = features.shape
+        inputs, outputs = weight.shape[:2]
+        taps = weight.flip(2, 3).reshape(inputs, outputs, 2, 2, 2, 2)  # (C, O, tap y, y, tap x, x)
+        taps = taps.permute(3, 5, 1, 0, 2, 4).reshape(4 * outputs, inputs, 2, 2)
+        fours = F.conv2d(features, taps, padding=1).unflatten(1, (2, 2, outputs))
+        doubled = features.new_empty(batch, outputs, 2 * height, 2 * width)
+        for y in range(2):
+            for x in range(2):
+                doubled[:, :, y::2, x::2] = fours[:, y, x, :, y : y + height, x : x + width]
+        return doubled
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        features, weight = ctx.saved_tensors
+        to_features, to_weight, _ = torch.ops.aten.convolution_backward(
+            gradient,
+            features,
+            weight,
+            None,
+            [2, 2],
+            [1, 1],
+            [1, 1],
+            True,
+            [0, 0],
+            1,
+            [*ctx.needs_input_grad, False],
+        )
+        return to_features, to_weight

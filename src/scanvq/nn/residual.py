@@ -33,5 +33,5 @@ class ResidualStack(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w) to (B, C, h, w)."""
         for block in self.blocks:
-            features = features + block(features)
-        return F.relu(features) if len(self.blocks) else features
+            features = block(features).add_(features)
+        return F.relu_(features) if len(self.blocks) else features

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from scanvq.quantizers.search import CodeSearch, chunks
 
-_CPU_NUMBERS = 2**16  # of one piece: 256 kiB of fp32, so that what is made of it stays in the cache
+_CPU_NUMBERS = 2**18  # of one piece: 1 MiB of fp32, so that what is made of it stays in the cache
 _GPU_NUMBERS = 2**24
 
 
