@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Doubling = Literal["transposed", "shuffle", "nearest"]
-_FEW = 4  # channels out, up to which PyTorch's transposed convolution leaves most of a CPU's units idle
+_FEW = 4  # channels out, up to which PyTorch's transposed convolution leaves most of a CPU idle
 
 
 def make_doubling(kind: Doubling, inputs: int, outputs: int, *, kernel: int, bias: bool = True) -> nn.Module:
@@ -42,7 +42,7 @@ class _TransposedConvolution(nn.ConvTranspose2d):
 
     def forward(self, features: Tensor) -> Tensor:  # type: ignore[override]  # no output_size: it is fixed
         """(B, inputs, h, w) to (B, outputs, 2h, 2w)."""
-        if self.out_channels <= _FEW and self.kernel_size == (4, 4):
+        if self.out_channels <= _FEW and self.kernel_size == (4, 4) and features.device.type == "cpu":
             doubled = _to_few(features, self.weight)
         else:
             doubled = F.conv_transpose2d(
