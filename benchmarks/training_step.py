@@ -48,7 +48,7 @@ class Case:
 
 
 CASES = (
-    Case(recipe="hipmri-vqvae2-as-printed", height=256, width=128, batch=16, repeats=15),
+    Case(recipe="hipmri-vqvae2-as-printed", height=256, width=128, batch=16, repeats=31),
     Case(recipe="oasis-vqvae-gated-pixelcnn", height=256, width=256, batch=16, repeats=15),
     Case(recipe="oasis-vqvae-gated-pixelcnn", height=256, width=256, batch=128, repeats=5),
 )
