@@ -18,6 +18,7 @@ from scanvq.training.engine import Engine
 from scanvq.training.fit import FitRequest, new_run, resumed_run, train_run
 from scanvq.training.history import Watcher, Watchers
 from scanvq.training.limit import seconds_of
+from scanvq.training.moved import move_scans
 
 __all__ = ["Run", "fit", "load"]
 
@@ -50,7 +51,8 @@ def fit(
     """Trains a tokenizer and a prior on a folder of scans.
 
     Args:
-        folder: the scans; None takes those of the run named by `resume`, `tokenizer` or `start`.
+        folder: the scans; None takes those of the run named by `resume`, `tokenizer` or `start`. With
+            `resume`, where the run's scans lie now, if they were moved.
         out: the run directory to make, or to go on with.
         recipe: name, TOML file, or a completed recipe; None is that of the run named by `tokenizer` or
             `start`, else one planned for these scans.
@@ -113,6 +115,8 @@ def fit(
         if planned is not None:
             write_text(run.plan, planned.toml())
         stand_on(run, request)
+    elif folder is not None and engine.is_main:
+        move_scans(run, _folder(folder, None), cache=cache, progress=counted("prepare") if counted else None)
     engine.wait()
     began = time.monotonic()
     completed, request = resumed_run(

@@ -12,7 +12,8 @@ from scanvq.cli.cutting import PlaneOption, SlicesOption, SpacingOption
 
 def fit(
     folder: Annotated[
-        Path | None, typer.Argument(help="The scans. May be left out with --resume.", show_default=False)
+        Path | None,
+        typer.Argument(help="The scans. With --resume only where they were moved to.", show_default=False),
     ] = None,
     recipe: Annotated[
         str | None,

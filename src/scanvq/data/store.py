@@ -21,6 +21,7 @@ from scanvq.data.geometry import Geometry
 from scanvq.data.older_store import is_superseded
 from scanvq.data.slice_choice import check_slices
 from scanvq.data.store_build import HEADER, INDEX, RAW, SOURCE, build
+from scanvq.data.store_digest import digest_store
 from scanvq.data.store_source import Source
 
 Problem = tuple[str, str]
@@ -60,6 +61,7 @@ class Store:
         entry: (N,) int64, index into `catalog.entries`.
         slice_index: (N,) int64, number of the slice in its file.
         skipped: the bad files that were left out, with the reason.
+        digest: see `digest_store`.
         replaced: whether an older store of the same folder, made from files that changed, was removed.
     """
 
@@ -73,6 +75,7 @@ class Store:
     entry: NDArray[np.int64]
     slice_index: NDArray[np.int64]
     skipped: tuple[Problem, ...]
+    digest: str
     replaced: bool = False
     _handle: int = field(repr=False)
 
@@ -184,6 +187,8 @@ def open_store(folder: Path, catalog: Catalog, *, replaced: bool = False) -> Sto
         raise ValueError(
             f"{folder / RAW} has {size} bytes, which is not a store of {shape}: prepare it again"
         )
+    # A store of an older version says no digest.
+    digest = header.get("digest") or digest_store(folder / RAW, index, shape=shape, dtype=dtype)
     # An empty file cannot be mapped.
     raw = np.memmap(folder / RAW, dtype, "r", shape=shape) if size else np.empty(shape, dtype)
     return Store(
@@ -191,6 +196,7 @@ def open_store(folder: Path, catalog: Catalog, *, replaced: bool = False) -> Sto
         catalog=catalog,
         raw=raw,
         skipped=tuple((path, reason) for path, reason in header["problems"]),
+        digest=digest,
         replaced=replaced,
         _handle=handle,
         **index,

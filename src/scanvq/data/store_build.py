@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scanvq.data.formats import UnreadableScan, format_of
 from scanvq.data.in_order import in_order
 from scanvq.data.prepared_file import PreparedFile, prepare_file
+from scanvq.data.store_digest import digest_store
 from scanvq.data.store_journal import Journal
 from scanvq.data.store_source import Source
 from scanvq.files import whole_file, write_text
@@ -115,20 +117,22 @@ def _finish(folder: Path, source: Source, journal: Journal) -> None:
         entry[rows] = number
         slice_index[rows] = line["slices"]
     slope, intercept, file_low, file_high = scales
+    index: dict[str, NDArray[Any]] = {
+        "slope": slope,
+        "intercept": intercept,
+        "file_low": file_low,
+        "file_high": file_high,
+        "entry": entry,
+        "slice_index": slice_index,
+    }
     with whole_file(folder / INDEX) as temporary:
-        np.savez(
-            temporary,
-            slope=slope,
-            intercept=intercept,
-            file_low=file_low,
-            file_high=file_high,
-            entry=entry,
-            slice_index=slice_index,
-        )
+        np.savez(temporary, allow_pickle=False, **index)
+    shape = [journal.rows, source.geometry.height, source.geometry.width]
     header = {
-        "shape": [journal.rows, source.geometry.height, source.geometry.width],
+        "shape": shape,
         "dtype": journal.dtype.name,
         "problems": problems,
+        "digest": digest_store(folder / RAW, index, shape=shape, dtype=journal.dtype),
     }
     write_text(folder / HEADER, json.dumps(header))
     journal.path.unlink()

@@ -66,6 +66,11 @@ class Source:
     def __len__(self) -> int:
         return len(self.entries)
 
+    @property
+    def missing(self) -> list[Path]:
+        """The files that are not there, relative to the root."""
+        return [self.path(int(number)) for number in np.flatnonzero(self.stamps[:, 0] < 0)]
+
     def path(self, number: int) -> Path:
         """A file's path relative to the root."""
         return self.entries[number].path

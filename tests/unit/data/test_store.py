@@ -1,5 +1,6 @@
 """The prepared store: exact, complete, resumable, and noticing changed sources."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +13,7 @@ from scanvq.data.catalog import Catalog, Entry
 from scanvq.data.formats import Scan, format_of
 from scanvq.data.geometry import Geometry
 from scanvq.data.store import BadScans, Store, cache_folder, open_store, prepare_store
+from scanvq.data.store_build import HEADER
 
 GEOMETRY = Geometry(height=16, width=24)
 
@@ -278,3 +280,21 @@ def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SCANVQ_CACHE", str(tmp_path / "own"))
     assert cache_folder() == tmp_path / "own"
     assert cache_folder(tmp_path / "argument") == tmp_path / "argument"
+
+
+def test_the_digest_is_of_the_slices_alone(tmp_path: Path) -> None:
+    scans = _pictures(3)
+    one, two = (_prepare(_catalog(tmp_path / name, scans), tmp_path) for name in ("one", "two"))
+    assert one.folder != two.folder
+    assert one.digest == two.digest
+    scans["001.png"][0, 5, 5] += 1
+    assert _prepare(_catalog(tmp_path / "two", scans), tmp_path).digest != one.digest
+
+
+def test_a_store_of_an_older_version_has_the_same_digest(tmp_path: Path) -> None:
+    catalog = _catalog(tmp_path / "data", _pictures(3))
+    store = _prepare(catalog, tmp_path)
+    header = json.loads((store.folder / HEADER).read_text())
+    del header["digest"]
+    (store.folder / HEADER).write_text(json.dumps(header))
+    assert _prepare(catalog, tmp_path).digest == store.digest

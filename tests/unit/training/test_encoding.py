@@ -40,8 +40,7 @@ def data() -> RunData:
     def rows(split: str) -> Any:
         return np.arange(len(SPLITS[split]))
 
-    store = SimpleNamespace(folder=Path("store"))
-    return cast(RunData, SimpleNamespace(dataset=SPLITS.__getitem__, rows=rows, store=store))
+    return cast(RunData, SimpleNamespace(dataset=SPLITS.__getitem__, rows=rows, content="these"))
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def encode_splits(
     wanted = {
         "tokenizer": tokenizer_id,
         "mirrored": mirrored,
-        "store": data.store.folder.name,
+        "store": data.content,
         "precision": asdict(precision),
     }
     marker = folder / "codes.json"

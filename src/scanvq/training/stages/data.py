@@ -37,6 +37,7 @@ class RunData:
 
     Attributes:
         mean, std: of the training set's intensities in [0, 1].
+        content: of all slices; what is made from them holds for these alone.
         leaks: subjects and scans on two sides of a split, which somebody has allowed.
     """
 
@@ -45,6 +46,7 @@ class RunData:
     preparation: Preparation
     mean: float
     std: float
+    content: str
     leaks: tuple[Leak, ...] = ()
 
     @property
@@ -129,6 +131,7 @@ def prepare_data(
         preparation=Preparation(geometry=geometry, intensity=intensity),
         mean=mean,
         std=std,
+        content=store.digest,
         leaks=leaks,
     )
 
@@ -151,6 +154,7 @@ def data_record(data: RunData) -> dict[str, Any]:
         "mean": data.mean,
         "std": data.std,
         "store": data.store.folder.name,
+        "content": data.content,
         "entries": [[e.path.as_posix(), e.subject, e.group, e.split, e.label] for e in data.catalog.entries],
     }
 
@@ -164,8 +168,10 @@ def reopen_data(
 ) -> RunData:
     """A run's data again from its record, prepared anew where the cache is gone.
 
+    Files that only look new, since they were copied or moved, are the run's if their slices are.
+
     Raises:
-        SourceChangedError: files were added, removed or changed since.
+        SourceChangedError: files were removed or changed since.
     """
     entries = Entries(
         Entry(path=Path(path), subject=subject, group=group, split=split, label=label)
@@ -180,11 +186,20 @@ def reopen_data(
     )
     preparation = Preparation.from_dict(record["preparation"])
     source = Source.of(catalog, geometry=preparation.geometry, plane=data.plane, slices=data.slices)
-    if source.name != record["store"]:
+    content = record.get("content", record["store"])  # an older run knows its scans by their times alone
+    if missing := source.missing:
         raise SourceChangedError(
-            f"the scans in {catalog.root} are not those this run began with (files were changed, moved or "
-            "removed); start a new run, or put the old files back"
+            f"{len(missing)} of the {len(source)} files this run began with are not in {catalog.root}, "
+            f"such as {missing[0]}; put them back or, if all were moved, say where to: "
+            "scanvq fit NEW_FOLDER --resume --out RUN"
         )
+    changed = SourceChangedError(
+        f"the scans in {catalog.root} are not those this run began with (files were changed); start a new "
+        "run, or put the old files back"
+    )
+    touched = source.name != record["store"]
+    if touched and "content" not in record:
+        raise changed
     store = prepare_store(
         catalog,
         geometry=preparation.geometry,
@@ -194,11 +209,14 @@ def reopen_data(
         skip_bad=bool(record["skipped"]),
         progress=progress,
     )
+    if touched and store.digest != content:
+        raise changed
     return RunData(
         catalog=catalog,
         store=store,
         preparation=preparation,
         mean=record["mean"],
         std=record["std"],
+        content=content,
         leaks=tuple(Leak.from_dict(leak) for leak in record.get("leaks", ())),  # older runs were not checked
     )

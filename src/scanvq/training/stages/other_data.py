@@ -105,7 +105,9 @@ def _prepared(
     )
     if not len(store.rows("test")):
         raise CatalogError(f"{folder} has no usable slice to score")
-    return RunData(catalog=catalog, store=store, preparation=preparation, mean=0.0, std=1.0), unmatched
+    return RunData(
+        catalog=catalog, store=store, preparation=preparation, mean=0.0, std=1.0, content=store.digest
+    ), unmatched
 
 
 def _group(entry: Entry, groups: Mapping[str, str]) -> str:

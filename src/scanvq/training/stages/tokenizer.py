@@ -102,7 +102,7 @@ def train_tokenizer(
         limit=limit,
         seed=seed,
         directory=run.tokenizer,
-        context=data.store.folder.name,
+        context=data.content,
         validate=partial(
             mean_parts,
             objective,

@@ -1,0 +1,78 @@
+"""A run knows its scans again by what is in them, not by where they lie or when they were copied."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import scanvq
+from scanvq.training.stages.data import SourceChangedError
+
+SMALL = (
+    "preparation.size=[32, 32]",
+    "tokenizer.channels=[8, 8]",
+    "tokenizer.residual_channels=4",
+    "tokenizer.quantizer.codebook_size=16",
+    "prior.channels=8",
+    "training.tokenizer.batch_size=8",
+    "training.prior.batch_size=8",
+)
+
+
+@pytest.fixture
+def own(scans: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(scans, tmp_path / "own"))
+
+
+@pytest.fixture
+def run(own: Path, tmp_path: Path) -> Path:
+    scanvq.fit(own, out=tmp_path / "run", recipe="tiny", overrides=SMALL, epochs=1)
+    return tmp_path / "run"
+
+
+def pictures(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*.png"))
+
+
+def test_files_with_new_times_are_the_same(own: Path, run: Path, tmp_path: Path) -> None:
+    before = scanvq.load(run).evaluate()
+    codes = (run / "codes/train.npz").stat().st_mtime_ns
+    for path in pictures(own):
+        path.touch()
+    assert scanvq.load(run).evaluate()["tokenizer"] == before["tokenizer"]
+    scanvq.fit(None, out=tmp_path / "prior", tokenizer=run, epochs=1)
+    assert (tmp_path / "prior/codes/train.npz").stat().st_mtime_ns == codes  # taken over, not encoded again
+    done = json.loads((run / "tokenizer/history.json").read_text())["step"]
+    scanvq.fit(None, out=run, resume=True, epochs=2)
+    assert json.loads((run / "tokenizer/history.json").read_text())["step"] == 2 * done
+
+
+def test_moved_scans_are_taken_where_they_lie_now(own: Path, run: Path, tmp_path: Path) -> None:
+    before = scanvq.load(run).evaluate()
+    own.rename(tmp_path / "elsewhere")
+    with pytest.raises(SourceChangedError, match=r"are not in .*own.* --resume"):
+        scanvq.load(run).evaluate()
+    scanvq.fit(tmp_path / "elsewhere", out=run, resume=True)
+    assert json.loads((run / "data.json").read_text())["folder"] == str(tmp_path / "elsewhere")
+    assert scanvq.load(run).evaluate()["tokenizer"] == before["tokenizer"]
+
+
+def test_other_scans_are_refused_and_leave_the_run_alone(own: Path, run: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(own, tmp_path / "other"))
+    changed = pictures(other)[0]
+    pixels = np.array(Image.open(changed))
+    pixels[pixels.shape[0] // 2] ^= 255
+    Image.fromarray(pixels).save(changed)
+    kept = (run / "data.json").read_bytes(), (run / "run.json").read_bytes()
+    with pytest.raises(SourceChangedError, match="files were changed"):
+        scanvq.fit(other, out=run, resume=True)
+    changed.unlink()
+    with pytest.raises(SourceChangedError, match=changed.name):
+        scanvq.fit(other, out=run, resume=True)
+    assert kept == ((run / "data.json").read_bytes(), (run / "run.json").read_bytes())
+    scanvq.fit(None, out=run, resume=True)  # its own are there
