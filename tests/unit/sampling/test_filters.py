@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from scanvq.sampling import filters
 from scanvq.sampling.filters import choose
 from scanvq.types import Draw
 
@@ -107,3 +108,20 @@ def test_an_empty_batch_gives_no_codes() -> None:
 def test_a_way_to_draw_that_does_not_exist(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Draw(**wrong)
+
+
+@pytest.mark.parametrize(
+    "draw", [Draw(top_k=1), Draw(top_k=3), Draw(top_p=0.5), Draw(top_p=0.95), Draw(top_k=40, top_p=0.9)]
+)
+@pytest.mark.parametrize("codes", [2, 5, 64, 512])
+def test_the_fast_way_keeps_what_the_plain_one_keeps(codes: int, draw: Draw) -> None:
+    torch.manual_seed(codes)
+    logits = torch.randn(40, codes, dtype=torch.float64) * 3
+    logits[10:30] = logits[10:30].round()  # ties
+    logits[30:] = 0
+    probabilities = torch.softmax(logits, dim=1)
+    plain = filters._filtered(probabilities, draw)
+    fast = torch.from_numpy(filters._filtered_on_cpu(probabilities.numpy(), draw))
+    assert torch.equal(fast > 0, plain > 0)
+    fast, plain = (one / one.sum(dim=1, keepdim=True) for one in (fast, plain))
+    torch.testing.assert_close(fast, plain, rtol=1e-13, atol=0)
