@@ -162,7 +162,7 @@ def test_each_player_s_loss_falls_in_20_steps_if_the_others_stand_still(
 ) -> None:
     objective, batch = case
     for player, parameters in objective.players.items():
-        optimizer = torch.optim.Adam(parameters, lr=1e-2)
+        optimizer = torch.optim.Adam(parameters, lr=3e-3)
         losses = []
         for step in range(20):
             optimizer.zero_grad()
