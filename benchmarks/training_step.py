@@ -7,6 +7,8 @@ operations take as one large matrix product. Each candidate has a process of its
 each turn a step goes before, which is not counted, because in training step follows on step.
 Ours runs as `fit` does: in the fastest of the settings that it measures at its start, and in the fastest one
 of fp32.
+torch.compile is not among them: with encoder and decoder compiled, the first network's step took 98 ms
+against 90 in bf16 on two cores, after 17 seconds of compiling.
 """
 
 from __future__ import annotations

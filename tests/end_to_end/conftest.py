@@ -24,6 +24,20 @@ def tiny() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
+def small() -> tuple[str, ...]:
+    """What makes an epoch of the recipe `tiny` a matter of a second, from Python."""
+    return (
+        "preparation.size=[32, 32]",
+        "tokenizer.channels=[8, 8]",
+        "tokenizer.residual_channels=4",
+        "tokenizer.quantizer.codebook_size=16",
+        "prior.channels=8",
+        "training.tokenizer.batch_size=8",
+        "training.prior.batch_size=8",
+    )
+
+
+@pytest.fixture(scope="session")
 def scanvq(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Command:
     """Runs a command in a folder of its own; asserts its exit code, and that nobody sees a traceback."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")

@@ -13,16 +13,6 @@ from PIL import Image
 import scanvq
 from scanvq.training.stages.data import SourceChangedError
 
-SMALL = (
-    "preparation.size=[32, 32]",
-    "tokenizer.channels=[8, 8]",
-    "tokenizer.residual_channels=4",
-    "tokenizer.quantizer.codebook_size=16",
-    "prior.channels=8",
-    "training.tokenizer.batch_size=8",
-    "training.prior.batch_size=8",
-)
-
 
 @pytest.fixture
 def own(scans: Path, tmp_path: Path) -> Path:
@@ -30,8 +20,8 @@ def own(scans: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(own: Path, tmp_path: Path) -> Path:
-    scanvq.fit(own, out=tmp_path / "run", recipe="tiny", overrides=SMALL, epochs=1)
+def run(own: Path, small: tuple[str, ...], tmp_path: Path) -> Path:
+    scanvq.fit(own, out=tmp_path / "run", recipe="tiny", overrides=small, epochs=1)
     return tmp_path / "run"
 
 

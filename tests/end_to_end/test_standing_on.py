@@ -10,21 +10,11 @@ import scanvq
 from scanvq.storage.run_directory import RunError
 from scanvq.storage.weights import WeightsError, read_weights
 
-SMALL = (
-    "preparation.size=[32, 32]",
-    "tokenizer.channels=[8, 8]",
-    "tokenizer.residual_channels=4",
-    "tokenizer.quantizer.codebook_size=16",
-    "prior.channels=8",
-    "training.tokenizer.batch_size=8",
-    "training.prior.batch_size=8",
-)
-
 
 @pytest.fixture(scope="module")
-def other(scans, tmp_path_factory):
+def other(scans, small, tmp_path_factory):
     out = tmp_path_factory.mktemp("other") / "run"
-    scanvq.fit(scans, out=out, recipe="tiny", overrides=SMALL, epochs=1, seed=3)
+    scanvq.fit(scans, out=out, recipe="tiny", overrides=small, epochs=1, seed=3)
     return out
 
 
