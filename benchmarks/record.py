@@ -29,7 +29,7 @@ class Setup:
     """
 
     short: bool = False
-    device: torch.device = torch.device("cpu")  # noqa: RUF009 - immutable
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     scans: Path | None = None
 
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from monai.networks.nets import VQVAE as MonaiVQVAE  # noqa: N811 - ours has the same name
+from monai.networks import nets as monai_nets
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
@@ -190,7 +190,7 @@ def monai_network(spec: Mapping[str, object]) -> nn.Module:
     It has no normalization, and its residual units (two 3x3 convolutions) stand at every resolution.
     """
     channels, quantizer = tuple(spec["channels"]), spec["quantizer"]
-    return MonaiVQVAE(
+    return monai_nets.VQVAE(
         spatial_dims=2,
         in_channels=1,
         out_channels=1,

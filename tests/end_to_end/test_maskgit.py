@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +30,7 @@ SHRUNKEN = (
     "--log=none",
     "--epochs=2",
 )
-Command = Callable[..., object]
+Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_it_fills_a_hole_in_the_middle(run: Path, scan: Path, scanvq: Command, t
     mask, out = tmp_path / "hole.png", tmp_path / "completed"
     Image.fromarray(hole.astype(np.uint8) * 255).save(mask)
     done = scanvq("inpaint", run, scan, "--mask", mask, "--out", out)
-    assert "raster order" not in done.stderr  # type: ignore[attr-defined]
+    assert "raster order" not in done.stderr
     completed = [nib.load(file).get_fdata() for file in out.rglob("*.nii*")]
     assert completed
     for one in completed:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import scanvq
+from scanvq.data.catalog import CatalogError
 from scanvq.training.stages.data import SourceChangedError
 
 
@@ -65,4 +66,6 @@ def test_other_scans_are_refused_and_leave_the_run_alone(own: Path, run: Path, t
     with pytest.raises(SourceChangedError, match=changed.name):
         scanvq.fit(other, out=run, resume=True)
     assert kept == ((run / "data.json").read_bytes(), (run / "run.json").read_bytes())
+    with pytest.raises(CatalogError, match="there is no folder"):
+        scanvq.fit(tmp_path / "nowhere", out=run, resume=True)
     scanvq.fit(None, out=run, resume=True)  # its own are there

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from scanvq.data.catalog import CatalogError
 from scanvq.recipe import read_recipe
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.training.request import FitRequest
@@ -28,13 +29,17 @@ def move_scans(
         progress: called with files prepared anew and all files.
 
     Raises:
+        CatalogError: no such folder.
         SourceChangedError: the folder lacks some of them, or has others. The run is left as it is.
     """
     request = FitRequest(**run.read(run.settings))
+    if not folder.exists():
+        raise CatalogError(f"there is no folder {folder}")
     if run.data.exists():
-        record = {**run.read(run.data), "folder": str(folder if folder.is_dir() else folder.parent)}
-        if record == run.read(run.data):
+        record, root = run.read(run.data), str(folder if folder.is_dir() else folder.parent)
+        if record["folder"] == root:
             return
+        record["folder"] = root
         reopen_data(record, read_recipe(run.recipe).data, cache=cache, progress=progress)
         run.write(run.data, record)
     run.write(run.settings, asdict(replace(request, folder=str(folder))))

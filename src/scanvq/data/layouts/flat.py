@@ -9,7 +9,7 @@ from scanvq.data.layouts.tree import Tree, below_common, by_patients, make_catal
 
 
 def read_flat(tree: Tree, images: Images) -> Catalog | None:
-    """Any scans: the subject comes from subjects.csv, a DICOM header, sub-XXX, folders or names."""
+    """Any scans: the subject comes from subjects.csv, a DICOM header, sub-NAME, folders or names."""
     if not tree.scans:
         return None
     only_original(images, "flat")

@@ -44,7 +44,7 @@ def read_subjects(folder: Path) -> Mapping[str, Subject]:
 def subjects_of(paths: Sequence[Path], subjects: Mapping[str, Subject]) -> list[str]:
     """The subject of every file, decided together so that no person is torn apart.
 
-    The first that holds: a name of the table that the file's name or one of its folders begins with; sub-XXX
+    The first that holds: a name of the table that the file's name or one of its folders begins with; sub-NAME
     in the path; the first folder; the file's own name. Of its own name, a slice number at the end is no part:
     case_7_slice_3 is of case_7, and 11_1, 11_2, 12_1, ... are series of 11 and 12.
 
@@ -77,7 +77,7 @@ def known_value(text: str) -> str | None:
 
 
 def _told(path: Path, subjects: Mapping[str, Subject]) -> str | None:
-    """The subject by the table, sub-XXX or the first folder; None where only the file's name is left."""
+    """The subject by the table, sub-NAME or the first folder; None where only the file's name is left."""
     for name in (path.name.split(".")[0], *reversed(path.parts[:-1])):
         pieces = re.split(r"([_-])", name)
         for length in range(len(pieces), 0, -2):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,7 @@ class TrackerWatcher:
 
 
 def _wandb(run_name: str, logs: Path) -> WandBTracker:
-    try:
-        import wandb  # noqa: F401 - is it there?
-    except ImportError:
-        raise ValueError('--log wandb needs W&B: pip install "scanvq[wandb]"') from None
+    if find_spec("wandb") is None:
+        raise ValueError('--log wandb needs W&B: pip install "scanvq[wandb]"')
     logs.mkdir(parents=True, exist_ok=True)
     return WandBTracker("scanvq", name=run_name, dir=str(logs))
