@@ -103,6 +103,9 @@ class GatedPixelCNNSteps:
             run = self._runs[start] = _Run(self._layers, self._outputs, self._left, start, stop)
         return torch.addmm(self._head_bias, F.elu(run.forward(self._beside_table)), self._head)
 
+    def finish_row(self, start: int) -> None:
+        """Nothing to do: rows below see codes alone, through the vertical stack."""
+
 
 def _bias(convolution: nn.Conv2d) -> Tensor:
     assert convolution.bias is not None

@@ -57,8 +57,6 @@ class PixelCNNSteps:
         self._last, self._last_bias = _matrix(network.last.weight), _bias(network.last)
         self._cells: dict[int, _Cells] = {}
         self._width = width
-        self._done = width  # cells of the row at hand whose features are computed
-        self._added = 0  # cells of the row whose codes the first layer has got
 
     def skip_to(self, row: int, codes: Tensor) -> None:
         """Computes what the row above leaves behind, from as many rows as it sees."""
@@ -74,9 +72,7 @@ class PixelCNNSteps:
             features = block(features, self._labels, place)
 
     def start_row(self, row: int, codes: Tensor) -> None:
-        """Finishes the row before, and computes all that the next gets from above and from conditions."""
-        self._advance(self._done, self._width)
-        self._done = self._added = 0
+        """Computes all that a row gets from above and from conditions."""
         reach, width = self._reach, self._width
         for up in range(1, min(reach, row) + 1):
             self._above[reach - up, reach:-reach] = codes[:, row - up].t()
@@ -98,21 +94,22 @@ class PixelCNNSteps:
             features = torch.addmm(given.cells[cell], features.relu_(), weights)
         return torch.addmm(self._last_bias, features.relu(), self._last)
 
+    def finish_row(self, start: int) -> None:
+        """Computes the features of the cells from `start` on, which the row below sees."""
+        if start < self._width:
+            self._advance(start, self._width)
+
     def _advance(self, start: int, stop: int) -> Tensor:
         """Takes cells start to stop - 1 through the blocks: features (B, C) of the last, not to be kept."""
-        if start == stop:
-            return self._first.cells[0]
-        self._done = stop
-        self._add_codes(stop - 1)
+        self._add_codes(max(start - 1, 0), stop - 1)
         if stop - start > 1:
             return _Cells(self._first.rows, self._blocks, start, stop).forward()
         if start not in self._cells:
             self._cells[start] = _Cells(self._first.rows, self._blocks, start, stop)
         return self._cells[start].forward()
 
-    def _add_codes(self, stop: int) -> None:
-        """Gives the first layer what codes up to `stop` tell the cells to their right."""
-        start, self._added = self._added, stop
+    def _add_codes(self, start: int, stop: int) -> None:
+        """Gives the first layer what codes start to stop - 1 tell the cells to their right."""
         if stop - start == 1:
             lines = self._beside_tables.index_select(1, self._lines[start])  # (reach, B, C)
             self._first.rows[stop : stop + self._reach] += lines

@@ -40,6 +40,8 @@ class TransformerSteps:
     ) -> None:
         batch, places = len(known), known.shape[1] * known.shape[2]
         self.codes = known.new_zeros(places, batch)
+        self.place = known.new_zeros(1)
+        self._places = torch.arange(places, device=known.device)
         self._guidance = guidance
         conditions = [condition] if guidance == 1 else [condition, None]
         given = [network.given(known, coarser=coarser, condition=one) for one in conditions]
@@ -53,19 +55,36 @@ class TransformerSteps:
         features = self._read(start, stop)
         for block in self._blocks:
             block.advance(features, start, stop)
-        logits = self._head(self._norm(features[:, -1]))  # (R, K)
-        if self._guidance == 1:
-            return logits
-        conditional, unconditional = logits.chunk(2)
-        return guided(conditional, unconditional, self._guidance)
+        return self._logits(features)
+
+    def advance_at_place(self) -> Tensor:
+        """Goes through `place`, which is not the first: logits (B, K), equal work at every place."""
+        features = self._given.index_select(1, self.place)  # (R, 1, C)
+        features += self._embed(self.codes.index_select(0, self.place - 1))
+        seen = (self._places <= self.place)[None]  # (1, n)
+        for block in self._blocks:
+            block.advance_at(features, self.place, seen)
+        return self._logits(features)
 
     def _read(self, start: int, stop: int) -> Tensor:
         """What enters the first block at a run of places: (R, m, C)."""
         features = self._given[:, start:stop].clone()
         first = max(start, 1)  # the start of the sequence reads no code
-        read = self._embedding(self.codes[first - 1 : stop - 1].t())  # (B, m or m - 1, C)
-        features[:, first - start :] += read if self._guidance == 1 else torch.cat([read, read])
+        features[:, first - start :] += self._embed(self.codes[first - 1 : stop - 1])
         return features
+
+    def _embed(self, codes: Tensor) -> Tensor:
+        """Codes (m, B) to what every row reads of them (R, m, C)."""
+        read = self._embedding(codes.t())
+        return read if self._guidance == 1 else torch.cat([read, read])
+
+    def _logits(self, features: Tensor) -> Tensor:
+        """(B, K), of the last place of a run (R, m, C)."""
+        logits = self._head(self._norm(features[:, -1]))  # (R, K)
+        if self._guidance == 1:
+            return logits
+        conditional, unconditional = logits.chunk(2)
+        return guided(conditional, unconditional, self._guidance)
 
 
 class _CachedBlock:
@@ -79,20 +98,37 @@ class _CachedBlock:
         self._hidden_out = _matrix(block.hidden_out)
         channels, heads = block.hidden.in_features, block.heads
         self._split = (3, heads, channels // heads)
-        self._kept = self._mix.new_empty(2, rows, heads, places, channels // heads)  # keys, values
+        self._kept = self._mix.new_zeros(2, rows, heads, places, channels // heads)  # keys, values
 
     def advance(self, features: Tensor, start: int, stop: int) -> None:
         """Changes the features (R, m, C) of places start to stop - 1 in place."""
+        split = self._split_heads(features)
+        self._kept[:, :, :, start:stop] = split[1:]
+        mask = None
+        run = stop - start
+        if run > 1:  # place i of the run sees all before the run, and the run up to itself
+            mask = torch.ones(run, stop, dtype=torch.bool, device=features.device).tril(start)
+        self._transform(features, split[0], self._kept[:, :, :, :stop], mask)
+
+    def advance_at(self, features: Tensor, place: Tensor, seen: Tensor) -> None:
+        """Changes the features (R, 1, C) of one place (1,), which sees the places `seen` (1, n), in place."""
+        split = self._split_heads(features)
+        self._kept.index_copy_(3, place, split[1:])
+        self._transform(features, split[0], self._kept, seen)
+
+    def _split_heads(self, features: Tensor) -> Tensor:
+        """Queries, keys and values: (3, R, heads, m, C / heads)."""
         rows, run, channels = features.shape
         flat = features.view(rows * run, channels)
         mixed = torch.addmm(self._mix_bias, self._attention_norm(flat), self._mix)  # (R * m, 3C)
-        split = mixed.view(rows, run, *self._split).permute(2, 0, 3, 1, 4)  # (3, R, heads, m, C / heads)
-        self._kept[:, :, :, start:stop] = split[1:]
-        keys, values = self._kept[:, :, :, :stop].unbind(0)
-        mask = None
-        if run > 1:  # place i of the run sees all before the run, and the run up to itself
-            mask = torch.ones(run, stop, dtype=torch.bool, device=features.device).tril(start)
-        attended = F.scaled_dot_product_attention(split[0], keys, values, attn_mask=mask)
+        return mixed.view(rows, run, *self._split).permute(2, 0, 3, 1, 4)
+
+    def _transform(self, features: Tensor, queries: Tensor, kept: Tensor, mask: Tensor | None) -> None:
+        """Attention over the kept keys and values and the hidden layer, both added to the features."""
+        rows, run, channels = features.shape
+        flat = features.view(rows * run, channels)
+        keys, values = kept.unbind(0)
+        attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
         flat.addmm_(attended.transpose(1, 2).reshape(rows * run, channels), self._attention_out)
         hidden = F.gelu(torch.addmm(self._hidden_bias, self._hidden_norm(flat), self._hidden))  # (R * m, 4C)
         flat.addmm_(hidden, self._hidden_out)

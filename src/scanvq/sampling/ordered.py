@@ -10,6 +10,7 @@ from torch import Tensor
 
 from scanvq.sampling.filters import choose
 from scanvq.sampling.ordering import Ordering
+from scanvq.sampling.replay import Replayed
 from scanvq.sampling.threads import few_threads
 from scanvq.sampling.uniforms import uniform_table
 from scanvq.types import UNKNOWN, Draw
@@ -21,8 +22,14 @@ class OrderedSteps(Protocol):
     codes: Tensor
     """Codes (n, B) in the order. The sampler writes each cell here once it is known."""
 
+    place: Tensor
+    """The place (1,) that `advance_at_place` goes through. The sampler writes it."""
+
     def advance(self, start: int, stop: int) -> Tensor:
         """Goes through places start to stop - 1, all but the last known: logits (B, K) of the last."""
+
+    def advance_at_place(self) -> Tensor:
+        """The same for the one `place`, not the first, with equal work at every place: see `Replayed`."""
 
 
 def sample_ordered(
@@ -69,17 +76,30 @@ def sample_ordered_cached(
     Gives the codes of `sample_ordered`, equal random numbers for equal cells. Cells before the first UNKNOWN
     are one pass, as is every run of known cells after it; those behind the last are left out.
     """
-    uniform = ordering.sequence(uniform_table(known, generator)).t().contiguous().unbind(0)  # (B,) each
+    uniform = ordering.sequence(uniform_table(known, generator)).t().contiguous()  # (n, B)
     codes = steps.codes
     codes.copy_(ordering.sequence(known).t())
     unknown = codes == UNKNOWN
     everyone = unknown.all(dim=1).tolist()
+    places = unknown.any(dim=1).nonzero().flatten().tolist()
+
+    def fill_place() -> None:
+        drawn = choose(steps.advance_at_place(), draw, uniform.index_select(0, steps.place)[0])
+        found = codes.index_select(0, steps.place)
+        kept = torch.where(unknown.index_select(0, steps.place), drawn, found)  # (1, B)
+        codes.index_copy_(0, steps.place, kept)
+
+    fill_place_again = Replayed(fill_place, known.device, times=len(places))
     done = 0
     with few_threads(known):
-        for place in unknown.any(dim=1).nonzero().flatten().tolist():
-            drawn = choose(steps.advance(done, place + 1), draw, uniform[place])
-            if not everyone[place]:
-                drawn = torch.where(unknown[place], drawn, codes[place])
-            codes[place] = drawn
+        for place in places:
+            if fill_place_again.recordable and 0 < place == done:
+                steps.place.fill_(place)
+                fill_place_again()
+            else:
+                drawn = choose(steps.advance(done, place + 1), draw, uniform[place])
+                if not everyone[place]:
+                    drawn = torch.where(unknown[place], drawn, codes[place])
+                codes[place] = drawn
             done = place + 1
     return ordering.grid(codes.t())

@@ -11,6 +11,7 @@ from torch import Tensor
 from scanvq.sampling.filters import choose
 from scanvq.sampling.ordered import sample_ordered
 from scanvq.sampling.ordering import Ordering
+from scanvq.sampling.replay import Replayed
 from scanvq.sampling.threads import few_threads
 from scanvq.sampling.uniforms import uniform_table
 from scanvq.types import UNKNOWN, Draw
@@ -29,7 +30,14 @@ class RasterSteps(Protocol):
         """Computes what `row` needs of the rows above, which are all known. Called for row after row."""
 
     def advance(self, start: int, stop: int) -> Tensor:
-        """Goes through cells start to stop - 1, all but the last known: logits (B, K) of the last."""
+        """Goes through cells start to stop - 1, all but the last known: logits (B, K) of the last.
+
+        Called from left to right, for every cell once. What differs from row to row is in tensors that stay
+        where they are, so that the work of a row can be recorded (`Replayed`).
+        """
+
+    def finish_row(self, start: int) -> None:
+        """Computes what later rows need of the cells from `start` on, all known and not gone through."""
 
 
 def sample_raster(
@@ -63,20 +71,32 @@ def sample_raster_cached(
     codes = known.clone()
     if not rows:
         return codes
-    cells = steps.line.unbind(0)
+    line = steps.line.unbind(0)  # (B,) each, as are the numbers
+    row_numbers = uniform.new_empty(steps.line.shape)
+    numbers = row_numbers.unbind(0)
+
+    def fill_row() -> None:
+        for column, cell in enumerate(line):
+            cell.copy_(choose(steps.advance(column, column + 1), draw, numbers[column]))
+
     everyone = unknown.all(dim=0).tolist()
+    fill_whole_row = Replayed(fill_row, known.device, times=sum(map(all, everyone)))
     steps.skip_to(rows[0], codes)
     for row in range(rows[0], rows[-1] + 1):
         steps.start_row(row, codes)
         steps.line.copy_(codes[:, row].t())
+        row_numbers.copy_(uniform[:, row].t())
         done = 0
-        numbers = uniform[:, row].t().contiguous().unbind(0)  # (B,) each
         with few_threads(known):
-            for column in (column for column, place in enumerate(places[row]) if place):
-                drawn = choose(steps.advance(done, column + 1), draw, numbers[column])
-                if not everyone[row][column]:
-                    drawn = torch.where(unknown[:, row, column], drawn, cells[column])
-                cells[column].copy_(drawn)
-                done = column + 1
+            if all(everyone[row]):
+                fill_whole_row()
+                done = len(line)
+            else:
+                for column in (column for column, place in enumerate(places[row]) if place):
+                    drawn = choose(steps.advance(done, column + 1), draw, numbers[column])
+                    line[column].copy_(torch.where(unknown[:, row, column], drawn, line[column]))
+                    done = column + 1
         codes[:, row] = steps.line.t()
+        if row < rows[-1]:
+            steps.finish_row(done)
     return codes

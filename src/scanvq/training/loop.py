@@ -31,7 +31,7 @@ from scanvq.types import Batch, Losses, Objective
 
 VALIDATIONS = 25  # at most this many in a whole training
 VALIDATION_SHARE = 0.1  # of a time budget, at most
-SHOWN_STEPS = 10  # a record in the history every so many steps, or ten times an epoch
+SHOWN_STEPS = 10  # a record in the history every so many steps, or about ten times an epoch
 
 
 class Source(Protocol):
@@ -234,13 +234,22 @@ class _Loop:
     def _show(self) -> None:
         state = self.state
         done = self.stage.limit.progress(state.step, state.elapsed)
-        if state.step % max(SHOWN_STEPS, self.order.steps_per_epoch // 10) == 0 or done >= 1:
+        if self._train_record_is_due(over=done >= 1):
             values = self.averages.take(self.engine.sum)
             self._check([name for name, value in values.items() if not math.isfinite(value)])
             state.shown.update(values)
             self._record("train", values)
         left = (1 - done) / done * state.elapsed if done > 0 else math.inf
         self.watchers.step(done, left, state.shown)
+
+    def _train_record_is_due(self, *, over: bool) -> bool:
+        """After every `window` of steps; at the end if half of one is left, or nothing was ever recorded.
+
+        The mean of a few last steps would stand as a spike at the end of every curve.
+        """
+        window = max(SHOWN_STEPS, self.order.steps_per_epoch // 10)
+        left = self.state.step % window
+        return left == 0 or (over and (left >= window / 2 or self.state.step < window))
 
     def _validation_is_due(self) -> bool:
         state = self.state

@@ -24,6 +24,7 @@ class CountingSteps:
         batch, _, width = known.shape
         self.line = torch.zeros(width, batch, dtype=torch.int64)
         self.asked: list[tuple[int, int, int]] = []
+        self.finished: list[tuple[int, int]] = []
         self.skipped = -1
 
     def skip_to(self, row: int, codes: Tensor) -> None:
@@ -39,6 +40,10 @@ class CountingSteps:
         assert (self.line[: stop - 1] >= 0).all()
         answer = (self.total + self.line[: stop - 1].sum(dim=0) + 1) % SIZE
         return torch.nn.functional.one_hot(answer, SIZE) * 100.0
+
+    def finish_row(self, start: int) -> None:
+        assert (self.line >= 0).all()
+        self.finished.append((self.row, start))
 
 
 def test_each_draw_sees_every_code_before_it() -> None:
@@ -70,6 +75,7 @@ def test_known_cells_cost_no_draw_and_known_rows_nothing() -> None:
     sample_raster_cached(steps, known, draw=Draw())
     assert steps.skipped == 1
     assert steps.asked == [(1, 0, 3), (1, 3, 4), (2, 0, 1)]
+    assert steps.finished == [(1, 4)]
 
 
 def test_the_number_of_threads_comes_back() -> None:

@@ -283,6 +283,14 @@ def test_a_time_limit_ends_training(tmp_path: Path) -> None:
     assert stage.directory.best.exists()
 
 
+@pytest.mark.parametrize(("steps", "recorded"), [(4, [4]), (13, [10]), (15, [10, 15]), (20, [10, 20])])
+def test_the_end_is_recorded_where_enough_steps_stand_behind_it(
+    tmp_path: Path, steps: int, recorded: list[int]
+) -> None:
+    state, _ = run(replace(make_stage(tmp_path), limit=Limit(steps=steps)))
+    assert [record["step"] for record in state.history if record["split"] == "train"] == recorded
+
+
 def test_divergence_is_told_and_the_last_save_stands(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         run(make_stage(tmp_path), stop_after=5)
