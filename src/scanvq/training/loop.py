@@ -27,11 +27,8 @@ from scanvq.training.optimizers import learning_rate, make_optimizer
 from scanvq.training.order import Order
 from scanvq.training.precision import choose_precision
 from scanvq.training.progress_pictures import ProgressPictures
+from scanvq.training.rhythm import Rhythm
 from scanvq.types import Batch, Losses, Objective
-
-VALIDATIONS = 25  # at most this many in a whole training
-VALIDATION_SHARE = 0.1  # of a time budget, at most
-SHOWN_STEPS = 10  # a record in the history every so many steps, or about ten times an epoch
 
 
 class Source(Protocol):
@@ -177,6 +174,7 @@ class _Loop:
         self.stage, self.engine, self.watchers, self.order = stage, engine, watchers, order
         self.precision, self.optimizers, self.state = precision, optimizers, state
         self.objective = engine.parallel(stage.objective)
+        self.rhythm = Rhythm(limit=stage.limit, steps_per_epoch=order.steps_per_epoch)
         self.averages = Averages()
         self.progress = ProgressPictures(stage.directory.progress)
 
@@ -193,7 +191,12 @@ class _Loop:
                 elapsed, asked = self.engine.largest([before + time.monotonic() - start, float(request.made)])
                 state.elapsed, stop = elapsed, asked > 0
                 self._show()
-                if self._validation_is_due():
+                if self.rhythm.validation_is_due(
+                    state.step,
+                    state.elapsed,
+                    validated_at=state.validated_at,
+                    validation_seconds=state.validation_seconds,
+                ):
                     self._validate()
                 if state.elapsed - saved_at >= self.stage.settings.save_every or stop:
                     self._save()
@@ -234,35 +237,13 @@ class _Loop:
     def _show(self) -> None:
         state = self.state
         done = self.stage.limit.progress(state.step, state.elapsed)
-        if self._train_record_is_due(over=done >= 1):
+        if self.rhythm.record_is_due(state.step, state.elapsed):
             values = self.averages.take(self.engine.sum)
             self._check([name for name, value in values.items() if not math.isfinite(value)])
             state.shown.update(values)
             self._record("train", values)
         left = (1 - done) / done * state.elapsed if done > 0 else math.inf
         self.watchers.step(done, left, state.shown)
-
-    def _train_record_is_due(self, *, over: bool) -> bool:
-        """After every `window` of steps; at the end if half of one is left, or nothing was ever recorded.
-
-        The mean of a few last steps would stand as a spike at the end of every curve.
-        """
-        window = max(SHOWN_STEPS, self.order.steps_per_epoch // 10)
-        left = self.state.step % window
-        return left == 0 or (over and (left >= window / 2 or self.state.step < window))
-
-    def _validation_is_due(self) -> bool:
-        state = self.state
-        if self.stage.limit.steps is not None:
-            progress, epoch_ends = (
-                state.step / self.stage.limit.steps,
-                state.step % self.order.steps_per_epoch == 0,
-            )
-            return epoch_ends and progress - state.validated_at >= 1 / VALIDATIONS - 1e-9
-        assert self.stage.limit.seconds is not None
-        since = state.elapsed - state.validated_at * self.stage.limit.seconds - state.validation_seconds
-        rarely = state.validation_seconds * (1 / VALIDATION_SHARE - 1)
-        return since >= max(self.stage.limit.seconds / VALIDATIONS, rarely)
 
     def _validate(self) -> None:
         state, stage = self.state, self.stage

@@ -22,8 +22,9 @@ from scanvq.training.engine import Engine
 from scanvq.training.history import Watchers
 from scanvq.training.interrupt import Interrupted, StopRequest
 from scanvq.training.limit import Limit
-from scanvq.training.loop import VALIDATIONS, Stage, State, train
+from scanvq.training.loop import Stage, State, train
 from scanvq.training.order import Order
+from scanvq.training.rhythm import VALIDATIONS
 from scanvq.types import Batch, Losses, Objective
 
 SAMPLES, BATCH = 23, 4  # five steps an epoch
