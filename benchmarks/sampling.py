@@ -5,7 +5,7 @@ Gated PixelCNN (report 004) and PixelCNN (report 002) on grids of 32x32 and 64x6
 weights. "Plain" is one forward pass of our own network, measured, times the number of cells; where it is also
 run whole it must give the same codes. MONAI samples its transformer by `VQVAETransformerInferer`. The
 transformer's floor is one pass of one token through the same matrices, without attention, times the tokens.
-On a CUDA device ScanVQ records a row of cells, or a cell of the transformer, as a CUDA graph; that has been tested
+On a CUDA device ScanVQ records a row of cells, or a cell of the transformer, as a CUDA graph; that was tested
 for what a graph asks of it, but not on a GPU, so the GPU's column is empty.
 """
 
