@@ -67,10 +67,11 @@ def take_turns(
 
 
 def _turn(work: Mapping[Precision, Callable[[], object]], device: torch.device) -> dict[Precision, float]:
-    return {candidate: _timed(step, device) for candidate, step in work.items()}
+    return {candidate: timed(step, device) for candidate, step in work.items()}
 
 
-def _timed(step: Callable[[], object], device: torch.device) -> float:
+def timed(step: Callable[[], object], device: torch.device) -> float:
+    """Seconds until a device is done with a step."""
     start = time.perf_counter()
     step()
     if device.type == "cuda":

@@ -7,9 +7,12 @@ from copy import deepcopy
 
 import torch
 
-from scanvq.nn.precision import Precision, candidates, take_turns
+from scanvq.nn.precision import Precision, candidates, take_turns, timed
 from scanvq.training.engine import Engine
-from scanvq.types import Batch, Objective
+from scanvq.types import Batch, Condition, Objective
+
+TRIAL_SECONDS = 2.0  # of a trial step, about: a batch that takes longer is tried in part
+_LEAST = 2  # samples of a trial; batch normalization may need two
 
 
 def choose_precision(
@@ -38,9 +41,39 @@ def choose_precision(
 
 
 def measure(objective: Objective, batch: Batch, device: torch.device) -> dict[Precision, float]:
-    """Seconds a step (forward and backward) of every candidate, on copies; the objective stays as it is."""
-    steps = {one: _step_of(deepcopy(objective), batch, one, device) for one in candidates(device)}
+    """Seconds a step (forward and backward) of every candidate, on copies; the objective stays as it is.
+
+    Of a batch that would take long, the first samples are tried.
+    """
+    tried = _first(batch, _affordable(objective, batch, device))
+    steps = {one: _step_of(deepcopy(objective), tried, one, device) for one in candidates(device)}
     return take_turns(steps, device)
+
+
+def _affordable(objective: Objective, batch: Batch, device: torch.device) -> int:
+    """How many samples of a batch make a step of TRIAL_SECONDS in fp32."""
+    step = _step_of(deepcopy(objective), _first(batch, _LEAST), Precision(), device)
+    wanted = 0
+    for _ in range(2):  # the first step also allocates and chooses kernels
+        wanted = int(_LEAST * TRIAL_SECONDS / timed(step, device))
+        if wanted >= _size(batch):
+            break
+    return max(_LEAST, wanted)
+
+
+def _size(batch: Batch) -> int:
+    samples = batch.images if batch.codes is None else batch.codes[0]
+    assert samples is not None
+    return len(samples)
+
+
+def _first(batch: Batch, count: int) -> Batch:
+    label = batch.condition.label
+    return Batch(
+        images=None if batch.images is None else batch.images[:count],
+        codes=None if batch.codes is None else tuple(level[:count] for level in batch.codes),
+        condition=Condition(label=None if label is None else label[:count]),
+    )
 
 
 def _step_of(

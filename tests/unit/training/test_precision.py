@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.quantizers import MovingAverageQuantizer
 from scanvq.tokenizers import VQVAE
 from scanvq.training.precision import measure
-from scanvq.types import Batch
+from scanvq.types import Batch, Condition, Losses, Objective
 
 CPU = torch.device("cpu")
 
@@ -51,6 +51,43 @@ def test_slow_steps_are_measured_less_often(slow: float, turns: int, monkeypatch
     assert set(calls.values()) == {turns}
     first = 3 if turns == 1 else 1
     assert list(measured.values()) == pytest.approx([slow * first, 2 * slow * first])
+
+
+class Slow(Objective):
+    """Takes its time for every sample, by a clock of its own; writes down how many it is given."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+        self.seconds, self.clock = seconds, [0.0]
+        self.sizes: list[int] = []
+
+    def __deepcopy__(self, _: object) -> Slow:
+        return self
+
+    @property
+    def players(self) -> Mapping[str, Iterable[torch.nn.Parameter]]:
+        return {"only": [self.weight]}
+
+    def forward(self, batch: Batch, player: str, step: int) -> Losses:
+        assert batch.codes is not None
+        assert batch.condition.label is not None
+        assert {len(level) for level in batch.codes} == {len(batch.condition.label)}
+        self.sizes.append(len(batch.condition.label))
+        self.clock[0] += self.seconds * self.sizes[-1]
+        return Losses(total=self.weight.square(), parts={})
+
+
+@pytest.mark.parametrize(("seconds", "tried"), [(0.01, 16), (0.5, 4), (5.0, 2)])
+def test_a_batch_that_takes_long_is_tried_in_part(
+    seconds: float, tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(seconds)
+    for name in ("monotonic", "perf_counter"):
+        monkeypatch.setattr(precision.time, name, lambda: slow.clock[0])
+    codes = (torch.zeros(16, 2, 2, dtype=torch.int64), torch.zeros(16, 4, 4, dtype=torch.int64))
+    measure(slow, Batch(codes=codes, condition=Condition(label=torch.zeros(16, dtype=torch.int64))), CPU)
+    assert slow.sizes[-1] == max(slow.sizes) == tried
 
 
 def test_a_precision_says_how_a_step_computes() -> None:
