@@ -10,6 +10,7 @@ import torch
 from scanvq.build import make_objective, make_prior, make_tokenizer
 from scanvq.recipe import read_recipe, recipe_names, recipe_text
 from scanvq.recipe_facts import facts_of
+from scanvq.settings import StageSettings
 from scanvq.training.optimizers import make_optimizer
 from scanvq.types import Batch, Condition, Objective
 
@@ -76,10 +77,10 @@ def test_it_trains_two_shrunken_steps(name: str) -> None:
     two_steps(objective, batch, recipe.stage("prior"))
 
 
-def two_steps(objective: Objective, batch: Batch, settings: object) -> None:
+def two_steps(objective: Objective, batch: Batch, settings: StageSettings) -> None:
     before = {name: value.clone() for name, value in objective.named_parameters()}
     for player, parameters in objective.players.items():
-        optimizer = make_optimizer(parameters, settings)  # type: ignore[arg-type]
+        optimizer = make_optimizer(parameters, settings)
         for step in range(2):
             optimizer.zero_grad()
             losses = objective(batch, player, step)

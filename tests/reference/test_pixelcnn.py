@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch.nn import functional as F
 
 from scanvq.nn.raster_convolution import RasterConvolution
 from scanvq.priors.pixelcnn import PixelCNN
+from scanvq.priors.pixelcnn_layer import LayerCondition
 from scanvq.types import Condition
 
 SIZE = 9
@@ -47,15 +50,16 @@ def plain_logits(prior: PixelCNN, codes: Tensor, label: Tensor) -> Tensor:
     return F.conv2d(F.relu(x), prior.last.weight, prior.last.bias)
 
 
-def bias_of(condition: torch.nn.Module, label: Tensor) -> Tensor:
-    return condition.label.weight[label][:, :, None, None]  # type: ignore[union-attr,index]
+def bias_of(condition: LayerCondition, label: Tensor) -> Tensor:
+    assert condition.label is not None
+    return condition.label.weight[label][:, :, None, None]
 
 
 @pytest.mark.parametrize("codes_in", ["one_hot", "embedded"])
 @pytest.mark.parametrize("shape", [(2, 9, 7), (2, 5, 14)])
 @pytest.mark.parametrize("kernel", [3, 7])
 def test_logits_equal_those_of_masked_kernels(
-    shape: tuple[int, int, int], kernel: int, codes_in: str
+    shape: tuple[int, int, int], kernel: int, codes_in: Literal["one_hot", "embedded"]
 ) -> None:
     torch.manual_seed(0)
     prior = PixelCNN(
@@ -63,7 +67,7 @@ def test_logits_equal_those_of_masked_kernels(
         hidden=10,
         kernel=kernel,
         blocks=3,
-        codes_in=codes_in,  # type: ignore[arg-type]
+        codes_in=codes_in,
         embedding_dim=6,
         codebook_size=SIZE,
         classes=2,

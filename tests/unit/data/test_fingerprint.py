@@ -14,6 +14,7 @@ from scanvq.cli.inspecting import lines_of
 from scanvq.data.catalog import Catalog, Entry
 from scanvq.data.fingerprint import fingerprint
 from scanvq.data.formats import FORMATS, Scan
+from scanvq.data.formats.format import Format, Plane
 from scanvq.data.formats.orientation import orientation
 from scanvq.data.pixel_summary import SAMPLE
 
@@ -143,9 +144,9 @@ def test_only_some_files_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyP
     read: list[Path] = []
     original = type(FORMATS["png"]).read
 
-    def counted(self: object, path: Path, *, plane: str = "axial") -> Scan:
+    def counted(self: Format, path: Path, *, plane: Plane = "axial") -> Scan:
         read.append(path)
-        return original(self, path, plane=plane)  # type: ignore[arg-type]
+        return original(self, path, plane=plane)
 
     monkeypatch.setattr(type(FORMATS["png"]), "read", counted)
     assert fingerprint(catalog(tmp_path, names))["files"] == 3 * SAMPLE

@@ -14,6 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, RLELossless, gen
 
 from scanvq.data.catalog import read_catalog
 from scanvq.data.formats import FORMATS, Mark, Scan, UnreadableScan, format_of
+from scanvq.data.formats.format import Plane
 
 DICOM = FORMATS["dicom"]
 MARK = Mark(model="0123456789abcdef", seed=7)
@@ -115,9 +116,9 @@ def test_a_series_is_cut_along_any_plane(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
-def test_a_series_goes_back_as_it_came(plane: str, tmp_path: Path) -> None:
+def test_a_series_goes_back_as_it_came(plane: Plane, tmp_path: Path) -> None:
     folder = series(tmp_path / "t2", volume(), RescaleSlope="0.3", RescaleIntercept="1")
-    DICOM.write(tmp_path / "out", DICOM.read(folder, plane=plane))  # type: ignore[arg-type]
+    DICOM.write(tmp_path / "out", DICOM.read(folder, plane=plane))
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(p.name for p in folder.iterdir())
     for file in folder.iterdir():
         before, after = dcmread(file), dcmread(tmp_path / "out" / file.name)
@@ -226,11 +227,9 @@ def test_a_missing_slice_is_told(tmp_path: Path) -> None:
         ({}, "do not say where their slices lie"),
     ],
 )
-def test_a_folder_that_is_no_volume_is_refused(
-    second: dict[str, object], message: str, tmp_path: Path
-) -> None:
+def test_a_folder_that_is_no_volume_is_refused(second: dict[str, Any], message: str, tmp_path: Path) -> None:
     slice_file(tmp_path / "mixed/1.dcm", volume()[0], position=(0, 0, 0), InstanceNumber=1)
-    slice_file(tmp_path / "mixed/2.dcm", volume()[1], InstanceNumber=2, **second)  # type: ignore[arg-type]
+    slice_file(tmp_path / "mixed/2.dcm", volume()[1], InstanceNumber=2, **second)
     for look in (DICOM.header, DICOM.read):
         with pytest.raises(UnreadableScan, match=message) as caught:
             look(tmp_path / "mixed")

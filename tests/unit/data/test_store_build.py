@@ -56,11 +56,7 @@ def _assert_whole(store: Store, catalog: Catalog, tmp_path: Path) -> None:
     ]
 
 
-class _Stop(Exception):  # noqa: N818
-    pass
-
-
-def _stopped(catalog: Catalog, tmp_path: Path, after: int, by: type[BaseException] = _Stop) -> Path:
+def _stopped(catalog: Catalog, tmp_path: Path, after: int, by: type[BaseException] = RuntimeError) -> Path:
     """Stops a build after some files; gives the folder of what is left."""
 
     def stop(done: int, total: int) -> None:
@@ -73,7 +69,7 @@ def _stopped(catalog: Catalog, tmp_path: Path, after: int, by: type[BaseExceptio
     return unfinished
 
 
-@pytest.mark.parametrize("by", [KeyboardInterrupt, _Stop])
+@pytest.mark.parametrize("by", [KeyboardInterrupt, RuntimeError])
 @pytest.mark.parametrize("after", [0, 1, 12, 21])
 def test_an_interrupted_build_goes_on_where_it_was(
     tmp_path: Path, by: type[BaseException], after: int
