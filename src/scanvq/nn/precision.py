@@ -51,17 +51,21 @@ def candidates(device: torch.device) -> tuple[Precision, ...]:
 
 
 def take_turns(
-    work: Mapping[Precision, Callable[[], object]], device: torch.device
+    work: Mapping[Precision, Callable[[], object]],
+    device: torch.device,
+    *,
+    largest: Callable[[list[float]], list[float]] = list,
 ) -> dict[Precision, float]:
     """Seconds of each candidate's work.
 
     The candidates take turns, and the best of each one's turns counts: other work on the machine then
     falls on all of them. The first turn allocates and chooses kernels; it counts only where it took so long
-    that no other follows.
+    that no other follows. `largest` gives the largest of all processes' numbers, where their work waits for
+    each other's: all of them then take as many turns.
     """
     begun = time.monotonic()
     turns = [_turn(work, device)]
-    while len(turns) <= TURNS and time.monotonic() - begun < PATIENCE:
+    while len(turns) <= TURNS and largest([time.monotonic() - begun])[0] < PATIENCE:
         turns.append(_turn(work, device))
     return {candidate: min(turn[candidate] for turn in turns[1:] or turns) for candidate in work}
 

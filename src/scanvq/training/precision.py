@@ -33,38 +33,35 @@ def choose_precision(
         return Precision(), ""
     if asked == "bf16":
         return Precision(autocast="bf16", channels_last=True), ""
-    seconds = measure(objective, batch(), engine.device)
+    seconds = measure(objective, batch(), engine.device, largest=engine.largest)
     slowest = dict(zip(seconds, engine.largest(list(seconds.values())), strict=True))
     best = min(slowest, key=lambda precision: slowest[precision])
     trials = ", ".join(f"{precision} {1000 * value:.0f} ms" for precision, value in slowest.items())
     return best, f"{best}, the fastest of a few measured steps ({trials})"
 
 
-def measure(objective: Objective, batch: Batch, device: torch.device) -> dict[Precision, float]:
+def measure(
+    objective: Objective,
+    batch: Batch,
+    device: torch.device,
+    *,
+    largest: Callable[[list[float]], list[float]] = list,
+) -> dict[Precision, float]:
     """Seconds a step (forward and backward) of every candidate, on copies; the objective stays as it is.
 
-    Of a batch that would take long, the first samples are tried.
+    Of a batch that would take long, the first samples are tried. `largest` is that of `take_turns`: in a step
+    processes wait for each other, so all of them make as many.
     """
     tried = _first(batch, _affordable(objective, batch, device))
     steps = {one: _step_of(deepcopy(objective), tried, one, device) for one in candidates(device)}
-    return take_turns(steps, device)
+    return take_turns(steps, device, largest=largest)
 
 
 def _affordable(objective: Objective, batch: Batch, device: torch.device) -> int:
     """How many samples of a batch make a step of TRIAL_SECONDS in fp32."""
     step = _step_of(deepcopy(objective), _first(batch, _LEAST), Precision(), device)
-    wanted = 0
-    for _ in range(2):  # the first step also allocates and chooses kernels
-        wanted = int(_LEAST * TRIAL_SECONDS / timed(step, device))
-        if wanted >= _size(batch):
-            break
-    return max(_LEAST, wanted)
-
-
-def _size(batch: Batch) -> int:
-    samples = batch.images if batch.codes is None else batch.codes[0]
-    assert samples is not None
-    return len(samples)
+    timed(step, device)  # allocates and chooses kernels
+    return max(_LEAST, int(_LEAST * TRIAL_SECONDS / timed(step, device)))
 
 
 def _first(batch: Batch, count: int) -> Batch:

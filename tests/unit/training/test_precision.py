@@ -90,6 +90,13 @@ def test_a_batch_that_takes_long_is_tried_in_part(
     assert slow.sizes[-1] == max(slow.sizes) == tried
 
 
+def test_processes_that_wait_for_each_other_take_as_many_turns() -> None:
+    """The others' clocks count: here another process was slow, so no turn follows the first."""
+    calls: list[int] = []
+    take_turns({Precision(): lambda: calls.append(0)}, CPU, largest=lambda own: [own[0] + PATIENCE])
+    assert len(calls) == 1
+
+
 def test_a_precision_says_how_a_step_computes() -> None:
     layer, images = torch.nn.Linear(2, 2), torch.zeros(1, 2)
     with Precision(autocast="bf16").context(CPU):
