@@ -11,7 +11,7 @@ from torch import Tensor
 from scanvq.priors.pyramid import Pyramid
 from scanvq.types import Codes, Condition
 
-BATCH = 16
+BATCH = 4  # images at once; as few as a rehearsal scores, so that its memory is that of a run
 
 
 @torch.inference_mode()

@@ -17,7 +17,7 @@ from scanvq.metrics.ssim import ssim, ssim_foreground
 from scanvq.metrics.summary import distribution
 from scanvq.types import Codes, Tokenizer
 
-BATCH = 16
+BATCH = 4  # images at once; as few as a rehearsal scores, so that its memory is that of a run
 SSIM_LINE = 0.6  # the reports' line; not a result by itself
 
 
