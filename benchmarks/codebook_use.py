@@ -5,7 +5,7 @@ learning rate unchanged. Images are scaled down, the batch is another and the st
 says, so that all seeds take minutes on one thread; the seed is of weights, order and augmentation, the split
 stays. The weights are those of the best validation, which a run keeps.
 
-Beside the plan, whose codebook follows with a decay of .95: the usual decay of .99, with a codebook doctor
+Beside the plan, whose codebook follows with a decay of .95: the usual decay of .99, with a codebook monitor
 that may only tell and with one that acts.
 
 Columns: seconds of training with its validations; codes that occur at all in the training split, in % of the
@@ -26,29 +26,29 @@ import torch
 
 from benchmarks.measuring import seconds
 from benchmarks.record import Row, Setup
-from scanvq.data.demo import write_demo
-from scanvq.files import read_json
 from scanvq.metrics.code_usage import CodeUsage
-from scanvq.plan.make import make_plan
-from scanvq.recipe import Recipe
+from scanvq.planning.make import make_plan
+from scanvq.recipe.recipe import Recipe
+from scanvq.storage.files import read_json
 from scanvq.storage.run_directory import RunDirectory
+from scanvq.store.run_data import RunData, prepare_data
+from scanvq.synthetic import write_demo
 from scanvq.training.engine import Engine
-from scanvq.training.history import Watchers
+from scanvq.training.history import Loggers
 from scanvq.training.interrupt import StopRequest
-from scanvq.training.limit import Limit
-from scanvq.training.stages.data import RunData, prepare_data
 from scanvq.training.stages.tokenizer import load_tokenizer, train_tokenizer
+from scanvq.training.training_limit import TrainingLimit
 
 SEEDS, SUBJECTS, SLICES, SIDE, BATCH, STEPS = 20, 40, 8, 64, 16, 400
 WANTED = 80.0  # percent of the codebook
 USED = "codes in use, %"
 CANDIDATES = {  # what is changed in the plan
     "planned": (),
-    "decay .99, doctor tells": (
+    "decay .99, monitor warns": (
         "tokenizer.quantizer.decay=0.99",
-        "training.tokenizer.codebook_doctor=tell",
+        "training.tokenizer.codebook_monitor=warn",
     ),
-    "decay .99, doctor acts": ("tokenizer.quantizer.decay=0.99",),
+    "decay .99, monitor adjusts": ("tokenizer.quantizer.decay=0.99",),
 }
 
 
@@ -90,7 +90,7 @@ def planned(scans: Path, side: int, device: torch.device, changes: Sequence[str]
         f"training.tokenizer.batch_size={BATCH}",
         *changes,
     ]
-    return make_plan(scans, overrides=small, device=device, rehearsed=False).recipe
+    return make_plan(scans, overrides=small, device=device, dry_run=False).recipe
 
 
 def compared(
@@ -120,10 +120,10 @@ def trained(
         recipe,
         data,
         run,
-        limit=Limit(steps=steps),
+        limit=TrainingLimit(steps=steps),
         seed=seed,
         engine=engine,
-        watchers=Watchers(),
+        loggers=Loggers(),
         request=StopRequest(),
     )
     return seconds(work, device), use(run, data, engine)

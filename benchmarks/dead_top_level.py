@@ -24,15 +24,15 @@ from torch.nn import functional as F
 
 from benchmarks.measuring import seconds
 from benchmarks.record import Row, Setup
-from scanvq.data.demo.cohort import make_cohort
+from scanvq.kernels.nearest_search import nearest_codes
 from scanvq.metrics.code_usage import perplexity, used
 from scanvq.metrics.ssim import ssim
 from scanvq.quantizers import MovingAverageQuantizer
-from scanvq.quantizers.layout import grid_of, look_up, rows_of
-from scanvq.quantizers.search import nearest_codes
+from scanvq.quantizers.feature_rows import grid_of, look_up, rows_of
 from scanvq.settings import DataSettings, PreparationSettings
+from scanvq.store.run_data import prepare_data
+from scanvq.synthetic.cohort import make_cohort
 from scanvq.tokenizers import VQVAE2
-from scanvq.training.stages.data import prepare_data
 from scanvq.types import Quantized, Quantizer
 
 CODES, DIM, BATCH, LEARNING_RATE, COMMITMENT = 512, 64, 16, 3e-4, 0.25

@@ -21,13 +21,13 @@ from benchmarks.measuring import Work, exponent, peak_extra_mb, turns
 from benchmarks.record import Row, Setup
 from benchmarks.training_step import ours
 from scanvq.build import TABLES, make_prior, make_tokenizer
-from scanvq.data.catalog import read_catalog
-from scanvq.data.geometry import Geometry
-from scanvq.data.store import prepare_store
+from scanvq.cohort.catalog import read_catalog
+from scanvq.imaging.geometry import Geometry
 from scanvq.nn.precision import Precision
-from scanvq.recipe import read_recipe
+from scanvq.recipe.recipe import read_recipe
 from scanvq.spec import complete_part
-from scanvq.types import UNKNOWN, CodePrior, Draw
+from scanvq.store.store import prepare_store
+from scanvq.types import UNKNOWN, CodePrior, SamplingParams
 
 RECIPE = "oasis-vqvae-gated-pixelcnn"
 REPEATS = 5
@@ -111,7 +111,7 @@ def sampling(side: int, batch: int, device: str) -> Work:
 
     def work() -> object:
         with torch.inference_mode():
-            return prior.sample(known, draw=Draw(), generator=torch.Generator().manual_seed(0))
+            return prior.sample(known, params=SamplingParams(), generator=torch.Generator().manual_seed(0))
 
     return work
 

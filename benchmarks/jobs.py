@@ -24,17 +24,17 @@ from benchmarks.measuring import seconds, turns
 from benchmarks.record import Row, Setup
 from benchmarks.training_step import ours
 from scanvq import fit
-from scanvq.data.catalog import read_catalog
-from scanvq.data.dataset import SliceDataset
-from scanvq.data.demo import write_demo
-from scanvq.data.geometry import Geometry
-from scanvq.data.intensity import Intensity
-from scanvq.data.store import Store, prepare_store
-from scanvq.files import read_json
+from scanvq.cohort.catalog import read_catalog
+from scanvq.imaging.geometry import Geometry
+from scanvq.imaging.intensity import Intensity
 from scanvq.nn.precision import Precision
-from scanvq.recipe import read_recipe
-from scanvq.training.order import Order
-from scanvq.training.sources import ImageSource
+from scanvq.recipe.recipe import read_recipe
+from scanvq.storage.files import read_json
+from scanvq.store.dataset import SliceDataset
+from scanvq.store.store import Store, prepare_store
+from scanvq.synthetic import write_demo
+from scanvq.training.batch_sampler import DeterministicBatchSampler
+from scanvq.training.batch_sources import ImageSource
 
 AIMS = (0.8, 0.9)
 PREPARE, UNPACK = "scanvq", "floor: read and gunzip"
@@ -128,8 +128,8 @@ def _loading(store: Store, setup: Setup) -> Row:
         SliceDataset(store, np.arange(len(store)), Intensity(kind="full", low=0.0, high=1000.0), {}),
         flip=True,
     )
-    order = Order(samples=len(source), batch_size=min(BATCH, len(source)), seed=0)
-    images = source.batch(order.indices(0), order.draws(0), setup.device).images
+    order = DeterministicBatchSampler(samples=len(source), batch_size=min(BATCH, len(source)), seed=0)
+    images = source.batch(order.indices(0), order.augmentation_uniforms(0), setup.device).images
     step = ours(read_recipe(STEP_RECIPE), images, Precision(autocast="bf16", channels_last=True))
     order.indices(order.steps_per_epoch - 1)
     step()
@@ -137,7 +137,7 @@ def _loading(store: Store, setup: Setup) -> Row:
     for number in range(2 if setup.short else 30):
 
         def load(number: int = number) -> object:
-            return source.batch(order.indices(number), order.draws(number), setup.device)
+            return source.batch(order.indices(number), order.augmentation_uniforms(number), setup.device)
 
         measured[LOAD].append(seconds(load, setup.device))
         measured[STEP].append(seconds(step, setup.device))

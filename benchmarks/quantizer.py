@@ -18,9 +18,9 @@ from vector_quantize_pytorch import VectorQuantize
 from benchmarks.measuring import Work, peak_extra_mb, turns
 from benchmarks.plain import OneHotQuantizer
 from benchmarks.record import Row, Setup
+from scanvq.kernels.nearest_search import nearest_codes
 from scanvq.quantizers import MovingAverageQuantizer, NearestQuantizer
-from scanvq.quantizers.layout import rows_of
-from scanvq.quantizers.search import nearest_codes
+from scanvq.quantizers.feature_rows import rows_of
 
 OURS, GRADIENT, MONAI, VQP = (
     "scanvq moving_average",

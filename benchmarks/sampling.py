@@ -26,11 +26,11 @@ from torch.nn import functional as F
 from benchmarks.measuring import Work, turns
 from benchmarks.record import Row, Setup
 from scanvq.build import TABLES, make_prior
-from scanvq.priors.pyramid import Pyramid
-from scanvq.recipe import read_recipe
+from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.recipe.recipe import read_recipe
 from scanvq.sampling.raster import sample_raster
 from scanvq.spec import complete_part
-from scanvq.types import UNKNOWN, CodePrior, Codes, Draw
+from scanvq.types import UNKNOWN, CodePrior, Codes, SamplingParams
 
 OURS, PASSES, WHOLE = "scanvq", "plain: one pass x cells", "plain, run whole"
 TRANSFORMER, MASKGIT = "scanvq transformer", "scanvq MaskGIT, 12 steps"
@@ -52,7 +52,7 @@ class Case:
     wanted: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def told(self) -> str:
+    def reported(self) -> str:
         grids = " + ".join(f"{height}x{width}" for height, width in self.shapes)
         return f"{self.name}, {grids} codes, batch {self.batch}"
 
@@ -107,11 +107,11 @@ def _row(case: Case, setup: Setup) -> Row:
             plain = {WHOLE: lambda: drawn.append(_whole(prior, case, setup))}
             whole = turns(plain, repeats=1, device=setup.device, warm=False)[WHOLE]
             if not torch.equal(drawn[0], sample()[0]):
-                raise AssertionError(f"{case.told}: cached and plain codes differ")
+                raise AssertionError(f"{case.reported}: cached and plain codes differ")
     turn = zip(*(measured[name] for name in passes), strict=True)
     summed = [sum(one * cells[name] for one, name in zip(seen, passes, strict=True)) for seen in turn]
     return Row(
-        case=case.told,
+        case=case.reported,
         seconds={OURS: measured[OURS], PASSES: summed, WHOLE: whole},
         ours=OURS,
         wanted=case.wanted,
@@ -122,7 +122,7 @@ def _row(case: Case, setup: Setup) -> Row:
     )
 
 
-def _prior(case: Case, setup: Setup) -> tuple[Pyramid, Any]:
+def _prior(case: Case, setup: Setup) -> tuple[HierarchicalPrior, Any]:
     """An untrained prior, and the work of one batch of samples."""
     torch.manual_seed(0)
     spec = complete_part(CodePrior, case.prior, where="prior", tables=TABLES)
@@ -132,7 +132,7 @@ def _prior(case: Case, setup: Setup) -> tuple[Pyramid, Any]:
 
     def sample() -> Codes:
         with torch.inference_mode():
-            return prior.sample(known, draw=Draw(), generator=torch.Generator().manual_seed(0))
+            return prior.sample(known, params=SamplingParams(), generator=torch.Generator().manual_seed(0))
 
     return prior, sample
 
@@ -142,10 +142,12 @@ def _pass(level: CodePrior, codes: Codes, number: int) -> Work:
     return lambda: level.logits(codes[number], coarser=coarser)
 
 
-def _whole(prior: Pyramid, case: Case, setup: Setup) -> Tensor:
+def _whole(prior: HierarchicalPrior, case: Case, setup: Setup) -> Tensor:
     (level,) = prior.priors
     known = torch.full((case.batch, *case.shapes[0]), UNKNOWN, device=setup.device)
-    return sample_raster(level.logits, known, draw=Draw(), generator=torch.Generator().manual_seed(0))
+    return sample_raster(
+        level.logits, known, params=SamplingParams(), generator=torch.Generator().manual_seed(0)
+    )
 
 
 def _transformers(setup: Setup) -> Iterator[Row]:

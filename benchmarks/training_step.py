@@ -27,9 +27,9 @@ from benchmarks.measuring import Apart, Work, gemm, turns
 from benchmarks.plain import OneHotQuantizer
 from benchmarks.record import Row, Setup
 from scanvq.build import make_objective, make_tokenizer
-from scanvq.nn.allocator import keep_freed_memory
+from scanvq.kernels.allocator import keep_freed_memory
 from scanvq.nn.precision import Precision
-from scanvq.recipe import Recipe, read_recipe
+from scanvq.recipe.recipe import Recipe, read_recipe
 from scanvq.tokenizers import VQVAE
 from scanvq.training.optimizers import make_optimizer
 from scanvq.training.precision import measure

@@ -6,19 +6,19 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from scanvq.evaluation.evaluate import Counted
-from scanvq.files import write_text
-from scanvq.plan.document import Plan, read_plan
-from scanvq.plan.make import make_plan
-from scanvq.recipe import Recipe, read_recipe
+from scanvq.evaluation.evaluate import ProgressFactory
+from scanvq.planning.document import Plan, read_plan
+from scanvq.planning.make import make_plan
+from scanvq.recipe.recipe import Recipe, read_recipe
 from scanvq.run import Run
+from scanvq.storage.files import write_text
 from scanvq.storage.run_directory import RunDirectory
-from scanvq.training.beginnings import folder_of, recipe_on_tokenizer, stand_on
 from scanvq.training.engine import Engine
 from scanvq.training.fit import FitRequest, new_run, resumed_run, train_run
-from scanvq.training.history import Watcher, Watchers
-from scanvq.training.limit import seconds_of
-from scanvq.training.moved import move_scans
+from scanvq.training.history import Logger, Loggers
+from scanvq.training.initialization import folder_of, inherit_from, recipe_on_tokenizer
+from scanvq.training.relocate import relocate
+from scanvq.training.training_limit import seconds_of
 
 __all__ = ["Run", "fit", "load"]
 
@@ -45,8 +45,8 @@ def fit(
     allow_leak: bool = False,
     device: str = "auto",
     cache: Path | None = None,
-    watchers: Callable[[Engine, RunDirectory], Sequence[Watcher]] | None = None,
-    counted: Counted | None = None,
+    loggers: Callable[[Engine, RunDirectory], Sequence[Logger]] | None = None,
+    progress_for: ProgressFactory | None = None,
 ) -> Run | None:
     """Trains a tokenizer and a prior on a folder of scans.
 
@@ -68,8 +68,8 @@ def fit(
         allow_leak: train on splits that share subjects or scans; the report then says so.
         device: "auto", "cpu", "cuda" or "mps".
         cache: where prepared stores are kept; None is the user's cache folder.
-        watchers: makes those who look on, on the main process.
-        counted: gives, for the name of a piece of work, a function of pieces done and all pieces.
+        loggers: makes those who look on, on the main process.
+        progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
 
     Returns:
         The trained run; None on all processes but the main one.
@@ -93,7 +93,7 @@ def fit(
                 seed=seed,
                 skip_bad=skip_bad,
                 device=engine.device,
-                rehearsed=epochs is None,
+                dry_run=epochs is None,
             )
         if planned is not None:
             folder = planned.folder if folder is None else folder
@@ -114,9 +114,14 @@ def fit(
         )
         if planned is not None:
             write_text(run.plan, planned.toml())
-        stand_on(run, request)
+        inherit_from(run, request)
     elif folder is not None and engine.is_main:
-        move_scans(run, _folder(folder, None), cache=cache, progress=counted("prepare") if counted else None)
+        relocate(
+            run,
+            _folder(folder, None),
+            cache=cache,
+            progress=progress_for("prepare") if progress_for else None,
+        )
     engine.wait()
     began = time.monotonic()
     completed, request = resumed_run(
@@ -126,9 +131,15 @@ def fit(
         skip_bad=skip_bad,
         allow_leak=allow_leak,
     )
-    looking_on = watchers(engine, run) if watchers is not None and engine.is_main else ()
+    attached = loggers(engine, run) if loggers is not None and engine.is_main else ()
     train_run(
-        run, completed, request, engine=engine, watchers=Watchers(looking_on), cache=cache, counted=counted
+        run,
+        completed,
+        request,
+        engine=engine,
+        loggers=Loggers(attached),
+        cache=cache,
+        progress_for=progress_for,
     )
     if not engine.is_main:
         return None

@@ -10,10 +10,10 @@ from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.objectives.next_code import NextCode
 from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.latent_gan import LatentGAN
 from scanvq.priors.maskgit import MaskGIT
 from scanvq.priors.pixelcnn import PixelCNN
-from scanvq.priors.pyramid import Pyramid
 from scanvq.priors.transformer import TransformerPrior
 from scanvq.quantizers.identity import IdentityQuantizer
 from scanvq.quantizers.moving_average import MovingAverageQuantizer
@@ -35,7 +35,7 @@ TABLES: Tables = {
         "latent_gan": LatentGAN,
         "maskgit": MaskGIT,
         "pixelcnn": PixelCNN,
-        "pyramid": Pyramid,
+        "hierarchical": HierarchicalPrior,
         "transformer": TransformerPrior,
     },
     Objective: {
@@ -60,7 +60,7 @@ def make_prior(
     code_shapes: tuple[tuple[int, int], ...],
     code_dims: tuple[int, ...] = (),
     classes: int,
-) -> Pyramid:
+) -> HierarchicalPrior:
     """Builds a prior for every level of codes; one level is a pyramid of one.
 
     Args:
@@ -73,11 +73,11 @@ def make_prior(
     Raises:
         ValueError: a number of priors that is not the number of levels.
     """
-    specs = spec["levels"] if spec["kind"] == "pyramid" else [spec]
+    specs = spec["levels"] if spec["kind"] == "hierarchical" else [spec]
     if len(specs) != len(codebook_sizes):
         raise ValueError(
             f"the tokenizer has {len(codebook_sizes)} levels of codes but prior gives {len(specs)}; "
-            'use prior.kind = "pyramid" with one entry in prior.levels for each'
+            'use prior.kind = "hierarchical" with one entry in prior.levels for each'
         )
     levels = []
     for level, one in enumerate(specs):
@@ -91,7 +91,7 @@ def make_prior(
         if code_dims:
             derived["code_dim"] = code_dims[level]
         levels.append(make_part(CodePrior, one, tables=TABLES, **derived))
-    return Pyramid(levels=levels)
+    return HierarchicalPrior(levels=levels)
 
 
 def make_objective(spec: Mapping[str, Any], **derived: Any) -> Objective:

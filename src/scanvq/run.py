@@ -12,26 +12,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scanvq.data.formats import Mark, Scan, UnreadableScan, check, format_of
-from scanvq.data.geometry import NO_SPACING
-from scanvq.data.intensity import Intensity
-from scanvq.data.preparation import Preparation
-from scanvq.evaluation.evaluate import Counted, evaluate
-from scanvq.generation.batches import decode, encode
-from scanvq.generation.inpaint import inpaint_scan
-from scanvq.generation.sample import sample_codes
-from scanvq.generation.scans import prepare_scan, restore_scan
-from scanvq.priors.pyramid import Pyramid
-from scanvq.recipe import Recipe, read_recipe
-from scanvq.run_cost import cost_of, whole_cost
+from scanvq.evaluation.evaluate import ProgressFactory, evaluate
+from scanvq.imaging.formats import Provenance, Scan, UnreadableScan, check, format_of
+from scanvq.imaging.geometry import NO_SPACING
+from scanvq.imaging.intensity import Intensity
+from scanvq.imaging.preparation import Preparation
+from scanvq.model.coding import decode, encode
+from scanvq.model.inpaint import inpaint_scan
+from scanvq.model.sample import sample_codes
+from scanvq.model.scans import prepare_scan, restore_scan
+from scanvq.planning.measured_cost import cost_of, whole_cost
+from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.recipe.recipe import Recipe, read_recipe
 from scanvq.storage.run_directory import RunDirectory, RunError
+from scanvq.store.evaluation_data import prepare_other
 from scanvq.training.engine import Engine
 from scanvq.training.fit import open_data
 from scanvq.training.stages.codes import encode_dataset, read_codes, read_encoding
-from scanvq.training.stages.other_data import prepare_other
 from scanvq.training.stages.prior import load_prior
 from scanvq.training.stages.tokenizer import load_tokenizer
-from scanvq.types import Codes, Draw
+from scanvq.types import Codes, SamplingParams
 
 Array = NDArray[Any] | Tensor
 
@@ -69,16 +69,16 @@ class Run:
         self.began: float | None = None
 
     @property
-    def prior(self) -> Pyramid:
+    def prior(self) -> HierarchicalPrior:
         """The prior. Raises WeightsError where none is trained, or it belongs to another tokenizer."""
         return self._loaded_prior[0]
 
-    def mark(self, *, seed: int | None = None) -> Mark:
+    def provenance(self, *, seed: int | None = None) -> Provenance:
         """What a file made by this run says of itself: drawn by the prior with a seed, or only decoded."""
-        return Mark(model=self.header["id"] if seed is None else self._loaded_prior[1]["id"], seed=seed)
+        return Provenance(model=self.header["id"] if seed is None else self._loaded_prior[1]["id"], seed=seed)
 
     @cached_property
-    def _loaded_prior(self) -> tuple[Pyramid, dict[str, Any]]:
+    def _loaded_prior(self) -> tuple[HierarchicalPrior, dict[str, Any]]:
         prior, header = load_prior(self.directory.prior.best, tokenizer_id=self.header["id"])
         return prior.to(self.device), header
 
@@ -143,8 +143,10 @@ class Run:
             temperature, top_k, top_p, guidance: None for the recipe's own.
             seed: image i depends on it and on i alone.
         """
-        draw = self.draw(label=label, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance)
-        codes = self.sample_codes(count, label=label, draw=draw, seed=seed)
+        params = self.sampling_params(
+            label=label, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
+        )
+        codes = self.sample_codes(count, label=label, params=params, seed=seed)
         images: NDArray[np.float32] = decode(self.tokenizer, codes, device=self.device)[:, 0].numpy()
         return images
 
@@ -153,7 +155,7 @@ class Run:
         count: int,
         *,
         label: str | None,
-        draw: Draw,
+        params: SamplingParams,
         seed: int,
         progress: Callable[[int, int], None] | None = None,
     ) -> Codes:
@@ -163,7 +165,7 @@ class Run:
             self.code_shapes,
             count,
             label=self.label_number(label),
-            draw=draw,
+            params=params,
             seed=seed,
             device=self.device,
             progress=progress,
@@ -177,7 +179,7 @@ class Run:
         count: int = 1,
         label: str | None = None,
         seed: int = 0,
-        draw: Draw | None = None,
+        params: SamplingParams | None = None,
     ) -> Array:
         """Completions (count, H, W) of an image (H, W) where `mask` is true; the rest stays as it is."""
         scan, preparation = self._as_scan(image)
@@ -189,13 +191,13 @@ class Run:
             preparation,
             count=count,
             label=self.label_number(label),
-            draw=draw or self.draw(label=label),
+            params=params or self.sampling_params(label=label),
             seed=seed,
             device=self.device,
         )
         return _like(np.concatenate([one.slices for one in completions]), image)
 
-    def draw(
+    def sampling_params(
         self,
         *,
         label: str | None = None,
@@ -203,7 +205,7 @@ class Run:
         top_k: int | None = None,
         top_p: float | None = None,
         guidance: float | None = None,
-    ) -> Draw:
+    ) -> SamplingParams:
         """The recipe's way of drawing, with what is given in its place.
 
         The recipe's guidance is for samples of a class, so it is left out where no `label` is asked for.
@@ -211,7 +213,7 @@ class Run:
         own = self.recipe.sampling
         if guidance is None:
             guidance = 1.0 if label is None else own.guidance
-        return Draw(
+        return SamplingParams(
             temperature=own.temperature if temperature is None else temperature,
             top_k=own.top_k if top_k is None else top_k,
             top_p=own.top_p if top_p is None else top_p,
@@ -234,7 +236,7 @@ class Run:
         skip_bad: bool = False,
         allow_leak: bool = False,
         cache: Path | None = None,
-        counted: Counted | None = None,
+        progress_for: ProgressFactory | None = None,
     ) -> dict[str, Any]:
         """Scores the run on its test split, or on another folder, and writes metrics.json.
 
@@ -248,12 +250,12 @@ class Run:
             skip_bad: leave unusable files of `folder` out rather than stop.
             allow_leak: score `folder` although the run has learned from some of it; the scores say so.
             cache: where prepared stores are kept.
-            counted: gives, for the name of a piece of work, a function of pieces done and all pieces.
+            progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
 
         Raises:
             LeakError: the run has learned from subjects or scans of `folder`, all of them.
         """
-        counted = counted or (lambda name: lambda done, total: None)
+        progress_for = progress_for or (lambda name: lambda done, total: None)
         open_own = partial(open_data, self.directory, self.recipe, cache=cache)
         unchecked = unmatched = ""
         if folder is None:
@@ -269,7 +271,7 @@ class Run:
                 skip_bad=skip_bad,
                 allow_leak=allow_leak,
                 cache=cache,
-                checking=counted("leak check"),
+                checking=progress_for("leak check"),
             )
             data, unchecked, unmatched = other.data, other.unchecked, other.unmatched
             file = self.directory.path / f"metrics-{Path(folder).resolve().name}.json"
@@ -292,7 +294,7 @@ class Run:
             height=self.preparation.geometry.height,
             width=self.preparation.geometry.width,
             device=self.device,
-            counted=counted,
+            progress_for=progress_for,
         )
         leak = {
             "pairs": len(data.leaks),
@@ -312,7 +314,7 @@ class Run:
         return metrics
 
     def record_cost(self, seconds: float) -> dict[str, Any]:
-        """Adds to metrics.json what the run has cost as a whole, beside what its plan promised.
+        """Adds to metrics.json what the run has cost as a whole, beside what its plan estimated.
 
         Args:
             seconds: from the first file to the scores.

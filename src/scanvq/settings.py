@@ -59,11 +59,11 @@ class TokenizerStageSettings(StageSettings):
     """The training of a tokenizer: a stage whose codebooks are looked after.
 
     Args:
-        codebook_doctor: after each validation, treat an ill codebook and a silent level (act), or only say
-            what is ill and keep every setting as it is given (tell).
+        codebook_monitor: after each validation, adjust underused codebooks and a collapsed level
+            (adjust), only report them (warn), or do not look (off).
     """
 
-    codebook_doctor: Literal["act", "tell"] = "act"
+    codebook_monitor: Literal["off", "warn", "adjust"] = "adjust"
 
 
 @dataclass(frozen=True, kw_only=True)

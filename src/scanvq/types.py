@@ -147,22 +147,22 @@ class Tokenizer(nn.Module, ABC):
         """The (h, w) of every level. Raises ValueError for a size that does not divide."""
 
 
-Fills = Literal["anything", "later codes", "nothing"]
+InpaintingSupport = Literal["anything", "later codes", "nothing"]
 
 
 class CodePrior(nn.Module, ABC):
     """The distribution of one level of codes.
 
-    `fills` says which cells it can generate given the rest: "anything" (any region, seeing all
+    `inpainting_support` says which cells it can generate given the rest: "anything" (any region, seeing all
     known codes), "later codes" (any region, seeing only what comes before in its order), or
     "nothing" (whole grids only).
     """
 
     codebook_size: int
     classes: int  # 0 = unconditional; the label `classes` means any class
-    fills: ClassVar[Fills]
+    inpainting_support: ClassVar[InpaintingSupport]
 
-    def adopt(self, codebook: Tensor) -> None:
+    def set_codebook(self, codebook: Tensor) -> None:
         """Is told the vectors (K, D) of its codes before training; what it keeps is saved in its weights."""
 
     @abstractmethod
@@ -172,7 +172,7 @@ class CodePrior(nn.Module, ABC):
         *,
         coarser: Tensor | None = None,
         condition: Condition | None = None,
-        draw: Draw,
+        params: SamplingParams,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Fills every UNKNOWN cell of `known` (B, h, w); known codes come back unchanged."""
@@ -193,7 +193,7 @@ class LikelihoodPrior(CodePrior):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draw:
+class SamplingParams:
     """How a code is drawn from its logits. `top_k` 0 and `top_p` 1 leave all codes in.
 
     `guidance` says how far from the logits without a label: 1 = plain, else unconditional + guidance *

@@ -14,11 +14,20 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 
-from scanvq.data.formats import FORMATS, READABLE, Mark, Scan, UnreadableScan, check, format_of, stem_of
-from scanvq.data.geometry import Geometry
-from scanvq.data.intensity import Intensity
-from scanvq.data.preparation import Preparation
-from scanvq.generation.scans import prepare_scan, restore_scan
+from scanvq.imaging.formats import (
+    FORMATS,
+    READABLE,
+    Provenance,
+    Scan,
+    UnreadableScan,
+    check,
+    format_of,
+    stem_of,
+)
+from scanvq.imaging.geometry import Geometry
+from scanvq.imaging.intensity import Intensity
+from scanvq.imaging.preparation import Preparation
+from scanvq.model.scans import prepare_scan, restore_scan
 
 CASES = [(name, suffix) for name, one in FORMATS.items() for suffix in one.suffixes]
 LOSSLESS = [(name, suffix) for name, suffix in CASES if name != "jpeg"]
@@ -56,7 +65,7 @@ def test_write_and_read_are_equal(name: str, suffix: str, dtype: str, tmp_path: 
     assert again.read_bytes() == path.read_bytes()
 
 
-MARK = Mark(model="0123456789abcdef", seed=2**40)
+MARK = Provenance(model="0123456789abcdef", seed=2**40)
 
 
 def told_by_others(path: Path) -> str:
@@ -64,8 +73,8 @@ def told_by_others(path: Path) -> str:
     name = path.name
     if name.endswith((".png", ".jpg", ".jpeg")):
         with Image.open(path) as picture:
-            told = picture.info.get("Description") or picture.info["comment"].decode()
-        return str(told)
+            reported = picture.info.get("Description") or picture.info["comment"].decode()
+        return str(reported)
     if ".nii" in name:
         return str(nib.load(path).header["descrip"].item().decode())
     if name.endswith((".dcm", ".dicom", ".ima")):
@@ -83,10 +92,10 @@ def test_a_mark_says_what_made_a_file_and_changes_no_pixel(name: str, suffix: st
     FORMATS[name].write(plain, scan)
     FORMATS[name].write(path, scan, MARK)
     assert told_by_others(path) == "SYNTHETIC ScanVQ model=0123456789abcdef seed=1099511627776"
-    assert Mark.read(told_by_others(path)) == MARK
+    assert Provenance.read(told_by_others(path)) == MARK
     np.testing.assert_array_equal(FORMATS[name].read(path).slices, FORMATS[name].read(plain).slices)
     read = FORMATS[name].read(plain)  # a scan that came from a file is marked, too
-    FORMATS[name].write(path, read, Mark(model="ab"))
+    FORMATS[name].write(path, read, Provenance(model="ab"))
     assert told_by_others(path) == "SYNTHETIC ScanVQ model=ab seed=none"
     assert FORMATS[name].read(path).slices.dtype == read.slices.dtype
 

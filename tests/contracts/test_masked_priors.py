@@ -11,9 +11,9 @@ import torch
 from torch.nn import functional as F
 
 from scanvq.build import TABLES
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.maskgit import MaskGIT
-from scanvq.priors.pyramid import Pyramid
-from scanvq.types import UNKNOWN, CodePrior, Condition, Draw
+from scanvq.types import UNKNOWN, CodePrior, Condition, SamplingParams
 
 SIZE, HEIGHT, WIDTH = 5, 4, 5
 
@@ -62,13 +62,13 @@ def test_every_such_prior_of_the_table_is_here() -> None:
     known = {
         name
         for name, kind in kinds
-        if isinstance(kind, type) and issubclass(kind, CodePrior) and kind.fills == "anything"
+        if isinstance(kind, type) and issubclass(kind, CodePrior) and kind.inpainting_support == "anything"
     }
     assert {name.split(" with ")[0] for name in MAKERS} == known
 
 
 def test_it_says_what_it_cannot(maker: Maker) -> None:
-    assert not Pyramid(levels=[maker()]).has_likelihood
+    assert not HierarchicalPrior(levels=[maker()]).has_likelihood
 
 
 def test_every_known_cell_is_seen_wherever_it_is(maker: Maker) -> None:
@@ -93,7 +93,7 @@ def test_a_code_after_the_hole_changes_what_is_filled_in(maker: Maker) -> None:
     holes = []
     for last in range(SIZE):
         known[:, -1, -1] = last  # in raster order it comes after the hole
-        holes.append(prior.sample(known, draw=Draw(), generator=seeded())[:, 1:3, 1:4])
+        holes.append(prior.sample(known, params=SamplingParams(), generator=seeded())[:, 1:3, 1:4])
     assert all(not torch.equal(holes[0], other) for other in holes[1:])
 
 
@@ -107,18 +107,18 @@ def test_sampling_keeps_known_codes_and_fills_the_rest(maker: Maker) -> None:
     hidden = torch.rand(codes.shape, generator=seeded()) < 0.5
     known = torch.where(hidden, UNKNOWN, codes)
     asked = known.clone()
-    sampled = prior.sample(known, draw=Draw(), generator=seeded())
+    sampled = prior.sample(known, params=SamplingParams(), generator=seeded())
     assert torch.equal(known, asked)
     assert torch.equal(sampled[~hidden], codes[~hidden])
     assert sampled.dtype == torch.int64
     assert ((sampled >= 0) & (sampled < SIZE)).all()
-    assert torch.equal(prior.sample(codes, draw=Draw(), generator=seeded()), codes)
+    assert torch.equal(prior.sample(codes, params=SamplingParams(), generator=seeded()), codes)
 
 
 def test_same_seed_same_sample(maker: Maker) -> None:
     prior = maker().eval()
     first, again, other = (
-        prior.sample(unknown(4), draw=Draw(), generator=seeded(seed)) for seed in (1, 1, 2)
+        prior.sample(unknown(4), params=SamplingParams(), generator=seeded(seed)) for seed in (1, 1, 2)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -126,8 +126,10 @@ def test_same_seed_same_sample(maker: Maker) -> None:
 
 def test_chunks_give_the_samples_of_one_batch(maker: Maker) -> None:
     prior, generator = maker().eval(), seeded()
-    chunks = [prior.sample(unknown(size), draw=Draw(), generator=generator) for size in (1, 3, 2)]
-    assert torch.equal(torch.cat(chunks), prior.sample(unknown(6), draw=Draw(), generator=seeded()))
+    chunks = [prior.sample(unknown(size), params=SamplingParams(), generator=generator) for size in (1, 3, 2)]
+    assert torch.equal(
+        torch.cat(chunks), prior.sample(unknown(6), params=SamplingParams(), generator=seeded())
+    )
 
 
 def test_every_parameter_gets_a_gradient(maker: Maker) -> None:
@@ -160,9 +162,11 @@ def test_labels_of_one_sample_leave_the_others_alone(maker: Maker) -> None:
 
 def test_labels_that_it_does_not_have_are_refused(maker: Maker) -> None:
     with pytest.raises(ValueError, match="without labels"):
-        maker().sample(unknown(1), condition=Condition(label=torch.tensor([0])), draw=Draw())
+        maker().sample(unknown(1), condition=Condition(label=torch.tensor([0])), params=SamplingParams())
     with pytest.raises(ValueError, match="knows 0 to 2"):
-        maker(classes=2).sample(unknown(1), condition=Condition(label=torch.tensor([3])), draw=Draw())
+        maker(classes=2).sample(
+            unknown(1), condition=Condition(label=torch.tensor([3])), params=SamplingParams()
+        )
 
 
 def test_guidance_goes_from_any_class_to_the_label_and_beyond(maker: Maker) -> None:
@@ -171,8 +175,8 @@ def test_guidance_goes_from_any_class_to_the_label_and_beyond(maker: Maker) -> N
     label = Condition(label=torch.ones(2, dtype=torch.int64))
 
     def drawn(guidance: float, condition: Condition | None = label, temperature: float = 1.0) -> torch.Tensor:
-        draw = Draw(guidance=guidance, temperature=temperature)
-        return prior.sample(unknown(2), condition=condition, draw=draw, generator=seeded())
+        params = SamplingParams(guidance=guidance, temperature=temperature)
+        return prior.sample(unknown(2), condition=condition, params=params, generator=seeded())
 
     assert torch.equal(drawn(0), drawn(1, None))
     assert not torch.equal(drawn(0), drawn(1))
@@ -197,7 +201,7 @@ def test_the_coarser_level_matters(maker: Maker) -> None:
 
 def test_another_grid_is_refused(maker: Maker) -> None:
     with pytest.raises(ValueError, match="codes are 4x6; this prior was trained for 4x5"):
-        maker().sample(torch.full((1, 4, 6), UNKNOWN), draw=Draw())
+        maker().sample(torch.full((1, 4, 6), UNKNOWN), params=SamplingParams())
 
 
 def test_bfloat16_autocast_is_near_float32_and_changes_no_sample(maker: Maker) -> None:
@@ -206,10 +210,10 @@ def test_bfloat16_autocast_is_near_float32_and_changes_no_sample(maker: Maker) -
         parameter.data /= 4
     codes, coarser = some_codes(), some_codes(2, 2, 3, size=3)
     exact = F.cross_entropy(prior.logits(codes, coarser=coarser), codes)
-    drawn = prior.sample(unknown(2), coarser=coarser, draw=Draw(), generator=seeded())
+    drawn = prior.sample(unknown(2), coarser=coarser, params=SamplingParams(), generator=seeded())
     with torch.autocast("cpu", dtype=torch.bfloat16):
         rough = F.cross_entropy(prior.logits(codes, coarser=coarser).float(), codes)
-        again = prior.sample(unknown(2), coarser=coarser, draw=Draw(), generator=seeded())
+        again = prior.sample(unknown(2), coarser=coarser, params=SamplingParams(), generator=seeded())
     rough.backward()
     assert rough.item() == pytest.approx(exact.item(), abs=0.02)
     assert torch.equal(drawn, again)

@@ -14,9 +14,9 @@ from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.objectives.next_code import NextCode
 from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.latent_gan import LatentGAN
 from scanvq.priors.maskgit import MaskGIT
-from scanvq.priors.pyramid import Pyramid
 from scanvq.quantizers import MovingAverageQuantizer, NearestQuantizer
 from scanvq.tokenizers import VQVAE
 from scanvq.types import Batch, Condition, Objective, Quantizer
@@ -32,8 +32,8 @@ def tokenizer(quantizer: Quantizer) -> VQVAE:
     return VQVAE(quantizer=quantizer, channels=(8, 8), norm="batch", residual_channels=4)
 
 
-def prior(*, levels: int = 1, classes: int = 0, dropout: float = 0.2) -> Pyramid:
-    return Pyramid(
+def prior(*, levels: int = 1, classes: int = 0, dropout: float = 0.2) -> HierarchicalPrior:
+    return HierarchicalPrior(
         levels=[
             GatedPixelCNN(
                 channels=8,
@@ -49,15 +49,15 @@ def prior(*, levels: int = 1, classes: int = 0, dropout: float = 0.2) -> Pyramid
     )
 
 
-def gan(*, classes: int = 0) -> Pyramid:
+def gan(*, classes: int = 0) -> HierarchicalPrior:
     sizes = {"codebook_size": K, "code_dim": 4, "height": 4, "width": 3}
     one = LatentGAN(noise_dim=8, channels=8, critic_channels=8, classes=classes, **sizes)
-    one.adopt(torch.randn(K, 4, generator=seeded(5)))
-    return Pyramid(levels=[one])
+    one.set_codebook(torch.randn(K, 4, generator=seeded(5)))
+    return HierarchicalPrior(levels=[one])
 
 
-def masked(*, levels: int = 1, classes: int = 0, dropout: float = 0.0) -> Pyramid:
-    return Pyramid(
+def masked(*, levels: int = 1, classes: int = 0, dropout: float = 0.0) -> HierarchicalPrior:
+    return HierarchicalPrior(
         levels=[
             MaskGIT(
                 channels=16,
@@ -248,7 +248,7 @@ def test_its_criterion_is_among_its_parts(case: tuple[Objective, Batch]) -> None
     ],
 )
 def test_a_prior_of_another_kind_is_refused(
-    objective: Callable[..., Objective], network: Callable[[], Pyramid], message: str
+    objective: Callable[..., Objective], network: Callable[[], HierarchicalPrior], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         objective(prior=network())

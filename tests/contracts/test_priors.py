@@ -14,12 +14,12 @@ from torch.nn import functional as F
 from scanvq.build import TABLES
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.guidance import guided
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.pixelcnn import PixelCNN
-from scanvq.priors.pyramid import Pyramid
 from scanvq.priors.transformer import TransformerPrior
 from scanvq.sampling.ordered import sample_ordered
 from scanvq.sampling.ordering import Ordering
-from scanvq.types import UNKNOWN, CodePrior, Condition, Draw, LikelihoodPrior
+from scanvq.types import UNKNOWN, CodePrior, Condition, LikelihoodPrior, SamplingParams
 
 SIZE, HEIGHT, WIDTH = 5, 4, 5
 
@@ -117,18 +117,20 @@ def test_sampling_keeps_known_codes_and_fills_the_rest(maker: Maker) -> None:
     hidden = torch.rand(codes.shape, generator=seeded()) < 0.5
     known = torch.where(hidden, UNKNOWN, codes)
     asked = known.clone()
-    sampled = prior.sample(known, draw=Draw(), generator=seeded())
+    sampled = prior.sample(known, params=SamplingParams(), generator=seeded())
     assert torch.equal(known, asked)
     assert torch.equal(sampled[~hidden], codes[~hidden])
     assert sampled.dtype == torch.int64
     assert ((sampled >= 0) & (sampled < SIZE)).all()
-    assert torch.equal(prior.sample(codes, draw=Draw(), generator=seeded()), codes)
+    assert torch.equal(prior.sample(codes, params=SamplingParams(), generator=seeded()), codes)
 
 
 def test_same_seed_same_sample(maker: Maker) -> None:
     prior = maker().eval()
     known = torch.full((4, HEIGHT, WIDTH), UNKNOWN)
-    first, again, other = (prior.sample(known, draw=Draw(), generator=seeded(seed)) for seed in (1, 1, 2))
+    first, again, other = (
+        prior.sample(known, params=SamplingParams(), generator=seeded(seed)) for seed in (1, 1, 2)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -137,8 +139,8 @@ def test_chunks_give_the_samples_of_one_batch(maker: Maker) -> None:
     prior = maker().eval()
     known = torch.full((6, HEIGHT, WIDTH), UNKNOWN)
     generator = seeded()
-    chunks = [prior.sample(known[:size], draw=Draw(), generator=generator) for size in (1, 3, 2)]
-    assert torch.equal(torch.cat(chunks), prior.sample(known, draw=Draw(), generator=seeded()))
+    chunks = [prior.sample(known[:size], params=SamplingParams(), generator=generator) for size in (1, 3, 2)]
+    assert torch.equal(torch.cat(chunks), prior.sample(known, params=SamplingParams(), generator=seeded()))
 
 
 def test_samples_are_those_of_running_the_network_for_every_cell(maker: Maker) -> None:
@@ -146,37 +148,41 @@ def test_samples_are_those_of_running_the_network_for_every_cell(maker: Maker) -
     known = torch.full((3, HEIGHT, WIDTH), UNKNOWN)
     with torch.no_grad():
         plain = sample_ordered(
-            prior.logits, known, ordering=ordering_of(prior), draw=Draw(), generator=seeded()
+            prior.logits, known, ordering=ordering_of(prior), params=SamplingParams(), generator=seeded()
         )
-    assert torch.equal(prior.sample(known, draw=Draw(), generator=seeded()), plain)
+    assert torch.equal(prior.sample(known, params=SamplingParams(), generator=seeded()), plain)
 
 
 def test_guidance_moves_the_logits_or_is_refused(maker: Maker) -> None:
     prior = maker(classes=2).eval()
     known = torch.full((3, HEIGHT, WIDTH), UNKNOWN)
-    condition, draw = Condition(label=torch.tensor([0, 1, 1])), Draw(guidance=40.0)
+    condition, params = Condition(label=torch.tensor([0, 1, 1])), SamplingParams(guidance=40.0)
 
     def logits_of(codes: torch.Tensor) -> torch.Tensor:
-        return guided(prior.logits(codes, condition=condition), prior.logits(codes), draw.guidance)
+        return guided(prior.logits(codes, condition=condition), prior.logits(codes), params.guidance)
 
     if maker not in GUIDED:
         with pytest.raises(ValueError, match="without guidance; leave it at 1"):
-            prior.sample(known, condition=condition, draw=draw)
+            prior.sample(known, condition=condition, params=params)
         return
-    sampled = prior.sample(known, condition=condition, draw=draw, generator=seeded())
+    sampled = prior.sample(known, condition=condition, params=params, generator=seeded())
     with torch.no_grad():
-        plain = sample_ordered(logits_of, known, ordering=ordering_of(prior), draw=draw, generator=seeded())
+        plain = sample_ordered(
+            logits_of, known, ordering=ordering_of(prior), params=params, generator=seeded()
+        )
     assert torch.equal(sampled, plain)
-    assert not torch.equal(sampled, prior.sample(known, condition=condition, draw=Draw(), generator=seeded()))
+    assert not torch.equal(
+        sampled, prior.sample(known, condition=condition, params=SamplingParams(), generator=seeded())
+    )
     with pytest.raises(ValueError, match="no label is asked for"):
-        prior.sample(known, draw=draw)
+        prior.sample(known, params=params)
     with pytest.raises(ValueError, match="trained without labels"):
-        maker().sample(known, draw=draw)
+        maker().sample(known, params=params)
 
 
 def test_likelihood_sums_to_one_over_every_grid(maker: Maker) -> None:
     sizes = {"height": 2, "width": 3} if maker in PLACED else {}
-    prior = Pyramid(levels=[maker(codebook_size=2, **sizes)]).double().eval()
+    prior = HierarchicalPrior(levels=[maker(codebook_size=2, **sizes)]).double().eval()
     grids = torch.tensor(list(itertools.product(range(2), repeat=6))).view(-1, 2, 3)
     assert torch.exp2(-prior.bits((grids,))).sum().item() == pytest.approx(1, abs=1e-6)
 
@@ -232,16 +238,20 @@ def test_bfloat16_autocast_is_near_float32(maker: Maker) -> None:
     exact = F.cross_entropy(prior.logits(codes, coarser=coarser), codes)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         rough = F.cross_entropy(prior.logits(codes, coarser=coarser).float(), codes)
-        sampled = prior.sample(codes.clone().fill_(UNKNOWN), coarser=coarser, draw=Draw(), generator=seeded())
+        sampled = prior.sample(
+            codes.clone().fill_(UNKNOWN), coarser=coarser, params=SamplingParams(), generator=seeded()
+        )
     rough.backward()
     assert rough.item() == pytest.approx(exact.item(), abs=0.02)
     assert torch.equal(
         sampled,
-        prior.sample(torch.full_like(codes, UNKNOWN), coarser=coarser, draw=Draw(), generator=seeded()),
+        prior.sample(
+            torch.full_like(codes, UNKNOWN), coarser=coarser, params=SamplingParams(), generator=seeded()
+        ),
     )
 
 
 def test_an_untrained_prior_scores_near_a_uniform_one(maker: Maker) -> None:
-    bits = Pyramid(levels=[maker()]).bits((some_codes(16),))
+    bits = HierarchicalPrior(levels=[maker()]).bits((some_codes(16),))
     assert bits.shape == (16,)
     assert bits.mean().item() / (HEIGHT * WIDTH) == pytest.approx(math.log2(SIZE), abs=0.5)

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from scanvq.build import TABLES
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.latent_gan import LatentGAN
-from scanvq.priors.pyramid import Pyramid
-from scanvq.types import UNKNOWN, CodePrior, Condition, Draw
+from scanvq.types import UNKNOWN, CodePrior, Condition, SamplingParams
 
 SIZE, DIM, HEIGHT, WIDTH = 7, 3, 9, 6
 
@@ -32,7 +32,7 @@ def maker(request: pytest.FixtureRequest) -> Maker:
     def make(**changes: Any) -> CodePrior:
         torch.manual_seed(0)
         prior = MAKERS[request.param](**changes)
-        prior.adopt(torch.randn(SIZE, DIM))
+        prior.set_codebook(torch.randn(SIZE, DIM))
         for parameter in prior.parameters():  # an untrained network makes next to nothing of its noise
             torch.nn.init.normal_(parameter, 0, 0.5)
         return prior.eval()
@@ -50,19 +50,23 @@ def unknown(batch: int) -> torch.Tensor:
 
 def test_every_such_prior_of_the_table_is_here() -> None:
     kinds = {name: kind for name, kind in TABLES[CodePrior].items() if isinstance(kind, type)}
-    known = {name for name, kind in kinds.items() if issubclass(kind, CodePrior) and kind.fills == "nothing"}
+    known = {
+        name
+        for name, kind in kinds.items()
+        if issubclass(kind, CodePrior) and kind.inpainting_support == "nothing"
+    }
     assert set(MAKERS) == known
 
 
 def test_it_says_what_it_cannot(maker: Maker) -> None:
     prior = maker()
-    assert prior.fills == "nothing"
-    assert not Pyramid(levels=[prior]).has_likelihood
+    assert prior.inpainting_support == "nothing"
+    assert not HierarchicalPrior(levels=[prior]).has_likelihood
 
 
 def test_samples_are_codes(maker: Maker) -> None:
     known = unknown(3)
-    sampled = maker().sample(known, draw=Draw(), generator=seeded())
+    sampled = maker().sample(known, params=SamplingParams(), generator=seeded())
     assert sampled.shape == known.shape
     assert sampled.dtype == torch.int64
     assert ((sampled >= 0) & (sampled < SIZE)).all()
@@ -72,7 +76,7 @@ def test_samples_are_codes(maker: Maker) -> None:
 def test_same_seed_same_sample(maker: Maker) -> None:
     prior = maker()
     first, again, other = (
-        prior.sample(unknown(4), draw=Draw(), generator=seeded(seed)) for seed in (1, 1, 2)
+        prior.sample(unknown(4), params=SamplingParams(), generator=seeded(seed)) for seed in (1, 1, 2)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -80,30 +84,32 @@ def test_same_seed_same_sample(maker: Maker) -> None:
 
 def test_chunks_give_the_samples_of_one_batch(maker: Maker) -> None:
     prior, generator = maker(), seeded()
-    chunks = [prior.sample(unknown(size), draw=Draw(), generator=generator) for size in (1, 3, 2)]
-    assert torch.equal(torch.cat(chunks), prior.sample(unknown(6), draw=Draw(), generator=seeded()))
+    chunks = [prior.sample(unknown(size), params=SamplingParams(), generator=generator) for size in (1, 3, 2)]
+    assert torch.equal(
+        torch.cat(chunks), prior.sample(unknown(6), params=SamplingParams(), generator=seeded())
+    )
 
 
 def test_known_codes_are_refused(maker: Maker) -> None:
     known = unknown(2)
     known[1, 0, 0] = 0
     with pytest.raises(ValueError, match="whole grids only"):
-        maker().sample(known, draw=Draw())
+        maker().sample(known, params=SamplingParams())
 
 
 def test_choices_among_codes_are_refused(maker: Maker) -> None:
-    for draw in (Draw(top_k=3), Draw(top_p=0.9)):
+    for params in (SamplingParams(top_k=3), SamplingParams(top_p=0.9)):
         with pytest.raises(ValueError, match="top_k and top_p"):
-            maker().sample(unknown(1), draw=draw)
+            maker().sample(unknown(1), params=params)
     with pytest.raises(ValueError, match="without guidance"):
-        maker().sample(unknown(1), draw=Draw(guidance=2))
+        maker().sample(unknown(1), params=SamplingParams(guidance=2))
 
 
 def test_labels_matter_and_no_label_means_any_class(maker: Maker) -> None:
     prior = maker(classes=2)
     conditions = [None, *(Condition(label=torch.full((4,), label)) for label in (0, 1, 2))]
     null, zero, one, anything = (
-        prior.sample(unknown(4), condition=condition, draw=Draw(), generator=seeded())
+        prior.sample(unknown(4), condition=condition, params=SamplingParams(), generator=seeded())
         for condition in conditions
     )
     assert not torch.equal(zero, one)
@@ -113,23 +119,27 @@ def test_labels_matter_and_no_label_means_any_class(maker: Maker) -> None:
 
 def test_labels_that_it_does_not_have_are_refused(maker: Maker) -> None:
     with pytest.raises(ValueError, match="without labels"):
-        maker().sample(unknown(1), condition=Condition(label=torch.tensor([0])), draw=Draw())
+        maker().sample(unknown(1), condition=Condition(label=torch.tensor([0])), params=SamplingParams())
     with pytest.raises(ValueError, match="knows 0 to 2"):
-        maker(classes=2).sample(unknown(1), condition=Condition(label=torch.tensor([3])), draw=Draw())
+        maker(classes=2).sample(
+            unknown(1), condition=Condition(label=torch.tensor([3])), params=SamplingParams()
+        )
 
 
 def test_its_weights_hold_all_that_a_sample_needs(maker: Maker) -> None:
     first, second = maker(), maker()
     for parameter in second.parameters():
         torch.nn.init.zeros_(parameter)
-    second.adopt(torch.ones(SIZE, DIM))
+    second.set_codebook(torch.ones(SIZE, DIM))
     second.load_state_dict(first.state_dict())
-    samples = [prior.sample(unknown(2), draw=Draw(), generator=seeded()) for prior in (first, second)]
+    samples = [
+        prior.sample(unknown(2), params=SamplingParams(), generator=seeded()) for prior in (first, second)
+    ]
     assert torch.equal(*samples)
 
 
 def test_bfloat16_autocast_changes_no_sample(maker: Maker) -> None:
     prior = maker()
-    exact = prior.sample(unknown(3), draw=Draw(), generator=seeded())
+    exact = prior.sample(unknown(3), params=SamplingParams(), generator=seeded())
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(prior.sample(unknown(3), draw=Draw(), generator=seeded()), exact)
+        assert torch.equal(prior.sample(unknown(3), params=SamplingParams(), generator=seeded()), exact)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scanvq.data.formats import format_of
+from scanvq.imaging.formats import format_of
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -63,9 +63,9 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_inspect_knows_the_demo_layouts(layout: str, cohorts: dict[str, Path], scanvq: Command) -> None:
-    told = scanvq("data", "inspect", cohorts[layout]).stdout
+    reported = scanvq("data", "inspect", cohorts[layout]).stdout
     for fact in (*LAYOUTS[layout], "test:", "train:", "intensities"):
-        assert fact in told
+        assert fact in reported
 
 
 def test_inspect_as_json(cohorts: dict[str, Path], scanvq: Command) -> None:
@@ -99,11 +99,11 @@ def test_evaluate_and_report_again_and_on_other_scans(
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     before = json.loads((run / "metrics.json").read_text())
-    told = scanvq("evaluate", run).stdout
+    reported = scanvq("evaluate", run).stdout
     after = json.loads((run / "metrics.json").read_text())
     assert after["tokenizer"] == before["tokenizer"]
     assert after["prior"] == before["prior"]
-    assert f"SSIM {after['tokenizer']['test']['ssim']['mean']:.3f}" in told
+    assert f"SSIM {after['tokenizer']['test']['ssim']['mean']:.3f}" in reported
     scanvq("evaluate", run, "--data", cohorts["oasis"])
     assert json.loads((run / "metrics-oasis.json").read_text())["tokenizer"]["test"]["n"] > 0
     assert json.loads((run / "metrics.json").read_text()) == after
@@ -210,10 +210,10 @@ def test_known_pixels_come_back_bit_for_bit(
     unknown[12:30, 20:] = True
     Image.fromarray(unknown).save(tmp_path / "mask.png")
     out = tmp_path / "out"
-    told = scanvq(
+    reported = scanvq(
         "inpaint", trained, own_scans / name, "--mask", tmp_path / "mask.png", "-n", 2, "--out", out
     )
-    assert "raster order" in told.stderr
+    assert "raster order" in reported.stderr
     completions = sorted(out.iterdir())
     assert len(completions) == 2
     for completion in completions:

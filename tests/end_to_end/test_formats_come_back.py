@@ -14,7 +14,7 @@ from pydicom import dcmread
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from scanvq.data.formats import Mark
+from scanvq.imaging.formats import Provenance
 from scanvq.storage.weights import read_weights
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -74,13 +74,13 @@ def test_reconstructions_keep_format_geometry_and_say_what_they_are(
     np.savez(own / "small.npz", test_images=(image * 99 + 100).astype(np.uint8)[None], test_labels=[[1]])
     scanvq("reconstruct", trained, own, "--out", out)
     model, _ = ids(trained)
-    mark = str(Mark(model=model))
+    provenance = str(Provenance(model=model))
     for file in (own / "t2").iterdir():
         before, after = dcmread(file), dcmread(out / "t2" / file.name)
         assert [after[name] for name in KEPT] == [before[name] for name in KEPT]
         assert after.SOPInstanceUID != before.SOPInstanceUID
         assert after.ImageType[:2] == ["DERIVED", "SECONDARY"]
-        assert (after.SeriesDescription, after.SyntheticData) == (mark, "YES")
+        assert (after.SeriesDescription, after.SyntheticData) == (provenance, "YES")
         assert after.pixel_array.shape == (40, 36)
         assert (after.pixel_array != before.pixel_array).any()
     rebuilt = np.load(out / "slice.npy")
@@ -89,9 +89,9 @@ def test_reconstructions_keep_format_geometry_and_say_what_they_are(
     with np.load(out / "small.npz") as saved:
         assert saved["test_images"].shape == (1, 30, 30)
         assert saved["test_labels"].tolist() == [[1]]
-        assert str(saved["synthetic"]) == mark
+        assert str(saved["synthetic"]) == provenance
     with Image.open(out / "panels" / "t2.png") as panel:
-        assert panel.info["Description"] == mark
+        assert panel.info["Description"] == provenance
 
 
 def test_completions_and_samples_say_which_prior_and_seed_made_them(
@@ -105,24 +105,24 @@ def test_completions_and_samples_say_which_prior_and_seed_made_them(
         for file in (tmp_path / "t2").iterdir():
             before, after = dcmread(file), dcmread(out / f"t2_{number}" / file.name)
             np.testing.assert_array_equal(after.pixel_array[:, :18], before.pixel_array[:, :18])
-            assert after.SeriesDescription == str(Mark(model=prior, seed=5 + number))
+            assert after.SeriesDescription == str(Provenance(model=prior, seed=5 + number))
     scanvq("sample", trained, "-n", 1, "--seed", 6, "--out", tmp_path / "samples")
     scanvq("decode", trained, tmp_path / "samples" / "codes.npz", "--out", tmp_path / "decoded")
     for picture in ("samples/sample_000.png", "samples/samples.png", "decoded/image_000.png"):
         with Image.open(tmp_path / picture) as opened:
-            assert opened.info["Description"] == str(Mark(model=prior, seed=6))
+            assert opened.info["Description"] == str(Provenance(model=prior, seed=6))
 
 
 def test_a_folder_of_series_is_trained_on_at_one_spacing(scanvq: Command, tmp_path: Path) -> None:
     for patient in ("A", "BB", "CCC", "DDDD"):
         write_series(tmp_path / "scans" / patient / "t2", patient=patient)
     settings = ("--recipe=tiny", "--set=preparation.size=native", "--set=preparation.fit=pad")
-    told = scanvq(
+    reported = scanvq(
         *("data", "prepare", tmp_path / "scans", *settings, "--plane", "coronal"),
         *("--slices", "middle:8", "--spacing", "2.0"),
     ).stdout
     # 36 columns of 1.2 mm are 22 of 2 mm, 6 slices of 3 mm are 9, each padded to what the network divides by
-    assert told.startswith("32 slices of 12x24 ")
+    assert reported.startswith("32 slices of 12x24 ")
 
 
 @pytest.mark.parametrize("slices", ["20", "80:20", "middle:0"])

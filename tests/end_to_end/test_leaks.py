@@ -41,12 +41,12 @@ def test_a_planted_copy_is_refused_then_allowed(
 
     checked = scanvq("data", "check", folder, *settings, code=1).stdout
     assert "1 leaks between the splits" in checked
-    told = scanvq("fit", folder, *tiny, "--epochs", 1, "--out", run, code=2).stderr
-    for text in (checked, told):
+    reported = scanvq("fit", folder, *tiny, "--epochs", 1, "--out", run, code=2).stderr
+    for text in (checked, reported):
         assert original in text
         assert copy in text
     for way_out in ("data.subject", "subjects.csv", "--allow-leak"):
-        assert way_out in told
+        assert way_out in reported
     assert not (run / "tokenizer").exists()
     assert "1 leaks" in scanvq("data", "prepare", folder, *settings, code=2).stderr
     assert "LEAK, allowed: 1" in scanvq("data", "prepare", folder, *settings, "--allow-leak").stdout
@@ -67,8 +67,8 @@ def test_a_planted_copy_is_refused_then_allowed(
 def test_inspect_shows_who_is_who_and_a_pattern_corrects_it(
     cohorts: dict[str, Path], scanvq: Command
 ) -> None:
-    told = scanvq("data", "inspect", cohorts["oasis"]).stdout
-    assert re.search(r"keras_png_slices_test/(case_\d+)_slice_0\.nii\.png -> \1 \(test, (AD|NC)\)", told)
+    reported = scanvq("data", "inspect", cohorts["oasis"]).stdout
+    assert re.search(r"keras_png_slices_test/(case_\d+)_slice_0\.nii\.png -> \1 \(test, (AD|NC)\)", reported)
     other = scanvq("data", "inspect", cohorts["oasis"], "--subject", r"slice_(\d+)").stdout
     assert re.search(r"keras_png_slices_test/case_\d+_slice_0\.nii\.png -> 0 \(test, (AD|NC)\)", other)
 
@@ -80,9 +80,9 @@ def test_a_person_in_two_given_splits_is_named(
     shutil.copytree(cohorts["adni"], folder)
     here = sorted((folder / "AD_NC/train/AD").iterdir())[0]
     here.rename(folder / "AD_NC/test/AD" / here.name)
-    told = scanvq("fit", folder, *tiny, "--out", tmp_path / "run", code=2).stderr
-    assert here.name in told
-    assert "one subject or group on two sides" in told
+    reported = scanvq("fit", folder, *tiny, "--out", tmp_path / "run", code=2).stderr
+    assert here.name in reported
+    assert "one subject or group on two sides" in reported
 
 
 def test_other_scans_are_compared_with_what_the_run_has_learned_from(
@@ -96,10 +96,10 @@ def test_other_scans_are_compared_with_what_the_run_has_learned_from(
     tested = [path for path, _, _, split, _ in record["entries"] if split == "test"][:3]
     for path in tested:
         shutil.copy(Path(record["folder"]) / path, others)
-    told = scanvq("evaluate", run, "--data", others).stdout
-    assert "3 test images" in told
-    assert "LEAK" not in told
-    assert "not compared" not in told
+    reported = scanvq("evaluate", run, "--data", others).stdout
+    assert "3 test images" in reported
+    assert "LEAK" not in reported
+    assert "not compared" not in reported
 
     shutil.copy(Path(record["folder"]) / learned, others / "900000_79.jpeg")
     refused = scanvq("evaluate", run, "--data", others, code=2).stderr
@@ -112,11 +112,11 @@ def test_other_scans_are_compared_with_what_the_run_has_learned_from(
 
     recipe = (run / "recipe.toml").read_text()
     (run / "recipe.toml").write_text(recipe.replace('subject = ""', "subject = 'nobody-([0-9]+)'"))
-    told = scanvq("evaluate", run, "--data", others, "--allow-leak").stdout
-    assert "note: the run's data.subject, 'nobody-([0-9]+)', finds no subject in 4 of 4 files" in told
-    assert json.loads((run / "metrics-others.json").read_text())["leak"]["unmatched"] in told
+    reported = scanvq("evaluate", run, "--data", others, "--allow-leak").stdout
+    assert "note: the run's data.subject, 'nobody-([0-9]+)', finds no subject in 4 of 4 files" in reported
+    assert json.loads((run / "metrics-others.json").read_text())["leak"]["unmatched"] in reported
 
     (run / "data.json").write_text(json.dumps({**record, "folder": str(tmp_path / "gone")}))
-    told = scanvq("evaluate", run, "--data", others).stdout
-    assert f"files this run began with are not in {tmp_path / 'gone'}" in told
+    reported = scanvq("evaluate", run, "--data", others).stdout
+    assert f"files this run began with are not in {tmp_path / 'gone'}" in reported
     assert json.loads((run / "metrics-others.json").read_text())["leak"]["unchecked"]

@@ -54,9 +54,9 @@ def test_a_run_is_not_overwritten(
     trained: Path, cohorts: dict[str, Path], tiny: tuple[str, ...], scanvq: Command
 ) -> None:
     before = (trained / "tokenizer" / "best.safetensors").stat().st_mtime_ns
-    told = said(scanvq("fit", cohorts["adni"], *tiny, "--out", trained, code=2))
-    assert "exists" in told
-    assert "--resume" in told
+    reported = said(scanvq("fit", cohorts["adni"], *tiny, "--out", trained, code=2))
+    assert "exists" in reported
+    assert "--resume" in reported
     assert (trained / "tokenizer" / "best.safetensors").stat().st_mtime_ns == before
 
 
@@ -93,8 +93,8 @@ def test_files_of_no_use_are_listed_all_at_once(
     for name, reason in reasons.items():
         assert f"{name}: {reason}" in done.stderr
     assert not (tmp_path / "run" / "tokenizer").exists()
-    told = scanvq("fit", folder, *tiny, "--out", tmp_path / "run", "--skip-bad", "--epochs", 1)
-    assert "test images" in told.stdout
+    reported = scanvq("fit", folder, *tiny, "--out", tmp_path / "run", "--skip-bad", "--epochs", 1)
+    assert "test images" in reported.stdout
     skipped = dict(json.loads((tmp_path / "run" / "data.json").read_text())["skipped"])
     assert skipped.keys() == reasons.keys()
     assert all(reasons[name] in reason for name, reason in skipped.items())
@@ -117,8 +117,8 @@ def test_a_split_of_files_of_no_use_is_told(tiny: tuple[str, ...], scanvq: Comma
             Image.fromarray(random.integers(0, 255, (40, 40), np.uint8)).save(path)
             if split == "val":
                 path.write_bytes(b"")
-    told = said(scanvq("fit", folder, *tiny, "--out", tmp_path / "run", "--skip-bad", code=2))
-    assert "no usable slice for validation (4 files are left out)" in told
+    reported = said(scanvq("fit", folder, *tiny, "--out", tmp_path / "run", "--skip-bad", code=2))
+    assert "no usable slice for validation (4 files are left out)" in reported
 
 
 def test_what_is_wrong_with_a_call_is_told(
@@ -162,8 +162,8 @@ def test_what_is_wrong_with_a_call_is_told(
 def test_a_run_without_a_prior_says_so(trained: Path, scanvq: Command, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(trained, run, ignore=shutil.ignore_patterns("prior"))
-    told = said(scanvq("sample", run, "--out", tmp_path / "samples", code=2))
-    assert "prior" in told
+    reported = said(scanvq("sample", run, "--out", tmp_path / "samples", code=2))
+    assert "prior" in reported
     assert not (tmp_path / "samples").exists()
 
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 import scanvq
-from scanvq.data.catalog import CatalogError
-from scanvq.training.stages.data import SourceChangedError
+from scanvq.cohort.catalog import CatalogError
+from scanvq.store.run_data import SourceChangedError
 
 
 @pytest.fixture

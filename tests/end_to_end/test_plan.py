@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scanvq.plan.document import read_plan
+from scanvq.planning.document import read_plan
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[[Sequence[Sequence[object]]], list[str]]
@@ -27,9 +27,9 @@ SMALLER = (
 @pytest.fixture(scope="module")
 def plan(scanvq: Command, scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("plan") / "plan.toml"
-    told = scanvq("plan", scans, "--budget=8s", "--out", file, *(f"--set={one}" for one in SMALLER))
-    assert "given: by --set" in told.stdout
-    assert "minutes" in told.stdout
+    reported = scanvq("plan", scans, "--budget=8s", "--out", file, *(f"--set={one}" for one in SMALLER))
+    assert "given: by --set" in reported.stdout
+    assert "minutes" in reported.stdout
     return file
 
 
@@ -39,14 +39,14 @@ def test_a_plan_is_kept_and_its_cost_is_shown_beside_the_measured(
     edited = tmp_path / "edited.toml"
     edited.write_text(plan.read_text().replace("codebook_size = 16", "codebook_size = 32"))
     run = tmp_path / "run"
-    told = scanvq("fit", "--plan", edited, "--out", run, "--log=none")
-    assert "promised" in told.stdout
+    reported = scanvq("fit", "--plan", edited, "--out", run, "--log=none")
+    assert "estimated" in reported.stdout
     assert tomllib.loads((run / "recipe.toml").read_text())["tokenizer"]["quantizer"]["codebook_size"] == 32
     cost = json.loads((run / "metrics.json").read_text())["cost"]
-    promise = read_plan(edited).promise
-    assert promise is not None
-    assert cost["promised"] == vars(promise)
-    assert set(cost["measured"]) == set(cost["promised"])
+    cost_estimate = read_plan(edited).cost_estimate
+    assert cost_estimate is not None
+    assert cost["estimated"] == vars(cost_estimate)
+    assert set(cost["measured"]) == set(cost["estimated"])
     assert cost["measured"]["disk_mb"] > 0
     scanvq("fit", "--resume", "--out", run, "--log=none")
 
@@ -55,7 +55,7 @@ def test_fit_without_a_recipe_plans(scanvq: Command, scans: Path, tmp_path: Path
     run = tmp_path / "run"
     scanvq("fit", scans, "--epochs=1", "--out", run, "--log=none", *(f"--set={one}" for one in SMALLER))
     kept = read_plan(run / "plan.toml")
-    assert kept.promise is None  # epochs say nothing about minutes
+    assert kept.cost_estimate is None  # epochs say nothing about minutes
     assert kept.recipe.name == "planned"
     assert (run / "report.html").is_file()
 

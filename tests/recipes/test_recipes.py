@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from scanvq.build import make_objective, make_prior, make_tokenizer
-from scanvq.recipe import read_recipe, recipe_names, recipe_text
-from scanvq.recipe_facts import facts_of
+from scanvq.recipe.description import facts_of
+from scanvq.recipe.recipe import read_recipe, recipe_names, recipe_text
 from scanvq.settings import StageSettings
 from scanvq.training.optimizers import make_optimizer
 from scanvq.types import Batch, Condition, Objective
@@ -71,7 +71,7 @@ def test_it_trains_two_shrunken_steps(name: str) -> None:
         code_dims=tokenizer.code_dims,
         classes=CLASSES,
     )
-    prior.adopt(tokenizer.codebooks())
+    prior.set_codebook(tokenizer.codebooks())
     objective = make_objective(recipe.objective("prior"), prior=prior)
     batch = Batch(codes=codes, condition=Condition(label=torch.tensor([0, 1])))
     two_steps(objective, batch, recipe.stage("prior"))

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
-from scanvq.priors.pyramid import Pyramid
-from scanvq.types import UNKNOWN, Draw
+from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.types import UNKNOWN, SamplingParams
 
 
 def masked(features: Tensor, kernel: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
@@ -91,7 +91,7 @@ def test_bits_are_those_of_one_code_after_the_other() -> None:
             bits -= math.log2(math.exp(logits[one[row, column]]) / partition)
             seen[0, row, column] = one[row, column]
         expected.append(bits)
-    assert Pyramid(levels=[prior]).bits((codes,)).tolist() == pytest.approx(expected, rel=1e-6)
+    assert HierarchicalPrior(levels=[prior]).bits((codes,)).tolist() == pytest.approx(expected, rel=1e-6)
 
 
 def test_samples_come_as_often_as_their_likelihood_says() -> None:
@@ -101,10 +101,12 @@ def test_samples_come_as_often_as_their_likelihood_says() -> None:
         parameter.data *= 2
     count = 20_000
     samples = prior.sample(
-        torch.full((count, 2, 2), UNKNOWN), draw=Draw(), generator=torch.Generator().manual_seed(0)
+        torch.full((count, 2, 2), UNKNOWN),
+        params=SamplingParams(),
+        generator=torch.Generator().manual_seed(0),
     )
     grids = torch.tensor(list(itertools.product(range(2), repeat=4))).view(-1, 2, 2)
-    likelihoods = torch.exp2(-Pyramid(levels=[prior]).bits((grids,)))
+    likelihoods = torch.exp2(-HierarchicalPrior(levels=[prior]).bits((grids,)))
     numbers = samples.flatten(1) @ torch.tensor([8, 4, 2, 1])
     shares = numbers.bincount(minlength=16) / count
     deviations = (shares - likelihoods) / (likelihoods * (1 - likelihoods) / count).sqrt()

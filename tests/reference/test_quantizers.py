@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from scanvq.kernels.nearest_search import nearest_codes
 from scanvq.quantizers import MovingAverageQuantizer, NearestQuantizer
-from scanvq.quantizers.search import nearest_codes
 
 monai = pytest.importorskip("monai.networks.layers.vector_quantizer")
 vector_quantize_pytorch = pytest.importorskip("vector_quantize_pytorch")

@@ -10,7 +10,7 @@ import pydicom
 import pytest
 from pydicom.pixels import apply_modality_lut, pixel_array
 
-from scanvq.data.formats import Scan, UnreadableScan, format_of
+from scanvq.imaging.formats import Scan, UnreadableScan, format_of
 
 PYDICOM = Path(pydicom.__file__).parent / "data"
 NIBABEL = Path(nib.__file__).parent / "tests" / "data"
@@ -27,12 +27,12 @@ def read_or_refused(path: Path) -> Scan | None:
         format = format_of(path)
         header, scan = format.header(path), format.read(path)
     except UnreadableScan as error:
-        told = error.reason
+        reported = error.reason
     else:
-        told = ""
-    if told:
-        assert 3 < len(told) < 250
-        assert "\n" not in told
+        reported = ""
+    if reported:
+        assert 3 < len(reported) < 250
+        assert "\n" not in reported
         return None
     assert (header.slices, header.height, header.width) == scan.slices.shape
     assert header.dtype == scan.slices.dtype

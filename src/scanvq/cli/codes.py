@@ -24,15 +24,15 @@ def encode(
     import torch
 
     from scanvq import api
-    from scanvq.cli.files import names_of, scan_files
-    from scanvq.cli.watching import Watching
-    from scanvq.generation.code_file import Origin, write_codes
+    from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.cli.scan_arguments import names_of, scan_files
+    from scanvq.inference.code_file import Origin, write_codes
 
     if out.suffix != ".npz":
         raise ValueError(f"--out {out} must end in .npz")
     trained = api.load(run, device=device)
     scans = scan_files(files)
-    count = Watching().counted("encode")
+    count = ProgressDisplay().progress_for("encode")
     grids, origins = [], []
     for number, (path, name) in enumerate(zip(scans, names_of(scans), strict=True), start=1):
         scan = trained.read(path)
@@ -58,23 +58,23 @@ def decode(
     Example: `scanvq decode runs/first codes.npz --out decoded`
     """
     from scanvq import api
-    from scanvq.cli.files import stems_of
-    from scanvq.cli.pictures import write_pictures
-    from scanvq.cli.watching import Watching
-    from scanvq.data.formats import FORMATS, Scan
-    from scanvq.generation.batches import decode as decode_codes
-    from scanvq.generation.code_file import read_code_file, read_mark
-    from scanvq.generation.scans import restore_slices
+    from scanvq.cli.image_files import write_pictures
+    from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.cli.scan_arguments import stems_of
+    from scanvq.imaging.formats import FORMATS, Scan
+    from scanvq.inference.code_file import read_code_file, read_provenance
+    from scanvq.model.coding import decode as decode_codes
+    from scanvq.model.scans import restore_slices
 
     trained = api.load(run, device=device)
     levels, origins = read_code_file(codes, tokenizer_id=trained.header["id"])
-    mark = read_mark(codes) or trained.mark()
+    provenance = read_provenance(codes) or trained.provenance()
     images = decode_codes(trained.tokenizer, levels, device=trained.device)
     if not origins:
-        write_pictures(out, images[:, 0].numpy(), "png", mark)
+        write_pictures(out, images[:, 0].numpy(), "png", provenance)
         print(f"wrote {len(images)} images to {out}")
         return
-    count, start = Watching().counted("decode"), 0
+    count, start = ProgressDisplay().progress_for("decode"), 0
     stems = stems_of([origin.name for origin in origins])
     for number, (origin, stem) in enumerate(zip(origins, stems, strict=True), start=1):
         slices = origin.slices()
@@ -84,7 +84,7 @@ def decode(
         target = out / stem.with_name(f"{stem.name}{'.png' if picture else '.nii.gz'}")
         target.parent.mkdir(parents=True, exist_ok=True)
         FORMATS["png" if picture else "nifti"].write(
-            target, Scan(slices=pixels, spacing=origin.spacing), mark
+            target, Scan(slices=pixels, spacing=origin.spacing), provenance
         )
         count(number, len(origins))
     print(f"wrote {len(origins)} scans to {out}")

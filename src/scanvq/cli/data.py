@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanvq.cli.cutting import PlaneName, PlaneOption, SlicesOption, SpacingOption
+from scanvq.cli.slice_options import PlaneName, PlaneOption, SlicesOption, SpacingOption
 
 if TYPE_CHECKING:
-    from scanvq.training.stages.data import RunData
+    from scanvq.store.run_data import RunData
 
 app = typer.Typer(help="Look at a folder of scans, prepare it, make a demo cohort.", no_args_is_help=True)
 
@@ -46,14 +46,14 @@ def inspect(
     """
     import json
 
-    from scanvq.cli.inspecting import lines_of
-    from scanvq.cli.watching import Watching
-    from scanvq.data.catalog import read_catalog
-    from scanvq.data.fingerprint import fingerprint
+    from scanvq.cli.inspect_view import lines_of
+    from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.cohort.catalog import read_catalog
+    from scanvq.cohort.fingerprint import fingerprint
 
-    watching = Watching()
+    display = ProgressDisplay()
     catalog = read_catalog(folder, subject=subject)
-    found = fingerprint(catalog, plane=plane.value, slices=slices, progress=watching.counted("inspect"))
+    found = fingerprint(catalog, plane=plane.value, slices=slices, progress=display.progress_for("inspect"))
     print(json.dumps(found, indent=1) if as_json else "\n".join(lines_of(found)))
 
 
@@ -79,8 +79,8 @@ def prepare(
 
     Example: `scanvq data prepare scans/ --skip-bad`
     """
-    from scanvq.cli.cutting import with_cutting
-    from scanvq.training.stages.data import SPLITS
+    from scanvq.cli.slice_options import with_cutting
+    from scanvq.store.run_data import SPLITS
 
     settings = with_cutting(overrides or (), plane, slices, spacing)
     data = _prepared(folder, recipe, settings, seed=seed, skip_bad=skip_bad, allow_leak=allow_leak)
@@ -117,8 +117,8 @@ def check(
 
     Example: `scanvq data check scans/`
     """
-    from scanvq.cli.cutting import with_cutting
-    from scanvq.training.stages.data import SPLITS
+    from scanvq.cli.slice_options import with_cutting
+    from scanvq.store.run_data import SPLITS
 
     settings = with_cutting(overrides or (), plane, slices, spacing)
     data = _prepared(folder, recipe, settings, seed=seed, skip_bad=skip_bad, allow_leak=True)
@@ -144,8 +144,8 @@ def demo_(
 
     Example: `scanvq data demo demo-scans --subjects 40 --slices 8 --layout adni`
     """
-    from scanvq.cli.watching import Watching
-    from scanvq.data.demo.layouts import write_demo
+    from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.synthetic.layouts import write_demo
 
     write_demo(
         out,
@@ -153,7 +153,7 @@ def demo_(
         slices=slices,
         layout=layout.value,
         seed=seed,
-        progress=Watching().counted("synthesize"),
+        progress=ProgressDisplay().progress_for("synthesize"),
     )
     print(f"wrote {subjects} subjects, {slices} slices each, to {out}")
 
@@ -163,12 +163,12 @@ def _prepared(
 ) -> RunData:
     """The slices of a folder as a recipe wants them, with bars."""
     from scanvq.build import make_tokenizer
-    from scanvq.cli.watching import Watching
-    from scanvq.recipe import read_recipe
-    from scanvq.training.stages.data import prepare_data
+    from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.recipe.recipe import read_recipe
+    from scanvq.store.run_data import prepare_data
 
     completed = read_recipe(recipe, overrides=overrides)
-    watching = Watching()
+    display = ProgressDisplay()
     return prepare_data(
         folder,
         completed.data,
@@ -177,6 +177,6 @@ def _prepared(
         seed=seed,
         skip_bad=skip_bad,
         allow_leak=allow_leak,
-        progress=watching.counted("prepare"),
-        checking=watching.counted("leak check"),
+        progress=display.progress_for("prepare"),
+        checking=display.progress_for("leak check"),
     )

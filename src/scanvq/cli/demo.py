@@ -27,19 +27,19 @@ def demo(
     Example: `scanvq demo --budget 4m --out demo-run`
     """
     from scanvq import api
-    from scanvq.cli.finishing import finish
     from scanvq.cli.inpaint import inpaint
+    from scanvq.cli.progress_display import ProgressDisplay
     from scanvq.cli.reconstruct import reconstruct
     from scanvq.cli.sample import sample
-    from scanvq.cli.watching import Watching
-    from scanvq.data.demo.layouts import write_demo
+    from scanvq.cli.summary import finish
+    from scanvq.synthetic.layouts import write_demo
     from scanvq.training.interrupt import Interrupted
 
-    watching = Watching()
+    display = ProgressDisplay()
     scans = out.parent / f"{out.name}-scans"
     if not scans.exists():
         write_demo(
-            scans, subjects=SUBJECTS, slices=SLICES, seed=seed, progress=watching.counted("synthesize")
+            scans, subjects=SUBJECTS, slices=SLICES, seed=seed, progress=display.progress_for("synthesize")
         )
     resume = (out / "run.json").exists()
     try:
@@ -51,11 +51,11 @@ def demo(
             seed=seed,
             resume=resume,
             device=device,
-            watchers=watching.watchers(["tensorboard"]),
-            counted=watching.counted,
+            loggers=display.loggers(["tensorboard"]),
+            progress_for=display.progress_for,
         )
     except Interrupted as stopped:
-        watching.console.print(f"interrupted: {stopped}; the same command goes on")
+        display.console.print(f"interrupted: {stopped}; the same command goes on")
         raise typer.Exit(130) from None
     if run is None:
         return
@@ -65,5 +65,5 @@ def demo(
     for scan in chosen[:COMPLETED]:
         inpaint(out, scan, out / "completions", None, "top-half", 2, None, None, None, None, seed, device)
     sample(out, out / "samples", SAMPLED, None, None, None, None, None, seed, "png", device)
-    finish(run, watching)
+    finish(run, display)
     print(f"samples {out / 'samples' / 'samples.png'}")

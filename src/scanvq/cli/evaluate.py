@@ -32,10 +32,12 @@ def evaluate(
     Example: `scanvq evaluate runs/first`
     """
     from scanvq import api
-    from scanvq.cli.finishing import summary
-    from scanvq.cli.watching import Watching
+    from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.cli.summary import summary
 
     trained = api.load(run, device=device)
-    metrics = trained.evaluate(data, skip_bad=skip_bad, allow_leak=allow_leak, counted=Watching().counted)
+    metrics = trained.evaluate(
+        data, skip_bad=skip_bad, allow_leak=allow_leak, progress_for=ProgressDisplay().progress_for
+    )
     for line in summary(metrics):
         print(line)

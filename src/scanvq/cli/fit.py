@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scanvq.cli.cutting import PlaneOption, SlicesOption, SpacingOption
+from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption
 
 
 def fit(
@@ -100,13 +100,13 @@ def fit(
     import os
 
     from scanvq import api
-    from scanvq.cli.cutting import with_cutting
-    from scanvq.cli.finishing import finish
-    from scanvq.cli.watching import Watching
+    from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.cli.slice_options import with_cutting
+    from scanvq.cli.summary import finish
     from scanvq.training.interrupt import Interrupted
 
     rank = int(os.environ.get("RANK", "0"))
-    watching = Watching(quiet=rank != 0)
+    display = ProgressDisplay(quiet=rank != 0)
     given = with_cutting(overrides or (), plane, slices, spacing)
     if resume and (plane, slices, spacing) != (None, None, None):
         raise ValueError("--plane, --slices and --spacing cannot change a run that is resumed")
@@ -133,14 +133,14 @@ def fit(
             skip_bad=skip_bad,
             allow_leak=allow_leak,
             device=device,
-            watchers=watching.watchers(names),
-            counted=watching.counted,
+            loggers=display.loggers(names),
+            progress_for=display.progress_for,
         )
     except Interrupted as stopped:
-        watching.console.print(f"interrupted: {stopped}; go on with: scanvq fit --resume --out {out}")
+        display.console.print(f"interrupted: {stopped}; go on with: scanvq fit --resume --out {out}")
         raise typer.Exit(130) from None
     if run is not None:
-        finish(run, watching)
+        finish(run, display)
 
 
 def _new_name(recipe: str) -> Path:

@@ -47,15 +47,15 @@ def inpaint(
     Example: `scanvq inpaint runs/first scan.png --keep top-half -n 4 --out completed`
     """
     from scanvq import api
-    from scanvq.cli.inpainting import completed_file, mask_of
-    from scanvq.generation.inpaint import inpaint_scan
+    from scanvq.cli.inpaint_mask import completed_file, mask_of
+    from scanvq.model.inpaint import inpaint_scan
 
     if (mask is None) == (keep is None):
         raise ValueError("give either --mask or --keep")
     trained = api.load(run, device=device)
     scan = trained.read(file)
     unknown = mask_of(scan, mask, keep)
-    if all(prior.fills == "later codes" for prior in trained.prior.priors):
+    if all(prior.inpainting_support == "later codes" for prior in trained.prior.priors):
         typer.echo(
             "note: this prior fills cell by cell; each code sees only those before it: in raster order, what "
             "is above and left of it",
@@ -69,12 +69,12 @@ def inpaint(
         trained.preparation,
         count=count,
         label=trained.label_number(label),
-        draw=trained.draw(label=label, temperature=temperature, top_p=top_p, guidance=guidance),
+        params=trained.sampling_params(label=label, temperature=temperature, top_p=top_p, guidance=guidance),
         seed=seed,
         device=trained.device,
     )
     out.mkdir(parents=True, exist_ok=True)
     for number, completion in enumerate(completions):
         target, format = completed_file(out, file, number)
-        format.write(target, completion, trained.mark(seed=seed + number))
+        format.write(target, completion, trained.provenance(seed=seed + number))
     print(f"wrote {count} completions of {file.name} to {out}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from scanvq.cli.cutting import PlaneOption, SlicesOption, SpacingOption
+from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption
 
 
 class DetailName(StrEnum):
@@ -40,7 +40,7 @@ def plan(
 ) -> None:
     """Look at a folder of scans and decide how to train on it: every value with its reason, and the cost.
 
-    The file may be changed by hand; `scanvq fit --plan FILE` follows it. The cost is measured by a rehearsal
+    The file may be changed by hand; `scanvq fit --plan FILE` follows it. The cost is measured by a dry run
     of the whole road on a few of the scans.
 
     Examples:
@@ -49,18 +49,18 @@ def plan(
 
         scanvq plan scans/ --detail coarse --out coarse.toml --set prior.kind=transformer
     """
-    from scanvq.cli.cutting import with_cutting
-    from scanvq.cli.watching import Watching
-    from scanvq.files import write_text
-    from scanvq.plan.make import make_plan
+    from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.cli.slice_options import with_cutting
+    from scanvq.planning.make import make_plan
+    from scanvq.storage.files import write_text
     from scanvq.training.engine import Engine
-    from scanvq.training.limit import seconds_of
+    from scanvq.training.training_limit import seconds_of
 
     if out.suffix != ".toml":
         raise ValueError(f"{out} must end in .toml")
     if out.exists():
         raise ValueError(f"{out} exists already; choose another --out or remove it")
-    watching = Watching()
+    display = ProgressDisplay()
     made = make_plan(
         folder,
         budget=seconds_of(budget),
@@ -69,12 +69,12 @@ def plan(
         seed=seed,
         skip_bad=skip_bad,
         device=Engine(device=device).device,
-        progress=watching.counted("inspect"),
+        progress=display.progress_for("inspect"),
     )
     write_text(out, made.toml())
     for choice in made.choices:
         print(f"{choice.key} = {choice.value}  ({choice.basis}: {choice.reason})")
-    if made.promise is not None:
-        cost = made.promise
+    if made.cost_estimate is not None:
+        cost = made.cost_estimate
         print(f"costs {cost.minutes:.1f} minutes, {cost.memory_mb:.0f} MB memory, {cost.disk_mb:.0f} MB disk")
     print(f"wrote {out}; train by: scanvq fit --plan {out}")

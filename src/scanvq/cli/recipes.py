@@ -26,7 +26,7 @@ def list_() -> None:
 
     Example: `scanvq recipes list`
     """
-    from scanvq.recipe import read_recipe, recipe_names
+    from scanvq.recipe.recipe import read_recipe, recipe_names
 
     names = recipe_names()
     width = max(map(len, names))
@@ -49,8 +49,8 @@ def show(
 
     Example: `scanvq recipes show oasis-vqvae-gated-pixelcnn --size 256x256`
     """
-    from scanvq.recipe import read_recipe
-    from scanvq.recipe_facts import facts_of
+    from scanvq.recipe.description import facts_of
+    from scanvq.recipe.recipe import read_recipe
 
     recipe = read_recipe(name, overrides=overrides or ())
     print(recipe.toml())
@@ -67,8 +67,8 @@ def copy(
 
     Example: `scanvq recipes copy tiny mine.toml`
     """
-    from scanvq.files import write_text
-    from scanvq.recipe import recipe_text
+    from scanvq.recipe.recipe import recipe_text
+    from scanvq.storage.files import write_text
 
     text = recipe_text(name)
     if file.suffix != ".toml":

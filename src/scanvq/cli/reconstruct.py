@@ -24,23 +24,23 @@ def reconstruct(
     Example: `scanvq reconstruct runs/first scans/sub-01.nii.gz --out rebuilt`
     """
     from scanvq import api
-    from scanvq.cli.files import names_of, outputs, scan_files, stems_of
-    from scanvq.cli.watching import Watching
-    from scanvq.data.formats import own_name
-    from scanvq.generation.scans import reconstruct_scan
+    from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.cli.scan_arguments import names_of, outputs, scan_files, stems_of
+    from scanvq.imaging.formats import own_name
+    from scanvq.model.scans import reconstruct_scan
     from scanvq.report.figures.panels import save_panel
 
     trained = api.load(run, device=device)
     scans = scan_files(files)
     targets = outputs(scans, out)
     stems = stems_of(names_of(scans))
-    count = Watching().counted("reconstruct")
+    count = ProgressDisplay().progress_for("reconstruct")
     for number, (path, target, stem) in enumerate(zip(scans, targets, stems, strict=True), start=1):
         scan = trained.read(path)
         restored, images, codes, decoded = reconstruct_scan(
             trained.tokenizer, scan, trained.preparation, device=trained.device
         )
-        own_name(path)[1].write(target, restored, trained.mark())
+        own_name(path)[1].write(target, restored, trained.provenance())
         if panels:
             middle = len(images) // 2
             grids = [level[middle].numpy() for level in codes]
@@ -50,7 +50,7 @@ def reconstruct(
                 grids,
                 decoded[middle, 0].numpy(),
                 codebook_sizes=trained.tokenizer.codebook_sizes,
-                mark=trained.mark(),
+                provenance=trained.provenance(),
             )
         count(number, len(scans))
     print(f"wrote {len(scans)} reconstructions to {out}")

@@ -17,9 +17,9 @@ def report(
     Example: `scanvq report runs/first`
     """
     from scanvq import api
-    from scanvq.cli.watching import Watching
+    from scanvq.cli.progress_display import ProgressDisplay
     from scanvq.report.write import write_run_report
 
     trained = api.load(run, device=device)
-    write_run_report(trained, counted=Watching().counted)
+    write_run_report(trained, progress_for=ProgressDisplay().progress_for)
     print(f"wrote {trained.directory.report}")

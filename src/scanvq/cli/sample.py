@@ -46,22 +46,24 @@ def sample(
     Example: `scanvq sample runs/first -n 16 --label AD --top-p 0.9 --out samples`
     """
     from scanvq import api
-    from scanvq.cli.pictures import contact_sheet, write_pictures
-    from scanvq.cli.watching import Watching
-    from scanvq.data.formats import FORMATS, Scan
-    from scanvq.generation.batches import decode
-    from scanvq.generation.code_file import write_codes
+    from scanvq.cli.image_files import contact_sheet, write_pictures
+    from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.imaging.formats import FORMATS, Scan
+    from scanvq.inference.code_file import write_codes
+    from scanvq.model.coding import decode
 
     if format not in ("png", "nifti", "npz"):
         raise ValueError(f"--format is {format!r}; use png, nifti or npz")
     trained = api.load(run, device=device)
-    draw = trained.draw(label=label, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance)
+    params = trained.sampling_params(
+        label=label, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
+    )
     codes = trained.sample_codes(
-        count, label=label, draw=draw, seed=seed, progress=Watching().counted("sample")
+        count, label=label, params=params, seed=seed, progress=ProgressDisplay().progress_for("sample")
     )
     images = decode(trained.tokenizer, codes, device=trained.device)[:, 0].numpy()
-    mark = trained.mark(seed=seed)
-    write_pictures(out, images, format, mark, stem="sample")
-    write_codes(out / "codes.npz", trained.header["id"], codes, [], mark=mark)
-    FORMATS["png"].write(out / "samples.png", Scan(slices=contact_sheet(images)[None]), mark)
+    provenance = trained.provenance(seed=seed)
+    write_pictures(out, images, format, provenance, stem="sample")
+    write_codes(out / "codes.npz", trained.header["id"], codes, [], provenance=provenance)
+    FORMATS["png"].write(out / "samples.png", Scan(slices=contact_sheet(images)[None]), provenance)
     print(f"wrote {count} synthetic images to {out}; all on one sheet: {out / 'samples.png'}")

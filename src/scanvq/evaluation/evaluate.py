@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
-from scanvq.data.dataset import SliceDataset
 from scanvq.evaluation.prior_scores import bits_of, summarize_bits
 from scanvq.evaluation.tokenizer_scores import TokenizerScores, score_tokenizer
 from scanvq.metrics.rate import bits_per_pixel
-from scanvq.priors.pyramid import Pyramid
+from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.store.dataset import SliceDataset
 from scanvq.types import Codes, Tokenizer
 
-Counted = Callable[[str], Callable[[int, int], None]]
+ProgressFactory = Callable[[str], Callable[[int, int], None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Evaluation:
 
 def evaluate(
     tokenizer: Tokenizer,
-    prior: Pyramid | None,
+    prior: HierarchicalPrior | None,
     dataset: SliceDataset,
     codes: Codes,
     labels: torch.Tensor | None,
@@ -41,7 +41,7 @@ def evaluate(
     height: int,
     width: int,
     device: torch.device,
-    counted: Counted,
+    progress_for: ProgressFactory,
 ) -> Evaluation:
     """Scores a run on a split.
 
@@ -54,9 +54,9 @@ def evaluate(
         height: of the network's images, in pixels.
         width: of the network's images, in pixels.
         device: where to compute.
-        counted: gives, for the name of a piece of work, a function of pieces done and all pieces.
+        progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
     """
-    scores = score_tokenizer(tokenizer, dataset, codes, device=device, progress=counted("reconstruct"))
+    scores = score_tokenizer(tokenizer, dataset, codes, device=device, progress=progress_for("reconstruct"))
     shapes = tokenizer.code_shapes(height, width)
     metrics: dict[str, Any] = {
         "tokenizer": {
@@ -67,7 +67,7 @@ def evaluate(
         "prior": {"test": None},
     }
     if prior is not None and prior.has_likelihood:
-        bits = bits_of(prior, codes, labels=labels, device=device, progress=counted("score codes"))
+        bits = bits_of(prior, codes, labels=labels, device=device, progress=progress_for("score codes"))
         cells = sum(h * w for h, w in shapes)
         metrics["prior"]["test"] = summarize_bits(bits, cells=cells, pixels=height * width)
     return Evaluation(metrics=metrics, tokenizer=scores)

@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scanvq.priors.pyramid import Pyramid
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.types import Codes, Condition
 
-BATCH = 4  # images at once; as few as a rehearsal scores, so that its memory is that of a run
+BATCH = 4  # images at once; as few as a dry run scores, so that its memory is that of a run
 
 
 @torch.inference_mode()
 def bits_of(
-    prior: Pyramid,
+    prior: HierarchicalPrior,
     codes: Codes,
     *,
     labels: Tensor | None,

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scanvq.data.dataset import SliceDataset
 from scanvq.metrics.code_usage import CodeUsage
 from scanvq.metrics.pixel_error import mae, psnr
 from scanvq.metrics.ssim import ssim, ssim_foreground
 from scanvq.metrics.summary import distribution
+from scanvq.store.dataset import SliceDataset
 from scanvq.types import Codes, Tokenizer
 
-BATCH = 4  # images at once; as few as a rehearsal scores, so that its memory is that of a run
+BATCH = 4  # images at once; as few as a dry run scores, so that its memory is that of a run
 SSIM_LINE = 0.6  # the reports' line; not a result by itself
 
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from torch import nn
 
-from scanvq.nn.doubling import Doubling, make_doubling
 from scanvq.nn.normalization import Normalization, make_norm
+from scanvq.nn.upsample import UpsampleKind, make_doubling
 
 
 def halvings(widths: Sequence[int], *, kernel: int, norm: Normalization) -> list[nn.Module]:
@@ -28,7 +28,9 @@ def halvings(widths: Sequence[int], *, kernel: int, norm: Normalization) -> list
     return layers
 
 
-def doublings(widths: Sequence[int], *, kind: Doubling, kernel: int, norm: Normalization) -> list[nn.Module]:
+def doublings(
+    widths: Sequence[int], *, kind: UpsampleKind, kernel: int, norm: Normalization
+) -> list[nn.Module]:
     """Layers from (B, widths[0], h, w) to (B, widths[-1], 2^n h, 2^n w): doubling, normalization, ReLU.
 
     Args:

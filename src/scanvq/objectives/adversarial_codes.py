@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional as F
 
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.latent_gan import LatentGAN
-from scanvq.priors.pyramid import Pyramid
 from scanvq.spec import Derived, Share
 from scanvq.types import Batch, Condition, Losses, Objective
 
@@ -35,7 +35,7 @@ class AdversarialCodes(Objective):
     """
 
     def __init__(
-        self, *, prior: Derived[Pyramid], label_smoothing: Share = 0.0, label_dropout: Share = 0.1
+        self, *, prior: Derived[HierarchicalPrior], label_smoothing: Share = 0.0, label_dropout: Share = 0.1
     ) -> None:
         super().__init__()
         gan = prior.priors[0]

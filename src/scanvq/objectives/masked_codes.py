@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.label_choice import with_hidden_labels
 from scanvq.priors.maskgit import MaskGIT
-from scanvq.priors.pyramid import Pyramid
 from scanvq.spec import Derived, Share
 from scanvq.types import UNKNOWN, Batch, Losses, Objective
 
@@ -44,7 +44,7 @@ class MaskedCodes(Objective):
     criterion: ClassVar[str | None] = "bits_per_masked_code"
 
     def __init__(
-        self, *, prior: Derived[Pyramid], label_smoothing: Share = 0.0, label_dropout: Share = 0.1
+        self, *, prior: Derived[HierarchicalPrior], label_smoothing: Share = 0.0, label_dropout: Share = 0.1
     ) -> None:
         super().__init__()
         if not all(isinstance(level, MaskGIT) for level in prior.priors):

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.label_choice import with_hidden_labels
-from scanvq.priors.pyramid import Pyramid
 from scanvq.spec import Derived, Share
 from scanvq.types import Batch, Losses, Objective
 
@@ -30,7 +30,7 @@ class NextCode(Objective):
 
     criterion: ClassVar[str | None] = "bits_per_code"
 
-    def __init__(self, *, prior: Derived[Pyramid], label_dropout: Share = 0.1) -> None:
+    def __init__(self, *, prior: Derived[HierarchicalPrior], label_dropout: Share = 0.1) -> None:
         super().__init__()
         if not prior.has_likelihood:
             kinds = ", ".join(type(level).__name__ for level in prior.priors)

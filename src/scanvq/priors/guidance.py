@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from scanvq.types import Condition, Draw
+from scanvq.types import Condition, SamplingParams
 
 
-def refuse_guidance(draw: Draw, kind: str) -> None:
+def refuse_guidance(params: SamplingParams, kind: str) -> None:
     """Raises ValueError where guidance is asked of a prior that draws without it."""
-    if draw.guidance != 1:
+    if params.guidance != 1:
         raise ValueError(
-            f"guidance is {draw.guidance}, but a {kind} prior draws without guidance; leave it at 1, or "
+            f"guidance is {params.guidance}, but a {kind} prior draws without guidance; leave it at 1, or "
             "train a prior that has it, such as transformer"
         )
 
 
-def check_guidance(draw: Draw, condition: Condition | None, classes: int) -> None:
+def check_guidance(params: SamplingParams, condition: Condition | None, classes: int) -> None:
     """Raises ValueError where there is no class to be guided to."""
-    if draw.guidance == 1:
+    if params.guidance == 1:
         return
     if classes == 0:
         raise ValueError(
-            f"guidance is {draw.guidance}, but this prior was trained without labels, so there is no class "
+            f"guidance is {params.guidance}, but this prior was trained without labels, so there is no class "
             "to be guided to; leave it at 1"
         )
     if condition is None or condition.label is None:
         raise ValueError(
-            f"guidance is {draw.guidance}, but no label is asked for; give a label, or leave guidance at 1"
+            f"guidance is {params.guidance}, but no label is asked for; give a label, or leave guidance at 1"
         )
 
 

@@ -7,16 +7,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from scanvq.nn.map_critic import MapCritic
-from scanvq.nn.map_generator import MapGenerator
+from scanvq.kernels.nearest_search import nearest_codes
+from scanvq.nn.dcgan_discriminator import DCGANDiscriminator
+from scanvq.nn.dcgan_generator import DCGANGenerator
 from scanvq.priors.grid_size import check_grid
 from scanvq.priors.guidance import refuse_guidance
 from scanvq.priors.label_choice import check_labels, class_numbers
-from scanvq.quantizers.layout import look_up, rows_of
-from scanvq.quantizers.search import nearest_codes
+from scanvq.quantizers.feature_rows import look_up, rows_of
 from scanvq.sampling.uniforms import uniform_table
 from scanvq.spec import Derived
-from scanvq.types import UNKNOWN, CodePrior, Condition, Draw, Fills
+from scanvq.types import UNKNOWN, CodePrior, Condition, InpaintingSupport, SamplingParams
 
 
 class LatentGAN(CodePrior):
@@ -46,7 +46,7 @@ class LatentGAN(CodePrior):
         ValueError: a size below 1, or a place under a coarser level, which this prior cannot see.
     """
 
-    fills: ClassVar[Fills] = "nothing"
+    inpainting_support: ClassVar[InpaintingSupport] = "nothing"
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class LatentGAN(CodePrior):
         self.classes = classes
         self.noise_dim = noise_dim
         self.shape = (height, width)
-        self.generator = MapGenerator(
+        self.generator = DCGANGenerator(
             noise_dim=noise_dim,
             channels=channels,
             code_dim=code_dim,
@@ -84,14 +84,14 @@ class LatentGAN(CodePrior):
             width=width,
             classes=classes,
         )
-        self.critic = MapCritic(
+        self.critic = DCGANDiscriminator(
             channels=critic_channels, code_dim=code_dim, height=height, width=width, classes=classes
         )
         self.register_buffer("vectors", torch.zeros(codebook_size, code_dim))
 
     vectors: Tensor
 
-    def adopt(self, codebook: Tensor) -> None:
+    def set_codebook(self, codebook: Tensor) -> None:
         """Takes the tokenizer's codebook (K, D), which maps are made of and snapped to."""
         if codebook.shape != self.vectors.shape:
             raise ValueError(
@@ -105,7 +105,7 @@ class LatentGAN(CodePrior):
         middle, reach = self._scale()
         return look_up((self.vectors - middle) / reach, codes)
 
-    def snapped(self, maps: Tensor) -> Tensor:
+    def quantized(self, maps: Tensor) -> Tensor:
         """The codes (B, h, w) whose vectors are nearest to a map (B, D, h, w) in [-1, 1]."""
         middle, reach = self._scale()
         rows = rows_of(maps, self.code_dim).float() * reach + middle  # (B * h * w, D)
@@ -121,7 +121,7 @@ class LatentGAN(CodePrior):
         *,
         coarser: Tensor | None = None,
         condition: Condition | None = None,
-        draw: Draw,
+        params: SamplingParams,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Makes whole grids of codes (B, h, w), in evaluation mode.
@@ -133,32 +133,32 @@ class LatentGAN(CodePrior):
             ValueError: codes that are known already, a grid of another size, a label that the prior does
                 not have, top_k, top_p or guidance, or no adopted codebook.
         """
-        self._check(known, condition, draw)
+        self._check(known, condition, params)
         device = self.vectors.device
         uniform = uniform_table(known.new_empty(known.shape[0], self.noise_dim), generator)
-        noise = torch.special.ndtri(uniform.clamp(min=2**-54)) * draw.temperature  # (B, Z)
+        noise = torch.special.ndtri(uniform.clamp(min=2**-54)) * params.temperature  # (B, Z)
         with torch.no_grad(), torch.autocast(device.type, enabled=False):
             maps = self.generator(noise.float().to(device), self.labels(known.shape[0], condition))
-            return self.snapped(maps).to(known.device)
+            return self.quantized(maps).to(known.device)
 
     def _scale(self) -> tuple[Tensor, Tensor]:
         """Middle and half the range of each of the D numbers over the codebook, (D,) both."""
         low, high = self.vectors.amin(0), self.vectors.amax(0)
         return (low + high) / 2, ((high - low) / 2).clamp(min=1e-6)
 
-    def _check(self, known: Tensor, condition: Condition | None, draw: Draw) -> None:
+    def _check(self, known: Tensor, condition: Condition | None, params: SamplingParams) -> None:
         if bool((known != UNKNOWN).any()):
             raise ValueError(
                 "some codes are known, but latent_gan makes whole grids only; leave all of them unknown, or "
                 "use an autoregressive prior such as gated_pixelcnn"
             )
         check_grid(known, self.shape)
-        if draw.top_k or draw.top_p < 1:
+        if params.top_k or params.top_p < 1:
             raise ValueError(
                 "top_k and top_p choose among the probabilities of codes, which latent_gan does not have; "
                 "leave them out (temperature scales its noise)"
             )
         check_labels(condition, self.classes)
-        refuse_guidance(draw, "latent_gan")
+        refuse_guidance(params, "latent_gan")
         if not bool(self.vectors.any()):
-            raise ValueError("latent_gan has no codebook yet; give it the tokenizer's by `adopt`")
+            raise ValueError("latent_gan has no codebook yet; give it the tokenizer's by `set_codebook`")

@@ -16,7 +16,7 @@ from scanvq.priors.label_choice import check_labels, class_numbers
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.masked import fill_by_confidence, fill_by_halton
 from scanvq.spec import Derived
-from scanvq.types import UNKNOWN, CodePrior, Condition, Draw, Fills
+from scanvq.types import UNKNOWN, CodePrior, Condition, InpaintingSupport, SamplingParams
 
 _SPREAD = 0.1  # standard deviation of embeddings at the start, that of the learned positions
 
@@ -55,7 +55,7 @@ class MaskGIT(CodePrior):
         ValueError: an argument out of its range.
     """
 
-    fills: ClassVar[Fills] = "anything"
+    inpainting_support: ClassVar[InpaintingSupport] = "anything"
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class MaskGIT(CodePrior):
         *,
         coarser: Tensor | None = None,
         condition: Condition | None = None,
-        draw: Draw,
+        params: SamplingParams,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Fills every UNKNOWN cell of `known` (B, h, w) in a few steps, all known codes in sight.
@@ -145,21 +145,21 @@ class MaskGIT(CodePrior):
                 missing coarser codes.
         """
         check_labels(condition, self.classes)
-        check_guidance(draw, condition, self.classes)
+        check_guidance(params, condition, self.classes)
 
         def logits_of(codes: Tensor) -> Tensor:
-            return self._guided(codes, coarser, condition, draw.guidance)
+            return self._guided(codes, coarser, condition, params.guidance)
 
         with torch.inference_mode(), torch.autocast(self.last.weight.device.type, enabled=False):
             if self.order == "halton":
-                codes = fill_by_halton(logits_of, known, steps=self.steps, draw=draw, generator=generator)
+                codes = fill_by_halton(logits_of, known, steps=self.steps, params=params, generator=generator)
             else:
                 codes = fill_by_confidence(
                     logits_of,
                     known,
                     steps=self.steps,
                     choice_temperature=self.choice_temperature,
-                    draw=draw,
+                    params=params,
                     generator=generator,
                 )
         return codes.clone()  # out of inference mode, so that it may be trained on

@@ -12,13 +12,13 @@ from scanvq.priors.guidance import refuse_guidance
 from scanvq.priors.label_choice import check_labels, class_numbers
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.raster import RasterSteps, sample_raster_cached
-from scanvq.types import Condition, Draw, Fills, LikelihoodPrior
+from scanvq.types import Condition, InpaintingSupport, LikelihoodPrior, SamplingParams
 
 
 class RasterPrior(LikelihoodPrior):
     """A likelihood prior in raster order that can go through a grid cell by cell."""
 
-    fills: ClassVar[Fills] = "later codes"
+    inpainting_support: ClassVar[InpaintingSupport] = "later codes"
     spatial: SpatialCondition | None
 
     @abstractmethod
@@ -31,7 +31,7 @@ class RasterPrior(LikelihoodPrior):
         *,
         coarser: Tensor | None = None,
         condition: Condition | None = None,
-        draw: Draw,
+        params: SamplingParams,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Fills every UNKNOWN cell of `known` (B, h, w), computing for each cell only what is new.
@@ -40,11 +40,11 @@ class RasterPrior(LikelihoodPrior):
             ValueError: a label that the prior does not have, or guidance.
         """
         check_labels(condition, self.classes)
-        refuse_guidance(draw, "PixelCNN")
+        refuse_guidance(params, "PixelCNN")
         device = next(self.parameters()).device
         with torch.inference_mode(), torch.autocast(device.type, enabled=False):
             steps = self.steps(known, coarser=coarser, condition=condition)
-            codes = sample_raster_cached(steps, known, draw=draw, generator=generator)
+            codes = sample_raster_cached(steps, known, params=params, generator=generator)
         return codes.clone()  # out of inference mode, so that it may be trained on
 
     def labels(self, codes: Tensor, condition: Condition | None) -> Tensor | None:

@@ -18,7 +18,7 @@ from scanvq.priors.transformer_steps import TransformerSteps
 from scanvq.sampling.ordered import sample_ordered_cached
 from scanvq.sampling.ordering import Ordering, OrderName
 from scanvq.spec import Derived
-from scanvq.types import Condition, Draw, Fills, LikelihoodPrior
+from scanvq.types import Condition, InpaintingSupport, LikelihoodPrior, SamplingParams
 
 
 class TransformerPrior(LikelihoodPrior):
@@ -52,7 +52,7 @@ class TransformerPrior(LikelihoodPrior):
         ValueError: an argument out of its range, or heads that do not divide the channels.
     """
 
-    fills: ClassVar[Fills] = "later codes"
+    inpainting_support: ClassVar[InpaintingSupport] = "later codes"
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class TransformerPrior(LikelihoodPrior):
         *,
         coarser: Tensor | None = None,
         condition: Condition | None = None,
-        draw: Draw,
+        params: SamplingParams,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Fills every UNKNOWN cell of `known` (B, h, w), computing for each cell only what is new.
@@ -135,13 +135,13 @@ class TransformerPrior(LikelihoodPrior):
                 size, or no coarser codes where they are needed.
         """
         check_labels(condition, self.classes)
-        check_guidance(draw, condition, self.classes)
+        check_guidance(params, condition, self.classes)
         with torch.inference_mode(), torch.autocast(self.start.device.type, enabled=False):
             steps = TransformerSteps(
-                self, known, coarser=coarser, condition=condition, guidance=draw.guidance
+                self, known, coarser=coarser, condition=condition, guidance=params.guidance
             )
             codes = sample_ordered_cached(
-                steps, known, ordering=self.ordering, draw=draw, generator=generator
+                steps, known, ordering=self.ordering, params=params, generator=generator
             )
         return codes.clone()  # out of inference mode, so that it may be trained on
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from scanvq.quantizers.layout import rows_of
+from scanvq.quantizers.feature_rows import rows_of
 from scanvq.types import Quantized, Quantizer
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from scanvq.quantizers.layout import Gradient, check_sizes, grid_of, look_up, rotated, rows_of
-from scanvq.quantizers.lookup import look_up_nearest, sums_by_code
-from scanvq.quantizers.shared_rows import check_finite, generator_at, place, rows_at, start_rows, summed
+from scanvq.kernels.nearest_lookup import look_up_nearest, sums_by_code
+from scanvq.quantizers.distributed import check_finite, generator_at, place, rows_at, start_rows, summed
+from scanvq.quantizers.feature_rows import Gradient, check_sizes, grid_of, look_up, rotated, rows_of
 from scanvq.types import Quantized, Quantizer
 
 _CANDIDATES = 4  # rows drawn for each dead code; the one that was quantized worst is taken

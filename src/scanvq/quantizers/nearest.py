@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from scanvq.quantizers.layout import check_sizes, grid_of, look_up, rows_of
-from scanvq.quantizers.lookup import look_up_nearest
-from scanvq.quantizers.shared_rows import start_rows
+from scanvq.kernels.nearest_lookup import look_up_nearest
+from scanvq.quantizers.distributed import start_rows
+from scanvq.quantizers.feature_rows import check_sizes, grid_of, look_up, rows_of
 from scanvq.types import Quantized, Quantizer
 
 

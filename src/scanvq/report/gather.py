@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from scanvq.data.store import BadScans
-from scanvq.recipe_facts import parameters_by_part
+from scanvq.recipe.description import parameters_by_part
 from scanvq.report import numbers, pictures
-from scanvq.report.material import Material
+from scanvq.report.report_data import ReportData
 from scanvq.report.trained import Trained
 from scanvq.storage.weights import WeightsError
+from scanvq.store.run_data import RunData
+from scanvq.store.store import BadScans
 from scanvq.training.fit import open_data
 from scanvq.training.progress_pictures import read_progress
-from scanvq.training.stages.data import RunData
 
 STAGES = ("tokenizer", "prior")
 PIECES = 7
 
 
-def gather(run: Trained, *, progress: Callable[[int, int], None], cache: Path | None = None) -> Material:
+def gather(run: Trained, *, progress: Callable[[int, int], None], cache: Path | None = None) -> ReportData:
     """Everything that can be shown of a run; `missing` says what cannot, and what to do about it.
 
     Args:
@@ -70,7 +70,7 @@ def gather(run: Trained, *, progress: Callable[[int, int], None], cache: Path | 
     environment = directory.read(directory.environment) if directory.environment.is_file() else {}
     expect = dict(about.get("expect", {}))
     source = dict(about.get("source", {}))
-    material = Material(
+    report_data = ReportData(
         title=run.recipe.name,
         summary=str(about.get("summary", "")),
         run=directory.path.resolve().name,
@@ -94,7 +94,7 @@ def gather(run: Trained, *, progress: Callable[[int, int], None], cache: Path | 
         **shown,
     )
     progress(PIECES, PIECES)
-    return material
+    return report_data
 
 
 def _history(run: Trained, stage: str) -> list[dict[str, Any]]:

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scanvq.data.leak_guard import Leak
-from scanvq.report.material import Comparison, DataFacts
-from scanvq.training.stages.data import SPLITS
+from scanvq.report.report_data import Comparison, DataFacts
+from scanvq.store.leakage import Leak
+from scanvq.store.run_data import SPLITS
 
 Records = Sequence[Mapping[str, Any]]
 

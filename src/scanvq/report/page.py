@@ -6,15 +6,15 @@ from importlib import resources
 from importlib.metadata import version
 from typing import Any
 
+from scanvq.report.adjustments import adjustments
 from scanvq.report.figures.all import Figures
 from scanvq.report.figures.colors import DIFFERENCE_WHITE
-from scanvq.report.material import Material
+from scanvq.report.labels import label_of, look_at
 from scanvq.report.numbers import number
-from scanvq.report.treatments import treatments
-from scanvq.report.words import label_of, look_at
+from scanvq.report.report_data import ReportData
 
 
-def page(material: Material, figures: Figures) -> str:
+def page(report_data: ReportData, figures: Figures) -> str:
     """The HTML of the page; sections without material are left out."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -29,25 +29,25 @@ def page(material: Material, figures: Figures) -> str:
     environment.filters["number"] = number
     template = environment.from_string(_text("template.html"))
     return template.render(
-        m=material,
+        m=report_data,
         figures=figures,
         sheets=figures.sheets,
         chart=chart,
         label_of=label_of,
         look_at=look_at,
-        cards=_cards(material),
-        treatments=treatments(material.histories.get("tokenizer", ())),
+        cards=_cards(report_data),
+        adjustments=adjustments(report_data.histories.get("tokenizer", ())),
         difference_white=DIFFERENCE_WHITE,
         style=Markup(_text("style.css")),
         version=version("scanvq"),
     )
 
 
-def _cards(material: Material) -> list[tuple[str, str, str]]:
+def _cards(report_data: ReportData) -> list[tuple[str, str, str]]:
     """The numbers at the top: name, value, what it means."""
-    if material.metrics is None:
+    if report_data.metrics is None:
         return []
-    tokenizer, prior = material.metrics["tokenizer"], material.metrics["prior"]["test"]
+    tokenizer, prior = report_data.metrics["tokenizer"], report_data.metrics["prior"]["test"]
     test = tokenizer["test"]
     cards = [
         ("SSIM", f"{test['ssim']['mean']:.3f}", f"mean of {test['n']:,} test images; 1 is equal"),

@@ -10,17 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scanvq.data.dataset import SliceDataset
-from scanvq.data.formats import Scan
-from scanvq.data.geometry import Geometry
-from scanvq.data.intensity import Intensity
-from scanvq.data.preparation import Preparation
-from scanvq.generation.batches import decode, encode
-from scanvq.generation.inpaint import inpaint_scan, unknown_region
+from scanvq.imaging.formats import Scan
+from scanvq.imaging.geometry import Geometry
+from scanvq.imaging.intensity import Intensity
+from scanvq.imaging.preparation import Preparation
 from scanvq.metrics.ssim import ssim
-from scanvq.report.material import Completed, Example, Generated, Rebuilt
+from scanvq.model.coding import decode, encode
+from scanvq.model.inpaint import inpaint_scan, unknown_region
+from scanvq.report.report_data import Completed, Example, Generated, Rebuilt
 from scanvq.report.trained import Trained
-from scanvq.training.stages.data import SPLITS, RunData
+from scanvq.store.dataset import SliceDataset
+from scanvq.store.run_data import SPLITS, RunData
 
 EXAMPLES, REBUILT, SAMPLES, COMPLETED, COMPLETIONS = 8, 6, 16, 3, 2
 MOST_LABELS = 8
@@ -89,7 +89,7 @@ def generated(run: Trained, data: RunData | None) -> tuple[Generated, ...]:
     count = max(2, SAMPLES // len(labels))
     found = []
     for label in labels:
-        codes = run.sample_codes(count, label=label, draw=run.draw(label=label), seed=SEED)
+        codes = run.sample_codes(count, label=label, params=run.sampling_params(label=label), seed=SEED)
         images = decode(run.tokenizer, codes, device=run.device)[:, 0].numpy()
         real = np.zeros((0, *images.shape[1:]), np.float32)
         if data is not None:
@@ -108,7 +108,7 @@ def completed(run: Trained, data: RunData) -> tuple[Completed, ...]:
     """Test images whose lower half is drawn anew. Empty where the prior makes whole grids only."""
     dataset = data.dataset("test")
     indices = spread(len(dataset), COMPLETED)
-    if any(level.fills == "nothing" for level in run.prior.priors) or not len(indices):
+    if any(level.inpainting_support == "nothing" for level in run.prior.priors) or not len(indices):
         return ()
     images = _images(dataset, indices)
     hidden = unknown_region(KEPT_HALF, images.shape[1:])
@@ -124,7 +124,7 @@ def completed(run: Trained, data: RunData) -> tuple[Completed, ...]:
         hidden,
         as_is,
         count=COMPLETIONS,
-        draw=run.draw(),
+        params=run.sampling_params(),
         seed=SEED,
         device=run.device,
     )

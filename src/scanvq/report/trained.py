@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 import torch
 
-from scanvq.data.preparation import Preparation
-from scanvq.priors.pyramid import Pyramid
-from scanvq.recipe import Recipe
+from scanvq.imaging.preparation import Preparation
+from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
-from scanvq.types import Codes, Draw, Tokenizer
+from scanvq.types import Codes, SamplingParams, Tokenizer
 
 
 class Trained(Protocol):
@@ -26,7 +26,7 @@ class Trained(Protocol):
     labels: tuple[str, ...]
 
     @property
-    def prior(self) -> Pyramid: ...
+    def prior(self) -> HierarchicalPrior: ...
 
     @property
     def has_prior(self) -> bool: ...
@@ -39,12 +39,12 @@ class Trained(Protocol):
         count: int,
         *,
         label: str | None,
-        draw: Draw,
+        params: SamplingParams,
         seed: int,
         progress: Callable[[int, int], None] | None = None,
     ) -> Codes: ...
 
-    def draw(
+    def sampling_params(
         self,
         *,
         label: str | None = None,
@@ -52,4 +52,4 @@ class Trained(Protocol):
         top_k: int | None = None,
         top_p: float | None = None,
         guidance: float | None = None,
-    ) -> Draw: ...
+    ) -> SamplingParams: ...

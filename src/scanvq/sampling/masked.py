@@ -11,7 +11,7 @@ from torch import Tensor
 from scanvq.sampling.filters import choose
 from scanvq.sampling.halton import halton_order
 from scanvq.sampling.uniforms import uniform_table
-from scanvq.types import UNKNOWN, Draw
+from scanvq.types import UNKNOWN, SamplingParams
 
 Logits = Callable[[Tensor], Tensor]
 """Codes (B, h, w) with UNKNOWN cells to logits (B, K, h, w) of every cell."""
@@ -46,7 +46,7 @@ def fill_by_halton(
     known: Tensor,
     *,
     steps: int,
-    draw: Draw,
+    params: SamplingParams,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Fills UNKNOWN cells in Halton order (arXiv 2503.17076): each step's cells lie far apart.
@@ -58,7 +58,7 @@ def fill_by_halton(
         logits_of: the network.
         known: (B, h, w), UNKNOWN where a code is to be drawn.
         steps: at most so many, see `filled_after`.
-        draw: how a code is drawn.
+        params: how a code is drawn.
         generator: where the randomness comes from, see `uniform_table`.
 
     Returns:
@@ -76,7 +76,7 @@ def fill_by_halton(
     for filled in _filled_after_each(unknown, steps):
         now = (codes == UNKNOWN) & (place < filled)
         logits = _rows(logits_of(codes.view_as(known)))
-        codes[now] = choose(logits[now], draw, uniform[now])
+        codes[now] = choose(logits[now], params, uniform[now])
     return codes.view_as(known)
 
 
@@ -86,7 +86,7 @@ def fill_by_confidence(
     *,
     steps: int,
     choice_temperature: float,
-    draw: Draw,
+    params: SamplingParams,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Fills UNKNOWN cells by confidence, as MaskGIT (arXiv 2202.04200, section 3.2) and its published code.
@@ -100,7 +100,7 @@ def fill_by_confidence(
         known: (B, h, w), UNKNOWN where a code is to be drawn.
         steps: at most so many, see `filled_after`.
         choice_temperature: of the Gumbel noise at the beginning.
-        draw: how a code is drawn.
+        params: how a code is drawn.
         generator: where the randomness comes from, see `uniform_table`.
 
     Returns:
@@ -114,7 +114,7 @@ def fill_by_confidence(
     for step, filled in enumerate(_filled_after_each(codes == UNKNOWN, steps)):
         left = codes == UNKNOWN
         logits = _rows(logits_of(codes.view_as(known)))[left].double()  # (cells left, K)
-        drawn = choose(logits, draw, numbers[:, step, 0][left])
+        drawn = choose(logits, params, numbers[:, step, 0][left])
         confidence = logits.log_softmax(dim=1).gather(1, drawn[:, None])[:, 0]
         noise = -(-numbers[:, step, 1].clamp(min=_SMALLEST).log()).log()  # (B, N), Gumbel
         strength = choice_temperature * (1 - (step + 1) / own_steps).clamp(min=0)  # (B,)

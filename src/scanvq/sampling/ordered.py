@@ -8,12 +8,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from scanvq.kernels.graph_replay import Replayed
+from scanvq.kernels.thread_count import few_threads
 from scanvq.sampling.filters import choose
 from scanvq.sampling.ordering import Ordering
-from scanvq.sampling.replay import Replayed
-from scanvq.sampling.threads import few_threads
 from scanvq.sampling.uniforms import uniform_table
-from scanvq.types import UNKNOWN, Draw
+from scanvq.types import UNKNOWN, SamplingParams
 
 
 class OrderedSteps(Protocol):
@@ -37,7 +37,7 @@ def sample_ordered(
     known: Tensor,
     *,
     ordering: Ordering,
-    draw: Draw,
+    params: SamplingParams,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Fills UNKNOWN cells in an order, running the whole network for each: the reference.
@@ -46,7 +46,7 @@ def sample_ordered(
         logits_of: codes (B, h, w) to logits (B, K, h, w); cells not yet drawn hold 0.
         known: (B, h, w), UNKNOWN where a code is to be drawn.
         ordering: of the cells of this grid.
-        draw: how a code is drawn.
+        params: how a code is drawn.
         generator: where the randomness comes from, see `uniform_table`.
 
     Returns:
@@ -58,7 +58,7 @@ def sample_ordered(
     flat = codes.view(len(codes), -1)
     for cell in ordering.cells.tolist():
         if unknown[:, cell].any():
-            drawn = choose(logits_of(codes).flatten(2)[:, :, cell], draw, uniform[:, cell])
+            drawn = choose(logits_of(codes).flatten(2)[:, :, cell], params, uniform[:, cell])
             flat[:, cell] = torch.where(unknown[:, cell], drawn, flat[:, cell])
     return codes
 
@@ -68,7 +68,7 @@ def sample_ordered_cached(
     known: Tensor,
     *,
     ordering: Ordering,
-    draw: Draw,
+    params: SamplingParams,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Fills UNKNOWN cells in an order from a network's caches.
@@ -84,7 +84,7 @@ def sample_ordered_cached(
     places = unknown.any(dim=1).nonzero().flatten().tolist()
 
     def fill_place() -> None:
-        drawn = choose(steps.advance_at_place(), draw, uniform.index_select(0, steps.place)[0])
+        drawn = choose(steps.advance_at_place(), params, uniform.index_select(0, steps.place)[0])
         found = codes.index_select(0, steps.place)
         kept = torch.where(unknown.index_select(0, steps.place), drawn, found)  # (1, B)
         codes.index_copy_(0, steps.place, kept)
@@ -97,7 +97,7 @@ def sample_ordered_cached(
                 steps.place.fill_(place)
                 fill_place_again()
             else:
-                drawn = choose(steps.advance(done, place + 1), draw, uniform[place])
+                drawn = choose(steps.advance(done, place + 1), params, uniform[place])
                 if not everyone[place]:
                     drawn = torch.where(unknown[place], drawn, codes[place])
                 codes[place] = drawn

@@ -8,13 +8,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from scanvq.kernels.graph_replay import Replayed
+from scanvq.kernels.thread_count import few_threads
 from scanvq.sampling.filters import choose
 from scanvq.sampling.ordered import sample_ordered
 from scanvq.sampling.ordering import Ordering
-from scanvq.sampling.replay import Replayed
-from scanvq.sampling.threads import few_threads
 from scanvq.sampling.uniforms import uniform_table
-from scanvq.types import UNKNOWN, Draw
+from scanvq.types import UNKNOWN, SamplingParams
 
 
 class RasterSteps(Protocol):
@@ -44,19 +44,19 @@ def sample_raster(
     logits_of: Callable[[Tensor], Tensor],
     known: Tensor,
     *,
-    draw: Draw,
+    params: SamplingParams,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Fills UNKNOWN cells in raster order, running the whole network for each: see `sample_ordered`."""
     ordering = Ordering("raster", *known.shape[1:])
-    return sample_ordered(logits_of, known, ordering=ordering, draw=draw, generator=generator)
+    return sample_ordered(logits_of, known, ordering=ordering, params=params, generator=generator)
 
 
 def sample_raster_cached(
     steps: RasterSteps,
     known: Tensor,
     *,
-    draw: Draw,
+    params: SamplingParams,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Fills UNKNOWN cells in raster order from a network's caches (arXiv 1704.06001).
@@ -77,7 +77,7 @@ def sample_raster_cached(
 
     def fill_row() -> None:
         for column, cell in enumerate(line):
-            cell.copy_(choose(steps.advance(column, column + 1), draw, numbers[column]))
+            cell.copy_(choose(steps.advance(column, column + 1), params, numbers[column]))
 
     everyone = unknown.all(dim=0).tolist()
     fill_whole_row = Replayed(fill_row, known.device, times=sum(map(all, everyone)))
@@ -93,7 +93,7 @@ def sample_raster_cached(
                 done = len(line)
             else:
                 for column in (column for column, place in enumerate(places[row]) if place):
-                    drawn = choose(steps.advance(done, column + 1), draw, numbers[column])
+                    drawn = choose(steps.advance(done, column + 1), params, numbers[column])
                     line[column].copy_(torch.where(unknown[:, row, column], drawn, line[column]))
                     done = column + 1
         codes[:, row] = steps.line.t()

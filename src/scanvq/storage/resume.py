@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from scanvq.files import whole_file
+from scanvq.storage.files import whole_file
 
 
 class ResumeError(ValueError):

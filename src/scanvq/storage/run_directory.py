@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scanvq.files import read_json, write_json
+from scanvq.storage.files import read_json, write_json
 
 
 class RunError(ValueError):
@@ -103,7 +103,7 @@ class RunDirectory:
 
     @property
     def cost(self) -> Path:
-        """What the whole run has cost, beside what its plan promised."""
+        """What the whole run has cost, beside what its plan estimated."""
         return self.path / "cost.json"
 
     @property

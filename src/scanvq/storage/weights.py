@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from scanvq.files import whole_file
+from scanvq.storage.files import whole_file
 
 FORMAT_VERSION = 1
 HEADER_KEY = "scanvq"

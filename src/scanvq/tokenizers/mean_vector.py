@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from scanvq.quantizers.shared_rows import summed
+from scanvq.quantizers.distributed import summed
 
 _SLOWEST = 0.01  # share of a new batch once the mean has settled
 

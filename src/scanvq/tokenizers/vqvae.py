@@ -6,10 +6,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from scanvq.nn.doubling import Doubling, make_doubling
 from scanvq.nn.normalization import Normalization
 from scanvq.nn.residual import ResidualStack
 from scanvq.nn.resizing import doublings, halvings
+from scanvq.nn.upsample import UpsampleKind, make_doubling
 from scanvq.spec import Derived
 from scanvq.types import Codes, Quantizer, Reconstruction, Tokenizer
 
@@ -42,7 +42,7 @@ class VQVAE(Tokenizer):
         decoder_entry: Literal[0, 1, 3] = 3,
         residual_blocks: int = 2,
         residual_channels: int = 32,
-        upsample: Doubling = "transposed",
+        upsample: UpsampleKind = "transposed",
         upsample_kernel: Literal[2, 3, 4] = 4,
         output: Literal["double", "conv"] = "double",
         image_channels: int = 1,

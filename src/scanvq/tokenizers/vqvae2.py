@@ -9,10 +9,10 @@ from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from scanvq.nn.doubling import Doubling, make_doubling
 from scanvq.nn.normalization import Normalization
 from scanvq.nn.residual import ResidualStack
 from scanvq.nn.resizing import doublings, halvings
+from scanvq.nn.upsample import UpsampleKind, make_doubling
 from scanvq.spec import Derived
 from scanvq.tokenizers.mean_vector import MeanVector
 from scanvq.types import Codes, Quantized, Quantizer, Reconstruction, Tokenizer
@@ -51,7 +51,7 @@ class VQVAE2(Tokenizer):
         norm: Normalization = "none",
         residual_blocks: int = 2,
         residual_channels: int = 32,
-        upsample: Doubling = "transposed",
+        upsample: UpsampleKind = "transposed",
         upsample_kernel: Literal[2, 3, 4] = 4,
         top_weight: NonNegativeFloat = 0.25,
         image_channels: int = 1,

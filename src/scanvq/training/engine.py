@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
-from scanvq.nn.allocator import keep_freed_memory
+from scanvq.kernels.allocator import keep_freed_memory
 from scanvq.types import Objective
 
 

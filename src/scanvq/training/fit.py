@@ -7,21 +7,21 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from scanvq.build import make_objective, make_prior, make_tokenizer
-from scanvq.data.fingerprint import fingerprint
-from scanvq.files import UNFINISHED, remove_unfinished, write_text
-from scanvq.recipe import Recipe, read_recipe
+from scanvq.cohort.fingerprint import fingerprint
+from scanvq.recipe.recipe import Recipe, read_recipe
 from scanvq.settings import StageSettings
+from scanvq.storage.files import UNFINISHED, remove_unfinished, write_text
 from scanvq.storage.run_directory import RunDirectory, RunError
+from scanvq.store.run_data import RunData, data_record, prepare_data, reopen_data
 from scanvq.training.engine import Engine
 from scanvq.training.environment import environment
-from scanvq.training.history import Watchers
+from scanvq.training.fit_request import FitRequest
+from scanvq.training.history import Loggers
 from scanvq.training.interrupt import Interrupted, stop_on_signal
-from scanvq.training.limit import Limit
-from scanvq.training.request import FitRequest
 from scanvq.training.stages.codes import Encoding, encode_splits, plan_encoding, read_encoding
-from scanvq.training.stages.data import RunData, data_record, prepare_data, reopen_data
 from scanvq.training.stages.prior import train_prior
 from scanvq.training.stages.tokenizer import load_tokenizer, train_tokenizer
+from scanvq.training.training_limit import TrainingLimit
 
 
 def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
@@ -62,9 +62,9 @@ def train_run(
     request: FitRequest,
     *,
     engine: Engine,
-    watchers: Watchers,
+    loggers: Loggers,
     cache: Path | None = None,
-    counted: Callable[[str], Callable[[int, int], None]] | None = None,
+    progress_for: Callable[[str], Callable[[int, int], None]] | None = None,
 ) -> None:
     """Trains what of a run is not trained yet.
 
@@ -73,23 +73,23 @@ def train_run(
         recipe: completed.
         request: folder, limits, seed.
         engine: device and processes.
-        watchers: who looks on.
+        loggers: who looks on.
         cache: where prepared stores are kept; None is the user's cache folder.
-        counted: gives, for the name of a piece of work, a function of pieces done and all pieces.
+        progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
 
     Raises:
         Interrupted: asked to stop; everything is saved.
     """
-    progress = counted or (lambda name: lambda done, total: None)
+    progress = progress_for or (lambda name: lambda done, total: None)
     seed = request.seed
     if engine.is_main:
         remove_unfinished(run.path)
         run.write(run.settings, asdict(request))
     data = _data(run, recipe, request, engine, cache, progress)  # stops at once when interrupted
-    watchers.say(_told(data))
+    loggers.info(_reported(data))
     _check_parts(recipe, data)
     encoding = _encoding(run, recipe, data, engine)
-    watchers.say(f"codes: {encoding.precision}, encoding will take about {encoding.seconds:.0f} s")
+    loggers.info(f"codes: {encoding.precision}, encoding will take about {encoding.seconds:.0f} s")
     start = None if request.start is None else RunDirectory(Path(request.start))
     with stop_on_signal() as stop:
         if request.tokenizer is None:
@@ -100,7 +100,7 @@ def train_run(
                 limit=_limit("tokenizer", recipe, request, len(data.rows("train")), engine, encoding),
                 seed=seed,
                 engine=engine,
-                watchers=watchers,
+                loggers=loggers,
                 request=stop,
                 start=None if start is None else start.tokenizer.best,
             )
@@ -129,7 +129,7 @@ def train_run(
             limit=_limit("prior", recipe, request, len(data.rows("train")), engine, encoding),
             seed=seed,
             engine=engine,
-            watchers=watchers,
+            loggers=loggers,
             request=stop,
             start=start.prior.best if start is not None and start.prior.best.is_file() else None,
         )
@@ -205,16 +205,16 @@ def _encoding(run: RunDirectory, recipe: Recipe, data: RunData, engine: Engine) 
 
 def _limit(
     stage: str, recipe: Recipe, request: FitRequest, samples: int, engine: Engine, encoding: Encoding
-) -> Limit:
+) -> TrainingLimit:
     """A budget pays for encoding too, with half of it at most; the stages share the rest."""
     settings = recipe.stage(stage)
     if request.budget is not None and request.tokenizer is not None:
-        return Limit(seconds=request.budget)
+        return TrainingLimit(seconds=request.budget)
     if request.budget is not None:
         rest = max(request.budget - encoding.seconds, request.budget / 2)
-        return Limit(seconds=rest * _share(stage, recipe))
+        return TrainingLimit(seconds=rest * _share(stage, recipe))
     steps = max(1, samples // (settings.batch_size * engine.processes))
-    return Limit(steps=steps * (request.epochs or settings.epochs))
+    return TrainingLimit(steps=steps * (request.epochs or settings.epochs))
 
 
 def _share(stage: str, recipe: Recipe) -> float:
@@ -225,7 +225,7 @@ def _share(stage: str, recipe: Recipe) -> float:
     return shares[stage].budget_share / total
 
 
-def _told(data: RunData) -> str:
+def _reported(data: RunData) -> str:
     counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in ("train", "validation", "test"))
     geometry = data.preparation.geometry
     odd = f"; {len(data.store.skipped)} files left out" if data.store.skipped else ""

@@ -17,8 +17,8 @@ Record = dict[str, Any]
 """step, epoch, seconds, split ("train" or "validation"), and name -> value."""
 
 
-class Watcher(Protocol):
-    """Someone who looks on: a progress bar, TensorBoard, W&B."""
+class Logger(Protocol):
+    """Shows training while it runs: a progress bar, TensorBoard, W&B."""
 
     def begin(self, stage: str) -> None: ...
 
@@ -28,40 +28,40 @@ class Watcher(Protocol):
 
     def pictures(self, stage: str, step: int, images: NDArray[np.float32]) -> None: ...
 
-    def say(self, message: str) -> None: ...
+    def info(self, message: str) -> None: ...
 
     def end(self, stage: str) -> None: ...
 
 
-class Watchers:
-    """Several watchers as one; without any, training is silent."""
+class Loggers:
+    """Several loggers as one; without any, nothing is shown."""
 
-    def __init__(self, watchers: Sequence[Watcher] = ()) -> None:
-        self._watchers = list(watchers)
+    def __init__(self, loggers: Sequence[Logger] = ()) -> None:
+        self._loggers = list(loggers)
 
     def begin(self, stage: str) -> None:
-        for watcher in self._watchers:
-            watcher.begin(stage)
+        for logger in self._loggers:
+            logger.begin(stage)
 
     def step(self, progress: float, seconds_left: float, values: Mapping[str, float]) -> None:
-        for watcher in self._watchers:
-            watcher.step(progress, seconds_left, values)
+        for logger in self._loggers:
+            logger.step(progress, seconds_left, values)
 
     def record(self, stage: str, record: Record) -> None:
-        for watcher in self._watchers:
-            watcher.record(stage, record)
+        for logger in self._loggers:
+            logger.record(stage, record)
 
     def pictures(self, stage: str, step: int, images: NDArray[np.float32]) -> None:
-        for watcher in self._watchers:
-            watcher.pictures(stage, step, images)
+        for logger in self._loggers:
+            logger.pictures(stage, step, images)
 
-    def say(self, message: str) -> None:
-        for watcher in self._watchers:
-            watcher.say(message)
+    def info(self, message: str) -> None:
+        for logger in self._loggers:
+            logger.info(message)
 
     def end(self, stage: str) -> None:
-        for watcher in self._watchers:
-            watcher.end(stage)
+        for logger in self._loggers:
+            logger.end(stage)
 
 
 class Averages:

@@ -14,39 +14,39 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim import Optimizer
 
-from scanvq.files import write_json
 from scanvq.nn.precision import Precision
 from scanvq.settings import StageSettings
+from scanvq.storage.files import write_json
 from scanvq.storage.resume import read_resume, save_resume
 from scanvq.storage.run_directory import StageDirectory
+from scanvq.training.batch_sampler import DeterministicBatchSampler
 from scanvq.training.engine import Engine
-from scanvq.training.history import Averages, Record, Watchers
+from scanvq.training.history import Averages, Loggers, Record
 from scanvq.training.interrupt import Interrupted, StopRequest
-from scanvq.training.limit import Limit
+from scanvq.training.monitoring_schedule import MonitoringSchedule
 from scanvq.training.optimizers import learning_rate, make_optimizer
-from scanvq.training.order import Order
 from scanvq.training.precision import choose_precision
 from scanvq.training.progress_pictures import ProgressPictures
-from scanvq.training.rhythm import Rhythm
+from scanvq.training.training_limit import TrainingLimit
 from scanvq.types import Batch, Losses, Objective
 
 
-class Source(Protocol):
+class BatchSource(Protocol):
     """Where training samples come from."""
 
     def __len__(self) -> int: ...
 
     def batch(
-        self, indices: NDArray[np.int64], draws: NDArray[np.float64], device: torch.device
+        self, indices: NDArray[np.int64], augmentation_uniforms: NDArray[np.float64], device: torch.device
     ) -> Batch: ...
 
 
-class Care(Protocol):
+class TrainingCallback(Protocol):
     """Looks after what is in training: sees each step, and may change settings after a validation."""
 
-    def see(self, losses: Losses) -> None: ...
+    def after_step(self, losses: Losses) -> None: ...
 
-    def visit(self, values: Mapping[str, float], *, over: bool) -> dict[str, float]: ...
+    def after_validation(self, values: Mapping[str, float], *, over: bool) -> dict[str, float]: ...
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -72,14 +72,14 @@ class Stage:
         larger_is_better: of the criterion.
         save: writes the weights of the part in training to a path.
         pictures: images (n, H, W) in [0, 1] that show where training stands, or None.
-        care: looks after the part in training; its state is saved with the rest.
+        callback: looks after the part in training; its state is saved with the rest.
     """
 
     name: str
     objective: Objective
-    source: Source
+    source: BatchSource
     settings: StageSettings
-    limit: Limit
+    limit: TrainingLimit
     seed: int
     directory: StageDirectory
     context: str
@@ -88,7 +88,7 @@ class Stage:
     larger_is_better: bool
     save: Callable[[Any], None]
     pictures: Callable[[], NDArray[np.float32] | None]
-    care: Care | None = None
+    callback: TrainingCallback | None = None
 
 
 @dataclass
@@ -107,14 +107,14 @@ class State:
     shown: dict[str, float] = field(default_factory=dict)
 
 
-def train(stage: Stage, engine: Engine, watchers: Watchers, request: StopRequest) -> State:
+def train(stage: Stage, engine: Engine, loggers: Loggers, request: StopRequest) -> State:
     """Trains a stage from its beginning or its last save to its limit.
 
     Raises:
         Interrupted: a stop was asked for; the state is saved.
         FloatingPointError: the loss is no longer finite; the last save stands.
     """
-    order = Order(
+    order = DeterministicBatchSampler(
         samples=len(stage.source),
         batch_size=stage.settings.batch_size,
         seed=stage.seed,
@@ -123,7 +123,7 @@ def train(stage: Stage, engine: Engine, watchers: Watchers, request: StopRequest
     )
     saved = read_resume(stage.directory.resume)
     if saved and saved["context"] != stage.context:
-        watchers.say(f"{stage.name}: begins anew, because what it stands on has changed")
+        loggers.info(f"{stage.name}: begins anew, because what it stands on has changed")
         saved = None
     state = State(**saved["state"]) if saved else State()
     if saved and state.finished and stage.limit.reached(state.step, state.elapsed):
@@ -136,14 +136,14 @@ def train(stage: Stage, engine: Engine, watchers: Watchers, request: StopRequest
         precision = Precision(**saved["precision"])
     else:
         begun = time.monotonic()
-        precision, told = choose_precision(
+        precision, reported = choose_precision(
             stage.settings.precision,
             stage.objective,
-            lambda: stage.source.batch(order.indices(0), order.draws(0), engine.device),
+            lambda: stage.source.batch(order.indices(0), order.augmentation_uniforms(0), engine.device),
             engine,
         )
-        if told:
-            watchers.say(f"{stage.name}: {told}")
+        if reported:
+            loggers.info(f"{stage.name}: {reported}")
         most = math.inf if stage.limit.seconds is None else stage.limit.seconds / 2
         state.elapsed += min(time.monotonic() - begun, most)  # a budget pays for the choice, too
     precision.lay_out(stage.objective)
@@ -154,9 +154,9 @@ def train(stage: Stage, engine: Engine, watchers: Watchers, request: StopRequest
     if saved:
         for player, optimizer in optimizers.items():
             optimizer.load_state_dict(saved["optimizers"][player])
-        if stage.care is not None and "care" in saved:  # not in what an older version saved
-            stage.care.load_state_dict(saved["care"])
-    _Loop(stage, engine, watchers, order, precision, optimizers, state).run(request)
+        if stage.callback is not None and "callback" in saved:  # not in what an older version saved
+            stage.callback.load_state_dict(saved["callback"])
+    _Loop(stage, engine, loggers, order, precision, optimizers, state).run(request)
     return state
 
 
@@ -165,16 +165,16 @@ class _Loop:
         self,
         stage: Stage,
         engine: Engine,
-        watchers: Watchers,
-        order: Order,
+        loggers: Loggers,
+        order: DeterministicBatchSampler,
         precision: Precision,
         optimizers: dict[str, Optimizer],
         state: State,
     ) -> None:
-        self.stage, self.engine, self.watchers, self.order = stage, engine, watchers, order
+        self.stage, self.engine, self.loggers, self.order = stage, engine, loggers, order
         self.precision, self.optimizers, self.state = precision, optimizers, state
         self.objective = engine.parallel(stage.objective)
-        self.rhythm = Rhythm(limit=stage.limit, steps_per_epoch=order.steps_per_epoch)
+        self.schedule = MonitoringSchedule(limit=stage.limit, steps_per_epoch=order.steps_per_epoch)
         self.averages = Averages()
         self.progress = ProgressPictures(stage.directory.progress)
 
@@ -182,7 +182,7 @@ class _Loop:
         state, limit = self.state, self.stage.limit
         before, start = state.elapsed, time.monotonic()
         saved_at = state.elapsed
-        self.watchers.begin(self.stage.name)
+        self.loggers.begin(self.stage.name)
         self.objective.train()
         stop = False
         try:
@@ -191,7 +191,7 @@ class _Loop:
                 elapsed, asked = self.engine.largest([before + time.monotonic() - start, float(request.made)])
                 state.elapsed, stop = elapsed, asked > 0
                 self._show()
-                if self.rhythm.validation_is_due(
+                if self.schedule.validation_is_due(
                     state.step,
                     state.elapsed,
                     validated_at=state.validated_at,
@@ -204,15 +204,15 @@ class _Loop:
             if not stop:
                 self._finish()
         finally:
-            self.watchers.end(self.stage.name)
+            self.loggers.end(self.stage.name)
         if stop:
             raise Interrupted(f"the {self.stage.name} is saved at step {state.step}")
 
     def _step(self) -> None:
         step = self.state.step
         torch.manual_seed(_step_seed(self.stage.seed, step, self.engine.rank))
-        indices, draws = self.order.indices(step), self.order.draws(step)
-        batch = self.stage.source.batch(indices, draws, self.engine.device)
+        indices, augmentation_uniforms = self.order.indices(step), self.order.augmentation_uniforms(step)
+        batch = self.stage.source.batch(indices, augmentation_uniforms, self.engine.device)
         rate = learning_rate(
             self.stage.settings,
             progress=self.stage.limit.progress(step, self.state.elapsed),
@@ -229,21 +229,21 @@ class _Loop:
                 nn.utils.clip_grad_norm_(_parameters(optimizer), self.stage.settings.clip_norm)
             optimizer.step()
             self.averages.add(losses)
-            if self.stage.care is not None:
-                self.stage.care.see(losses)
+            if self.stage.callback is not None:
+                self.stage.callback.after_step(losses)
         self.state.step += 1
         self.state.images += len(indices) * self.engine.processes
 
     def _show(self) -> None:
         state = self.state
         done = self.stage.limit.progress(state.step, state.elapsed)
-        if self.rhythm.record_is_due(state.step, state.elapsed):
+        if self.schedule.record_is_due(state.step, state.elapsed):
             values = self.averages.take(self.engine.sum)
             self._check([name for name, value in values.items() if not math.isfinite(value)])
             state.shown.update(values)
             self._record("train", values)
         left = (1 - done) / done * state.elapsed if done > 0 else math.inf
-        self.watchers.step(done, left, state.shown)
+        self.loggers.step(done, left, state.shown)
 
     def _validate(self) -> None:
         state, stage = self.state, self.stage
@@ -252,8 +252,8 @@ class _Loop:
         self.objective.eval()
         with torch.no_grad(), self.precision.context(self.engine.device):
             values = stage.validate()
-            if stage.care is not None:
-                values |= stage.care.visit(values, over=state.validated_at >= 1)
+            if stage.callback is not None:
+                values |= stage.callback.after_validation(values, over=state.validated_at >= 1)
             self._check([name for name, value in values.items() if not math.isfinite(value)])
             pictures = stage.pictures() if self.engine.is_main else None
         self.objective.train()
@@ -261,7 +261,7 @@ class _Loop:
         self._record("validation", values)
         state.shown.update({f"val_{name}": value for name, value in values.items()})
         if pictures is not None:
-            self.watchers.pictures(stage.name, state.step, pictures)
+            self.loggers.pictures(stage.name, state.step, pictures)
             self.progress.add(state.step, pictures)
         value = self._merit(values)
         if state.best is None or value > state.best:
@@ -283,7 +283,7 @@ class _Loop:
             **values,
         }
         self.state.history.append(record)
-        self.watchers.record(self.stage.name, record)
+        self.loggers.record(self.stage.name, record)
 
     def _finish(self) -> None:
         if self.state.validated_at < 1 or self.state.best is None:
@@ -306,7 +306,7 @@ class _Loop:
     def _save(self) -> None:
         values = self.stage.objective.state_dict()
         self._check([name for name, value in values.items() if not torch.isfinite(value).all()])
-        care = {} if self.stage.care is None else {"care": self.stage.care.state_dict()}
+        callback = {} if self.stage.callback is None else {"callback": self.stage.callback.state_dict()}
         self.state.peak_memory_mb = max(self.state.peak_memory_mb, self.engine.peak_memory_mb())
         if self.engine.is_main:
             write_json(self.stage.directory.history, vars(self.state))
@@ -318,7 +318,7 @@ class _Loop:
                     "precision": vars(self.precision),
                     "objective": values,
                     "optimizers": {player: one.state_dict() for player, one in self.optimizers.items()},
-                    **care,
+                    **callback,
                 },
             )
         self.engine.wait()

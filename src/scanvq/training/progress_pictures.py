@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.files import whole_file
+from scanvq.storage.files import whole_file
 
 KEPT = 8  # of all the moments shown, this many stay, evenly spread
 

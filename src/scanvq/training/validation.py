@@ -6,14 +6,14 @@ import numpy as np
 
 from scanvq.training.engine import Engine
 from scanvq.training.history import Averages
-from scanvq.training.loop import Source
+from scanvq.training.loop import BatchSource
 from scanvq.types import Objective
 
-NO_DRAW = 1.0  # above every augmentation's share
+NO_AUGMENTATION = 1.0  # above every augmentation's share
 
 
 def mean_parts(
-    objective: Objective, player: str, source: Source, *, batch_size: int, engine: Engine
+    objective: Objective, player: str, source: BatchSource, *, batch_size: int, engine: Engine
 ) -> dict[str, float]:
     """Each part's mean over a split, which the processes share between them.
 
@@ -26,6 +26,6 @@ def mean_parts(
     averages = Averages()
     for start in range(0, len(mine), batch_size):
         indices = mine[start : start + batch_size]
-        batch = source.batch(indices, np.full(len(indices), NO_DRAW), engine.device)
+        batch = source.batch(indices, np.full(len(indices), NO_AUGMENTATION), engine.device)
         averages.add(objective(batch, player, 0), weight=float(len(indices) * weighs))
     return averages.take(engine.sum)

@@ -5,8 +5,8 @@ import torch
 
 from benchmarks.codebook_use import CANDIDATES, USED, best_ssim, numbers_of, over_seeds, planned
 from benchmarks.record import Row
-from scanvq.data.demo import write_demo
 from scanvq.metrics.code_usage import CodeUsage
+from scanvq.synthetic import write_demo
 
 
 def row(share, perplexity, second):
@@ -50,11 +50,13 @@ def test_tokenizer_is_the_planned_one(tmp_path):
     assert recipe.tokenizer["quantizer"]["codebook_size"] == 512
 
 
-def test_candidates_differ_from_the_plan_in_decay_and_doctor(tmp_path):
+def test_candidates_differ_from_the_plan_in_decay_and_monitor(tmp_path):
     pytest.importorskip("nilearn")
     write_demo(tmp_path / "scans", subjects=12, slices=2)
     recipes = [
         planned(tmp_path / "scans", 16, torch.device("cpu"), changes) for changes in CANDIDATES.values()
     ]
-    found = [(one.tokenizer["quantizer"]["decay"], one.stage("tokenizer").codebook_doctor) for one in recipes]
-    assert found == [(0.95, "act"), (0.99, "tell"), (0.99, "act")]
+    found = [
+        (one.tokenizer["quantizer"]["decay"], one.stage("tokenizer").codebook_monitor) for one in recipes
+    ]
+    assert found == [(0.95, "adjust"), (0.99, "warn"), (0.99, "adjust")]

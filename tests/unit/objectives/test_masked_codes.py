@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from scanvq.objectives.masked_codes import MaskedCodes
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.maskgit import MaskGIT
-from scanvq.priors.pyramid import Pyramid
 from scanvq.types import UNKNOWN, Batch, Condition, Losses
 
 K = 6
@@ -46,7 +46,7 @@ def objective(*, levels: int = 1, classes: int = 0, **settings: float) -> Masked
             torch.nn.init.normal_(parameter, 0, 0.4)
         one.seen = []  # type: ignore[assignment]
         networks.append(one)
-    return MaskedCodes(prior=Pyramid(levels=networks), **settings)  # type: ignore[arg-type]
+    return MaskedCodes(prior=HierarchicalPrior(levels=networks), **settings)  # type: ignore[arg-type]
 
 
 def batch(images: int = 5, *, levels: int = 1, labels: Tensor | None = None) -> Batch:

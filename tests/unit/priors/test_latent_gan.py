@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from scanvq.priors.latent_gan import LatentGAN
-from scanvq.types import UNKNOWN, Draw
+from scanvq.types import UNKNOWN, SamplingParams
 
 
 def gan(height: int = 8, width: int = 8, *, size: int = 6, dim: int = 4, classes: int = 0) -> LatentGAN:
@@ -21,7 +21,7 @@ def gan(height: int = 8, width: int = 8, *, size: int = 6, dim: int = 4, classes
         height=height,
         width=width,
     )
-    prior.adopt(3 + 2 * torch.randn(size, dim))
+    prior.set_codebook(3 + 2 * torch.randn(size, dim))
     for parameter in prior.parameters():  # an untrained network makes next to nothing of its noise
         torch.nn.init.normal_(parameter, 0, 0.5)
     return prior.eval()
@@ -42,7 +42,7 @@ def test_the_report_s_sizes() -> None:
 def test_any_grid(shape: tuple[int, int], classes: int) -> None:
     prior = gan(*shape, classes=classes)
     known = torch.full((2, *shape), UNKNOWN)
-    codes = prior.sample(known, draw=Draw())
+    codes = prior.sample(known, params=SamplingParams())
     maps = prior.maps(codes)
     assert maps.shape == (2, 4, *shape)
     assert prior.critic(maps, prior.labels(2, None)).shape == (2,)
@@ -58,7 +58,7 @@ def test_maps_fill_the_range_of_tanh() -> None:
 def test_a_map_of_codes_snaps_to_its_codes() -> None:
     prior = gan()
     codes = torch.randint(6, (3, 8, 8))
-    assert torch.equal(prior.snapped(prior.maps(codes)), codes)
+    assert torch.equal(prior.quantized(prior.maps(codes)), codes)
 
 
 def test_snapping_is_to_the_nearest_vector_in_the_tokenizer_s_own_space() -> None:
@@ -67,40 +67,40 @@ def test_snapping_is_to_the_nearest_vector_in_the_tokenizer_s_own_space() -> Non
     low, high = prior.vectors.amin(0), prior.vectors.amax(0)
     rows = (maps.permute(0, 2, 3, 1) + 1) / 2 * (high - low) + low
     nearest = torch.cdist(rows.reshape(-1, 4), prior.vectors).argmin(1).view(2, 8, 8)
-    assert torch.equal(prior.snapped(maps), nearest)
+    assert torch.equal(prior.quantized(maps), nearest)
 
 
 def test_samples_vary_from_cell_to_cell_and_from_one_to_the_next() -> None:
     prior = gan()
-    codes = prior.sample(torch.full((4, 8, 8), UNKNOWN), draw=Draw())
+    codes = prior.sample(torch.full((4, 8, 8), UNKNOWN), params=SamplingParams())
     assert len(codes.unique()) > 1
     assert not torch.equal(codes[0], codes[1])
 
 
 def test_without_noise_all_samples_are_one() -> None:
-    first, second = gan().sample(torch.full((2, 8, 8), UNKNOWN), draw=Draw(temperature=0))
+    first, second = gan().sample(torch.full((2, 8, 8), UNKNOWN), params=SamplingParams(temperature=0))
     assert torch.equal(first, second)
 
 
 def test_a_code_that_never_moves_in_one_direction_does_no_harm() -> None:
     prior = gan()
-    prior.adopt(torch.cat([torch.randn(6, 3), torch.ones(6, 1)], dim=1))
+    prior.set_codebook(torch.cat([torch.randn(6, 3), torch.ones(6, 1)], dim=1))
     codes = torch.randint(6, (2, 8, 8))
     assert torch.isfinite(prior.maps(codes)).all()
-    assert torch.equal(prior.snapped(prior.maps(codes)), codes)
+    assert torch.equal(prior.quantized(prior.maps(codes)), codes)
 
 
 def test_no_codebook_yet() -> None:
     prior = LatentGAN(codebook_size=6, code_dim=4, height=8, width=8)
     with pytest.raises(ValueError, match="no codebook yet"):
-        prior.sample(torch.full((1, 8, 8), UNKNOWN), draw=Draw())
+        prior.sample(torch.full((1, 8, 8), UNKNOWN), params=SamplingParams())
 
 
 def test_another_grid_or_codebook() -> None:
     with pytest.raises(ValueError, match="codes are 8x9; this prior was trained for 8x8"):
-        gan().sample(torch.full((1, 8, 9), UNKNOWN), draw=Draw())
+        gan().sample(torch.full((1, 8, 9), UNKNOWN), params=SamplingParams())
     with pytest.raises(ValueError, match=r"codebook is \(5, 4\)"):
-        gan().adopt(torch.zeros(5, 4))
+        gan().set_codebook(torch.zeros(5, 4))
 
 
 def test_a_place_under_a_coarser_level() -> None:

@@ -12,13 +12,13 @@ from torch.nn import functional as F
 
 from scanvq.nn.transformer_block import TransformerBlock
 from scanvq.objectives.masked_codes import MaskedCodes
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.maskgit import MaskGIT
-from scanvq.priors.pyramid import Pyramid
-from scanvq.types import UNKNOWN, Batch, Condition, Draw
+from scanvq.types import UNKNOWN, Batch, Condition, SamplingParams
 
 HEIGHT, WIDTH, K = 3, 4, 6
 DARK, BRIGHT = 1, 4
-LIKELY = Draw(top_p=0.9)
+LIKELY = SamplingParams(top_p=0.9)
 
 
 def maskgit(**changes: Any) -> MaskGIT:
@@ -35,7 +35,7 @@ def trained(order: str, classes: int = 0) -> MaskGIT:
     """Has seen two images only, all DARK and all BRIGHT; with labels 0 and 1 where there are classes."""
     torch.manual_seed(0)
     prior = maskgit(order=order, classes=classes)
-    objective = MaskedCodes(prior=Pyramid(levels=[prior]))
+    objective = MaskedCodes(prior=HierarchicalPrior(levels=[prior]))
     optimizer = torch.optim.AdamW(prior.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-2, total_steps=100)
     codes = torch.cat([constant(DARK, 32), constant(BRIGHT, 32)])
@@ -57,7 +57,7 @@ orders = pytest.mark.parametrize("order", ["halton", "confidence"])
 
 @orders
 def test_samples_are_one_of_the_two_images(order: str) -> None:
-    samples = trained(order).sample(constant(UNKNOWN, 40), draw=LIKELY, generator=seeded())
+    samples = trained(order).sample(constant(UNKNOWN, 40), params=LIKELY, generator=seeded())
     first = samples[:, 0, 0]
     assert torch.equal(samples, first[:, None, None].expand_as(samples))
     assert set(first.tolist()) == {DARK, BRIGHT}
@@ -70,7 +70,7 @@ def test_samples_are_one_of_the_two_images(order: str) -> None:
 def test_completions_agree_with_the_known_cell(order: str, code: int, known_cell: tuple[int, int]) -> None:
     known = constant(UNKNOWN, 20)
     known[:, known_cell[0], known_cell[1]] = code
-    assert (trained(order).sample(known, draw=LIKELY, generator=seeded()) == code).all()
+    assert (trained(order).sample(known, params=LIKELY, generator=seeded()) == code).all()
 
 
 @orders
@@ -78,13 +78,13 @@ def test_it_does_what_the_label_says(order: str) -> None:
     prior = trained(order, 2)
     for label, code in ((0, DARK), (1, BRIGHT)):
         condition = Condition(label=torch.full((20,), label))
-        samples = prior.sample(constant(UNKNOWN, 20), condition=condition, draw=LIKELY, generator=seeded())
+        samples = prior.sample(constant(UNKNOWN, 20), condition=condition, params=LIKELY, generator=seeded())
         assert (samples == code).all()
 
 
 def test_a_pyramid_of_two_learns_that_the_finer_level_repeats_the_coarser() -> None:
     torch.manual_seed(0)
-    pyramid = Pyramid(
+    pyramid = HierarchicalPrior(
         levels=[
             maskgit(height=2, width=3, dropout=0.0),
             maskgit(height=4, width=6, coarser_size=K, layers=1),
@@ -99,7 +99,7 @@ def test_a_pyramid_of_two_learns_that_the_finer_level_repeats_the_coarser() -> N
         objective(Batch(codes=(top, fine)), "prior", 0).total.backward()
         optimizer.step()
     known = (torch.full((10, 2, 3), UNKNOWN), torch.full((10, 4, 6), UNKNOWN))
-    coarse, fine = pyramid.eval().sample(known, draw=LIKELY, generator=seeded())
+    coarse, fine = pyramid.eval().sample(known, params=LIKELY, generator=seeded())
     agree = fine == coarse.repeat_interleave(2, 1).repeat_interleave(2, 2)
     assert agree.float().mean() > 0.95
     assert len(coarse.unique()) == K

@@ -7,7 +7,7 @@ import torch
 
 from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.sampling.raster import sample_raster
-from scanvq.types import UNKNOWN, Condition, Draw
+from scanvq.types import UNKNOWN, Condition, SamplingParams
 
 SIZE = 11
 
@@ -48,11 +48,11 @@ def assert_cached_equals_plain(
     prior: PixelCNN,
     hidden: torch.Tensor,
     *,
-    draw: Draw | None = None,
+    params: SamplingParams | None = None,
     coarser: torch.Tensor | None = None,
     condition: Condition | None = None,
 ) -> None:
-    draw = draw or Draw()
+    params = params or SamplingParams()
     codes = torch.randint(SIZE, hidden.shape, generator=torch.Generator().manual_seed(1))
     known = torch.where(hidden, UNKNOWN, codes)
 
@@ -60,9 +60,9 @@ def assert_cached_equals_plain(
         return prior.logits(filled, coarser=coarser, condition=condition)
 
     with torch.no_grad():
-        plain = sample_raster(logits_of, known, draw=draw, generator=torch.Generator().manual_seed(5))
+        plain = sample_raster(logits_of, known, params=params, generator=torch.Generator().manual_seed(5))
     cached = prior.sample(
-        known, coarser=coarser, condition=condition, draw=draw, generator=torch.Generator().manual_seed(5)
+        known, coarser=coarser, condition=condition, params=params, generator=torch.Generator().manual_seed(5)
     )
     assert torch.equal(cached, plain)
 
@@ -132,9 +132,17 @@ def test_cached_equals_plain_under_one_condition(settings: dict[str, Any]) -> No
     assert_cached_equals_plain(small(**settings), regions(3, 8, 6)["lower"])
 
 
-@pytest.mark.parametrize("draw", [Draw(temperature=0), Draw(temperature=0.7), Draw(top_k=3), Draw(top_p=0.8)])
-def test_cached_equals_plain_for_every_way_to_draw(draw: Draw) -> None:
-    assert_cached_equals_plain(small(), regions(2, 8, 8)["all"], draw=draw)
+@pytest.mark.parametrize(
+    "params",
+    [
+        SamplingParams(temperature=0),
+        SamplingParams(temperature=0.7),
+        SamplingParams(top_k=3),
+        SamplingParams(top_p=0.8),
+    ],
+)
+def test_cached_equals_plain_for_every_way_to_draw(params: SamplingParams) -> None:
+    assert_cached_equals_plain(small(), regions(2, 8, 8)["all"], params=params)
 
 
 def test_the_default_network_sees_five_rows_up_and_five_columns_to_the_left() -> None:
@@ -180,24 +188,24 @@ def test_looking_up_is_the_convolution_and_has_its_gradients(codes_in: str) -> N
 def test_dropout_acts_in_training_and_never_in_sampling() -> None:
     prior = small(dropout=0.5)
     known = torch.full((2, 5, 5), UNKNOWN)
-    calm = prior.sample(known, draw=Draw(), generator=torch.Generator().manual_seed(0))
+    calm = prior.sample(known, params=SamplingParams(), generator=torch.Generator().manual_seed(0))
     codes = torch.zeros(2, 5, 5, dtype=torch.int64)
     assert torch.equal(prior.logits(codes), prior.logits(codes))
     prior.train()
     assert not torch.equal(prior.logits(codes), prior.logits(codes))
-    sampled = prior.eval().sample(known, draw=Draw(), generator=torch.Generator().manual_seed(0))
+    sampled = prior.eval().sample(known, params=SamplingParams(), generator=torch.Generator().manual_seed(0))
     assert torch.equal(sampled, calm)
 
 
 def test_samples_may_be_trained_on() -> None:
     prior = small()
-    codes = prior.sample(torch.full((1, 4, 4), UNKNOWN), draw=Draw())
+    codes = prior.sample(torch.full((1, 4, 4), UNKNOWN), params=SamplingParams())
     prior.logits(codes).sum().backward()
     assert prior.last.weight.grad is not None
 
 
 def test_an_empty_batch_gives_no_samples() -> None:
-    assert small().sample(torch.full((0, 4, 4), UNKNOWN), draw=Draw()).shape == (0, 4, 4)
+    assert small().sample(torch.full((0, 4, 4), UNKNOWN), params=SamplingParams()).shape == (0, 4, 4)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +228,6 @@ def test_a_label_it_does_not_have_raises() -> None:
     known = torch.full((1, 2, 2), UNKNOWN)
     condition = Condition(label=torch.tensor([3]))
     with pytest.raises(ValueError, match="without labels"):
-        small().sample(known, condition=condition, draw=Draw())
+        small().sample(known, condition=condition, params=SamplingParams())
     with pytest.raises(ValueError, match="0 to 2"):
-        small(classes=2).sample(known, condition=condition, draw=Draw())
+        small(classes=2).sample(known, condition=condition, params=SamplingParams())

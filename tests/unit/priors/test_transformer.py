@@ -9,11 +9,11 @@ from torch.nn import functional as F
 from scanvq.build import make_prior
 from scanvq.objectives.next_code import NextCode
 from scanvq.priors.guidance import guided
-from scanvq.priors.pyramid import Pyramid
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.transformer import TransformerPrior
 from scanvq.sampling.ordered import sample_ordered
 from scanvq.sampling.ordering import OrderName
-from scanvq.types import UNKNOWN, Batch, Condition, Draw
+from scanvq.types import UNKNOWN, Batch, Condition, SamplingParams
 
 SIZE, HEIGHT, WIDTH = 11, 8, 6
 
@@ -51,30 +51,30 @@ def assert_cached_equals_plain(
     prior: TransformerPrior,
     hidden: torch.Tensor,
     *,
-    draw: Draw | None = None,
+    params: SamplingParams | None = None,
     coarser: torch.Tensor | None = None,
     condition: Condition | None = None,
 ) -> None:
-    draw = draw or Draw()
+    params = params or SamplingParams()
     codes = torch.randint(SIZE, hidden.shape, generator=torch.Generator().manual_seed(1))
     known = torch.where(hidden, UNKNOWN, codes)
 
     def logits_of(filled: torch.Tensor) -> torch.Tensor:
         logits = prior.logits(filled, coarser=coarser, condition=condition)
-        if draw.guidance == 1:
+        if params.guidance == 1:
             return logits
-        return guided(logits, prior.logits(filled, coarser=coarser), draw.guidance)
+        return guided(logits, prior.logits(filled, coarser=coarser), params.guidance)
 
     with torch.no_grad():
         plain = sample_ordered(
             logits_of,
             known,
             ordering=prior.ordering,
-            draw=draw,
+            params=params,
             generator=torch.Generator().manual_seed(5),
         )
     cached = prior.sample(
-        known, coarser=coarser, condition=condition, draw=draw, generator=torch.Generator().manual_seed(5)
+        known, coarser=coarser, condition=condition, params=params, generator=torch.Generator().manual_seed(5)
     )
     assert torch.equal(cached, plain)
 
@@ -111,13 +111,25 @@ def test_cached_equals_plain_under_every_condition(region: str, guidance: float,
     coarser = torch.randint(4, (3, 4, 3), generator=torch.Generator().manual_seed(8))
     condition = Condition(label=torch.tensor([0, 2, 1]))
     assert_cached_equals_plain(
-        prior, regions(3)[region], coarser=coarser, condition=condition, draw=Draw(guidance=guidance)
+        prior,
+        regions(3)[region],
+        coarser=coarser,
+        condition=condition,
+        params=SamplingParams(guidance=guidance),
     )
 
 
-@pytest.mark.parametrize("draw", [Draw(temperature=0), Draw(temperature=0.7), Draw(top_k=3), Draw(top_p=0.8)])
-def test_cached_equals_plain_for_every_way_to_draw(draw: Draw) -> None:
-    assert_cached_equals_plain(small(), regions(2)["all"], draw=draw)
+@pytest.mark.parametrize(
+    "params",
+    [
+        SamplingParams(temperature=0),
+        SamplingParams(temperature=0.7),
+        SamplingParams(top_k=3),
+        SamplingParams(top_p=0.8),
+    ],
+)
+def test_cached_equals_plain_for_every_way_to_draw(params: SamplingParams) -> None:
+    assert_cached_equals_plain(small(), regions(2)["all"], params=params)
 
 
 def test_guidance_of_nothing_is_no_label() -> None:
@@ -125,9 +137,14 @@ def test_guidance_of_nothing_is_no_label() -> None:
     known = torch.full((2, HEIGHT, WIDTH), UNKNOWN)
     condition = Condition(label=torch.tensor([0, 1]))
     unguided = prior.sample(
-        known, condition=condition, draw=Draw(guidance=0), generator=torch.Generator().manual_seed(0)
+        known,
+        condition=condition,
+        params=SamplingParams(guidance=0),
+        generator=torch.Generator().manual_seed(0),
     )
-    assert torch.equal(unguided, prior.sample(known, draw=Draw(), generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(
+        unguided, prior.sample(known, params=SamplingParams(), generator=torch.Generator().manual_seed(0))
+    )
 
 
 def two_pictures() -> torch.Tensor:
@@ -135,7 +152,7 @@ def two_pictures() -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def learned() -> Pyramid:
+def learned() -> HierarchicalPrior:
     """A prior of two classes of one picture each, drawn in a scattered order."""
     torch.manual_seed(0)
     prior = make_prior(
@@ -155,32 +172,32 @@ def learned() -> Pyramid:
     return prior.eval()
 
 
-def test_it_learns_what_there_is_to_know(learned: Pyramid) -> None:
+def test_it_learns_what_there_is_to_know(learned: HierarchicalPrior) -> None:
     """There are two pictures, of 60 bits each before; the label tells which."""
     pictures = (two_pictures(),)
     chances = torch.exp2(-learned.bits(pictures))
     assert chances.sum().item() == pytest.approx(1, abs=0.2)
     assert chances.min() > 0.1
-    told = learned.bits(pictures, Condition(label=torch.tensor([0, 1])))
-    assert told.tolist() == pytest.approx([0, 0], abs=0.3)
+    reported = learned.bits(pictures, Condition(label=torch.tensor([0, 1])))
+    assert reported.tolist() == pytest.approx([0, 0], abs=0.3)
 
 
-def test_it_draws_what_it_learned(learned: Pyramid) -> None:
+def test_it_draws_what_it_learned(learned: HierarchicalPrior) -> None:
     labels = torch.tensor([1, 0, 1])
     known = (torch.full((3, 5, 6), UNKNOWN),)
-    for draw in (Draw(top_p=0.9), Draw(guidance=1.5, top_p=0.9)):
-        (sampled,) = learned.sample(known, Condition(label=labels), draw=draw)
+    for params in (SamplingParams(top_p=0.9), SamplingParams(guidance=1.5, top_p=0.9)):
+        (sampled,) = learned.sample(known, Condition(label=labels), params=params)
         assert torch.equal(sampled, two_pictures()[labels])
 
 
-def test_it_completes_what_it_learned(learned: Pyramid) -> None:
+def test_it_completes_what_it_learned(learned: HierarchicalPrior) -> None:
     """Without a label, one known code that the pictures do not share tells which it is."""
     first, second = two_pictures()
     cell = int(learned.priors[0].ordering.cells[0])  # type: ignore[union-attr]
     assert first.view(-1)[cell] != second.view(-1)[cell]
     known = torch.full((1, 5, 6), UNKNOWN)
     known.view(-1)[cell] = second.view(-1)[cell]
-    (completed,) = learned.sample((known,), draw=Draw(top_p=0.9))
+    (completed,) = learned.sample((known,), params=SamplingParams(top_p=0.9))
     assert torch.equal(completed[0], second)
 
 
@@ -195,24 +212,26 @@ def test_it_begins_as_gpt2_does() -> None:
 def test_dropout_acts_in_training_and_never_in_sampling() -> None:
     prior = small(dropout=0.5)
     known = torch.full((2, HEIGHT, WIDTH), UNKNOWN)
-    calm = prior.sample(known, draw=Draw(), generator=torch.Generator().manual_seed(0))
+    calm = prior.sample(known, params=SamplingParams(), generator=torch.Generator().manual_seed(0))
     codes = torch.zeros(2, HEIGHT, WIDTH, dtype=torch.int64)
     assert torch.equal(prior.logits(codes), prior.logits(codes))
     prior.train()
     assert not torch.equal(prior.logits(codes), prior.logits(codes))
-    assert torch.equal(calm, prior.sample(known, draw=Draw(), generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(
+        calm, prior.sample(known, params=SamplingParams(), generator=torch.Generator().manual_seed(0))
+    )
 
 
 def test_samples_may_be_trained_on() -> None:
     prior = small()
-    codes = prior.sample(torch.full((1, HEIGHT, WIDTH), UNKNOWN), draw=Draw())
+    codes = prior.sample(torch.full((1, HEIGHT, WIDTH), UNKNOWN), params=SamplingParams())
     F.cross_entropy(prior.logits(codes), codes).backward()
     assert prior.embedding.weight.grad is not None
 
 
 def test_an_empty_batch_gives_no_samples() -> None:
     known = torch.full((0, HEIGHT, WIDTH), UNKNOWN)
-    assert small().sample(known, draw=Draw()).shape == (0, HEIGHT, WIDTH)
+    assert small().sample(known, params=SamplingParams()).shape == (0, HEIGHT, WIDTH)
 
 
 @pytest.mark.parametrize(
@@ -234,10 +253,10 @@ def test_wrong_settings_are_named(settings: dict[str, Any], message: str) -> Non
 def test_what_it_cannot_draw_is_told() -> None:
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
     with pytest.raises(ValueError, match="4x5"):
-        small().sample(known[:, :4, :5], draw=Draw())
+        small().sample(known[:, :4, :5], params=SamplingParams())
     with pytest.raises(ValueError, match="without labels"):
-        small().sample(known, condition=Condition(label=torch.tensor([0])), draw=Draw())
+        small().sample(known, condition=Condition(label=torch.tensor([0])), params=SamplingParams())
     with pytest.raises(ValueError, match="0 to 2"):
-        small(classes=2).sample(known, condition=Condition(label=torch.tensor([3])), draw=Draw())
+        small(classes=2).sample(known, condition=Condition(label=torch.tensor([3])), params=SamplingParams())
     with pytest.raises(ValueError, match="coarser"):
-        small(coarser_size=3).sample(known, draw=Draw())
+        small(coarser_size=3).sample(known, params=SamplingParams())

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from scanvq.quantizers.layout import rotated
+from scanvq.quantizers.feature_rows import rotated
 
 DIM = 6
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scanvq.report.material import (
+from scanvq.report.report_data import (
     Comparison,
     Completed,
     DataFacts,
     Example,
     Generated,
-    Material,
     Rebuilt,
+    ReportData,
 )
 
 HEIGHT, WIDTH, K = 16, 24, 8
@@ -68,9 +68,9 @@ def rebuilt() -> Rebuilt:
 
 
 @pytest.fixture(scope="session")
-def material(metrics: dict, rebuilt: Rebuilt) -> Material:
+def report_data(metrics: dict, rebuilt: Rebuilt) -> ReportData:
     completions = np.stack([picture(2), picture(3)])
-    return Material(
+    return ReportData(
         title="by hand",
         summary="Made <b>by</b> hand",
         run="first",
@@ -117,9 +117,9 @@ def material(metrics: dict, rebuilt: Rebuilt) -> Material:
 
 
 @pytest.fixture(scope="session")
-def bare() -> Material:
+def bare() -> ReportData:
     """What is known of a run before anything is measured."""
-    return Material(
+    return ReportData(
         title="bare",
         summary="",
         run="first",

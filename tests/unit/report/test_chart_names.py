@@ -5,16 +5,16 @@ import re
 import pytest
 
 from scanvq.report.figures.all import Figures, all_figures
-from scanvq.report.material import Material
 from scanvq.report.page import page
+from scanvq.report.report_data import ReportData
 
 HOSTILE = '../../up/<script>alert("x")</script>'
 
 
 @pytest.fixture(scope="module")
-def sent() -> Material:
+def sent() -> ReportData:
     record = {"step": 1, "epoch": 1.0, "seconds": 1.0, "split": "train", HOSTILE: 1.0}
-    return Material(
+    return ReportData(
         title=HOSTILE,
         summary=HOSTILE,
         run=HOSTILE,
@@ -26,7 +26,7 @@ def sent() -> Material:
 
 
 @pytest.fixture(scope="module")
-def figures(sent: Material) -> Figures:
+def figures(sent: ReportData) -> Figures:
     return all_figures(sent)
 
 
@@ -35,7 +35,7 @@ def test_a_chart_is_a_file_of_its_own_folder(figures: Figures) -> None:
     assert set(figures.charts) == {name, f"{name}-last-fifth"}
 
 
-def test_nothing_in_a_history_becomes_markup(sent: Material, figures: Figures) -> None:
+def test_nothing_in_a_history_becomes_markup(sent: ReportData, figures: Figures) -> None:
     text = page(sent, figures)
     assert "<script" not in text
     ids = re.findall(r'\bid="([^"]*)"', text)

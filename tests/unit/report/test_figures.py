@@ -13,11 +13,11 @@ from scanvq.report.figures.chart import draw
 from scanvq.report.figures.codebook import code_use
 from scanvq.report.figures.colors import code_colors, difference_colors, gray
 from scanvq.report.figures.curves import curve, curve_names
-from scanvq.report.figures.drawn import Drawn
 from scanvq.report.figures.panels import save_panel
+from scanvq.report.figures.rendered_figure import RenderedFigure
 from scanvq.report.figures.scores import ssim_histogram
 from scanvq.report.figures.tiles import GAP, HEADING, LABEL, Row, Sheet, Tile, cell_size
-from scanvq.report.material import Material
+from scanvq.report.report_data import ReportData
 
 CURVES = [
     {"step": n, "epoch": n / 2, "seconds": 0.0, "split": "train", "loss": 10.0 / n, "bits_per_code": 10.0 / n}
@@ -25,15 +25,15 @@ CURVES = [
 ]
 
 
-def is_whole(drawn: Drawn) -> bool:
+def is_whole(drawn: RenderedFigure) -> bool:
     with Image.open(io.BytesIO(drawn.png)) as picture:
         picture.load()
         assert picture.format == "PNG"
     return ElementTree.fromstring(drawn.svg).tag == "{http://www.w3.org/2000/svg}svg"
 
 
-def test_every_figure_of_a_page_is_png_and_svg(material: Material) -> None:
-    figures = all_figures(material)
+def test_every_figure_of_a_page_is_png_and_svg(report_data: ReportData) -> None:
+    figures = all_figures(report_data)
     drawn = [*figures.charts.values(), *(sheet.draw() for sheet in figures.sheets.values())]
     assert [one.name for one in drawn if not is_whole(one)] == []
     assert {"ssim-histogram", "codebook-0", "tokenizer-ssim", "tokenizer-ssim-last-fifth"} <= set(
@@ -51,15 +51,15 @@ def test_every_figure_of_a_page_is_png_and_svg(material: Material) -> None:
     }
 
 
-def test_nothing_to_draw_is_nothing(bare: Material) -> None:
+def test_nothing_to_draw_is_nothing(bare: ReportData) -> None:
     figures = all_figures(bare)
     assert (figures.charts, figures.curves, figures.sheets) == ({}, {}, {})
 
 
-def test_drawing_tells_how_far_it_is(material: Material) -> None:
-    told: list[tuple[int, int]] = []
-    all_figures(material, progress=lambda done, total: told.append((done, total)))
-    assert told[-1][0] == told[-1][1] == len(told) == 10
+def test_drawing_tells_how_far_it_is(report_data: ReportData) -> None:
+    reported: list[tuple[int, int]] = []
+    all_figures(report_data, progress=lambda done, total: reported.append((done, total)))
+    assert reported[-1][0] == reported[-1][1] == len(reported) == 10
 
 
 def test_a_loss_that_copies_another_number_has_no_curve() -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import shlex
 
+from scanvq.report.labels import label_of, look_at
 from scanvq.report.numbers import comparisons, environment_facts, number, repeat_command, source_facts
-from scanvq.report.words import label_of, look_at
 
 
 def test_numbers_as_a_reader_wants_them() -> None:

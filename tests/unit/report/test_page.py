@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 
 from scanvq.report.figures.all import all_figures
-from scanvq.report.material import Material
 from scanvq.report.page import page
+from scanvq.report.report_data import ReportData
 
 SECTIONS = {
     "summary": "0.710",
@@ -57,8 +57,8 @@ class Tags(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def html(material: Material) -> str:
-    return page(material, all_figures(material))
+def html(report_data: ReportData) -> str:
+    return page(report_data, all_figures(report_data))
 
 
 def sections(html: str) -> dict[str, str]:
@@ -125,39 +125,39 @@ def test_charts_follow_the_theme_inside_the_page(html: str) -> None:
     assert "#0b6e99" not in sections(html)["tokenizer-training"]
 
 
-def test_what_is_missing_is_left_out_and_told(bare: Material) -> None:
+def test_what_is_missing_is_left_out_and_told(bare: ReportData) -> None:
     html = page(bare, all_figures(bare))
     assert list(sections(html)) == ["summary", "settings"]
     assert "run `scanvq evaluate first` first" in html
     assert Tags(html).open == []
 
 
-def test_a_prior_without_likelihood_is_told(material: Material, metrics: dict) -> None:
-    material = replace(material, metrics={**metrics, "prior": {"test": None}})
-    summary = sections(page(material, all_figures(material)))["summary"]
+def test_a_prior_without_likelihood_is_told(report_data: ReportData, metrics: dict) -> None:
+    report_data = replace(report_data, metrics={**metrics, "prior": {"test": None}})
+    summary = sections(page(report_data, all_figures(report_data)))["summary"]
     assert "No likelihood for the prior" in summary
     assert "Bits per code" not in summary
 
 
-def test_a_prior_without_completions_leaves_them_out(material: Material) -> None:
-    material = replace(material, completed=())
-    assert "completions" not in sections(page(material, all_figures(material)))
+def test_a_prior_without_completions_leaves_them_out(report_data: ReportData) -> None:
+    report_data = replace(report_data, completed=())
+    assert "completions" not in sections(page(report_data, all_figures(report_data)))
 
 
 @pytest.mark.parametrize("field", ["metrics", "data", "ssim"])
-def test_any_one_thing_may_be_missing(material: Material, field: str) -> None:
-    material = replace(material, **{field: None}, histories={})
-    assert "summary" in sections(page(material, all_figures(material)))
+def test_any_one_thing_may_be_missing(report_data: ReportData, field: str) -> None:
+    report_data = replace(report_data, **{field: None}, histories={})
+    assert "summary" in sections(page(report_data, all_figures(report_data)))
 
 
-def test_labels_and_file_names_cannot_become_markup(material: Material) -> None:
+def test_labels_and_file_names_cannot_become_markup(report_data: ReportData) -> None:
     hostile = "<script>alert(1)</script>"
-    assert material.data is not None
-    material = replace(
-        material,
+    assert report_data.data is not None
+    report_data = replace(
+        report_data,
         histories={},
-        data=replace(material.data, folder=hostile, labels=(hostile,)),
-        rebuilt=(replace(material.rebuilt[0], name=hostile),),
-        generated=(replace(material.generated[0], label=hostile),),
+        data=replace(report_data.data, folder=hostile, labels=(hostile,)),
+        rebuilt=(replace(report_data.rebuilt[0], name=hostile),),
+        generated=(replace(report_data.generated[0], label=hostile),),
     )
-    assert "<script" not in page(material, all_figures(material))
+    assert "<script" not in page(report_data, all_figures(report_data))

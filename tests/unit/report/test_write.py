@@ -43,23 +43,23 @@ def run(trained: Path, tmp_path: Path) -> Path:
 
 
 def report(run: Path) -> str:
-    write_run_report(api.load(run, device="cpu"), counted=silent)
+    write_run_report(api.load(run, device="cpu"), progress_for=silent)
     return (run / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_whole_run(run: Path) -> None:
-    told: dict[str, list[tuple[int, int]]] = {}
+    reported: dict[str, list[tuple[int, int]]] = {}
 
-    def counted(name: str) -> Callable[[int, int], None]:
-        return lambda done, total: told.setdefault(name, []).append((done, total))
+    def progress_for(name: str) -> Callable[[int, int], None]:
+        return lambda done, total: reported.setdefault(name, []).append((done, total))
 
-    write_run_report(api.load(run, device="cpu"), counted=counted)
+    write_run_report(api.load(run, device="cpu"), progress_for=progress_for)
     html = (run / "report.html").read_text(encoding="utf-8")
     for section in ("summary", "data", "extremes", "codebook", "generated", "completions", "progress"):
         assert f'<section id="{section}">' in html
     assert "Not on this page" not in html
     assert "real test scans · narrow" in html
-    assert all(done[-1][0] == done[-1][1] for done in told.values())
+    assert all(done[-1][0] == done[-1][1] for done in reported.values())
     names = {file.stem for file in (run / "figures").iterdir()}
     assert {"reconstructions", "ssim-histogram", "prior-bits-per-code"} <= names
     for name in names:

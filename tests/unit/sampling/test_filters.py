@@ -8,27 +8,27 @@ import torch
 
 from scanvq.sampling import filters
 from scanvq.sampling.filters import choose
-from scanvq.types import Draw
+from scanvq.types import SamplingParams
 
 LOGITS = torch.tensor([[0.1, 2.0, -1.0, 1.5, 0.3]])
 
 
-def chosen(draw: Draw, *, count: int = 2000) -> set[int]:
+def chosen(params: SamplingParams, *, count: int = 2000) -> set[int]:
     uniform = (torch.arange(count, dtype=torch.float64) + 0.5) / count
-    return set(choose(LOGITS.expand(count, -1), draw, uniform).tolist())
+    return set(choose(LOGITS.expand(count, -1), params, uniform).tolist())
 
 
-def brute_force(logits: np.ndarray, draw: Draw) -> np.ndarray:
+def brute_force(logits: np.ndarray, params: SamplingParams) -> np.ndarray:
     """The filtered distribution, written out."""
-    p = np.exp(logits / draw.temperature)
+    p = np.exp(logits / params.temperature)
     p /= p.sum()
     order = sorted(range(len(p)), key=lambda code: (-p[code], code))
-    if draw.top_k:
-        order = order[: draw.top_k]
+    if params.top_k:
+        order = order[: params.top_k]
     mass = sum(p[code] for code in order)
     kept, total = [], 0.0
     for code in order:
-        if total >= draw.top_p:
+        if total >= params.top_p:
             break
         kept.append(code)
         total += p[code] / mass
@@ -38,60 +38,62 @@ def brute_force(logits: np.ndarray, draw: Draw) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "draw",
+    "params",
     [
-        Draw(),
-        Draw(temperature=0.5),
-        Draw(temperature=3.0),
-        Draw(top_k=3),
-        Draw(top_k=99),
-        Draw(top_p=0.7),
-        Draw(temperature=0.8, top_k=4, top_p=0.85),
+        SamplingParams(),
+        SamplingParams(temperature=0.5),
+        SamplingParams(temperature=3.0),
+        SamplingParams(top_k=3),
+        SamplingParams(top_k=99),
+        SamplingParams(top_p=0.7),
+        SamplingParams(temperature=0.8, top_k=4, top_p=0.85),
     ],
 )
-def test_shares_are_those_of_the_filtered_distribution(draw: Draw) -> None:
+def test_shares_are_those_of_the_filtered_distribution(params: SamplingParams) -> None:
     count = 20_000
     uniform = (torch.arange(count, dtype=torch.float64) + 0.5) / count
-    codes = choose(LOGITS.expand(count, -1), draw, uniform)
+    codes = choose(LOGITS.expand(count, -1), params, uniform)
     shares = codes.bincount(minlength=5).numpy() / count
-    np.testing.assert_allclose(shares, brute_force(LOGITS[0].double().numpy(), draw), atol=2e-4)
+    np.testing.assert_allclose(shares, brute_force(LOGITS[0].double().numpy(), params), atol=2e-4)
 
 
 def test_temperature_zero_takes_the_most_likely() -> None:
-    assert chosen(Draw(temperature=0)) == {1}
+    assert chosen(SamplingParams(temperature=0)) == {1}
 
 
 def test_top_one_and_a_tiny_top_p_take_the_most_likely() -> None:
-    assert chosen(Draw(top_k=1)) == {1}
-    assert chosen(Draw(top_p=1e-9)) == {1}
+    assert chosen(SamplingParams(top_k=1)) == {1}
+    assert chosen(SamplingParams(top_p=1e-9)) == {1}
 
 
 def test_of_ties_the_lower_code_is_kept() -> None:
-    codes = choose(torch.zeros(100, 4), Draw(top_k=2), torch.linspace(0, 0.999, 100, dtype=torch.float64))
+    codes = choose(
+        torch.zeros(100, 4), SamplingParams(top_k=2), torch.linspace(0, 0.999, 100, dtype=torch.float64)
+    )
     assert set(codes.tolist()) == {0, 1}
 
 
 def test_the_ends_of_the_interval_draw_possible_codes() -> None:
     logits = torch.tensor([[-torch.inf, 0.0, 1.0, -torch.inf]]).expand(2, -1)
     ends = torch.tensor([0.0, 1 - 2.0**-53], dtype=torch.float64)
-    assert choose(logits, Draw(), ends).tolist() == [1, 2]
+    assert choose(logits, SamplingParams(), ends).tolist() == [1, 2]
 
 
 def test_large_logits_and_bfloat16_are_fine() -> None:
     logits = torch.tensor([[1e4, -1e4, 9.9e3]], dtype=torch.bfloat16)
-    assert choose(logits, Draw(temperature=0.01), torch.tensor([0.5])).tolist() == [0]
+    assert choose(logits, SamplingParams(temperature=0.01), torch.tensor([0.5])).tolist() == [0]
 
 
 def test_rows_are_independent() -> None:
     logits = torch.randn(8, 16, generator=torch.Generator().manual_seed(0))
     uniform = torch.rand(8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    draw = Draw(temperature=0.9, top_k=9, top_p=0.9)
-    alone = torch.cat([choose(logits[row : row + 1], draw, uniform[row : row + 1]) for row in range(8)])
-    assert torch.equal(choose(logits, draw, uniform), alone)
+    params = SamplingParams(temperature=0.9, top_k=9, top_p=0.9)
+    alone = torch.cat([choose(logits[row : row + 1], params, uniform[row : row + 1]) for row in range(8)])
+    assert torch.equal(choose(logits, params, uniform), alone)
 
 
 def test_an_empty_batch_gives_no_codes() -> None:
-    assert choose(torch.zeros(0, 4), Draw(top_p=0.5), torch.zeros(0)).shape == (0,)
+    assert choose(torch.zeros(0, 4), SamplingParams(top_p=0.5), torch.zeros(0)).shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -107,21 +109,28 @@ def test_an_empty_batch_gives_no_codes() -> None:
 )
 def test_a_way_to_draw_that_does_not_exist(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Draw(**wrong)
+        SamplingParams(**wrong)
 
 
 @pytest.mark.parametrize(
-    "draw", [Draw(top_k=1), Draw(top_k=3), Draw(top_p=0.5), Draw(top_p=0.95), Draw(top_k=40, top_p=0.9)]
+    "params",
+    [
+        SamplingParams(top_k=1),
+        SamplingParams(top_k=3),
+        SamplingParams(top_p=0.5),
+        SamplingParams(top_p=0.95),
+        SamplingParams(top_k=40, top_p=0.9),
+    ],
 )
 @pytest.mark.parametrize("codes", [2, 5, 64, 512])
-def test_the_fast_way_keeps_what_the_plain_one_keeps(codes: int, draw: Draw) -> None:
+def test_the_fast_way_keeps_what_the_plain_one_keeps(codes: int, params: SamplingParams) -> None:
     torch.manual_seed(codes)
     logits = torch.randn(40, codes, dtype=torch.float64) * 3
     logits[10:30] = logits[10:30].round()  # ties
     logits[30:] = 0
     probabilities = torch.softmax(logits, dim=1)
-    plain = filters._filtered(probabilities, draw)
-    fast = torch.from_numpy(filters._filtered_on_cpu(probabilities.numpy(), draw))
+    plain = filters._filtered(probabilities, params)
+    fast = torch.from_numpy(filters._filtered_on_cpu(probabilities.numpy(), params))
     assert torch.equal(fast > 0, plain > 0)
     fast, plain = (one / one.sum(dim=1, keepdim=True) for one in (fast, plain))
     torch.testing.assert_close(fast, plain, rtol=1e-13, atol=0)

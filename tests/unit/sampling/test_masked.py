@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from scanvq.sampling.halton import halton_order
 from scanvq.sampling.masked import fill_by_confidence, fill_by_halton, filled_after
 from scanvq.sampling.uniforms import uniform_table
-from scanvq.types import UNKNOWN, Draw
+from scanvq.types import UNKNOWN, SamplingParams
 
 HEIGHT, WIDTH, SIZE = 5, 6, 7
 CELLS = HEIGHT * WIDTH
@@ -78,7 +78,7 @@ def test_as_many_steps_as_cells_fill_one_at_a_time() -> None:
 def test_known_codes_stay_and_the_rest_is_filled(fill: Fill) -> None:
     known = partly_known(4)
     asked = known.clone()
-    filled = fill(Network(), known, steps=4, draw=Draw(), generator=seeded())
+    filled = fill(Network(), known, steps=4, params=SamplingParams(), generator=seeded())
     assert torch.equal(known, asked)
     assert torch.equal(filled[known != UNKNOWN], known[known != UNKNOWN])
     assert ((filled >= 0) & (filled < SIZE)).all()
@@ -89,7 +89,7 @@ def test_each_step_adds_what_the_schedule_says_of_each_sample(fill: Fill) -> Non
     known[0] = UNKNOWN
     known[1, :, 2:] = 1  # a few cells at most
     network = Network()
-    final = fill(network, known, steps=12, draw=Draw(), generator=seeded())
+    final = fill(network, known, steps=12, params=SamplingParams(), generator=seeded())
     moments = [*network.shown, final]
     assert len(network.shown) == 12
     for sample in range(3):
@@ -105,30 +105,33 @@ def test_few_unknown_cells_take_few_steps_and_none_takes_none(fill: Fill) -> Non
     known = torch.zeros(2, HEIGHT, WIDTH, dtype=torch.int64)
     known[0, 2, 1] = known[0, 2, 2] = known[1, 0, 0] = UNKNOWN
     network = Network()
-    fill(network, known, steps=12, draw=Draw(), generator=seeded())
+    fill(network, known, steps=12, params=SamplingParams(), generator=seeded())
     assert len(network.shown) == 2
     network = Network()
     whole = torch.zeros(2, HEIGHT, WIDTH, dtype=torch.int64)
-    assert torch.equal(fill(network, whole, steps=12, draw=Draw(), generator=seeded()), whole)
+    assert torch.equal(fill(network, whole, steps=12, params=SamplingParams(), generator=seeded()), whole)
     assert network.shown == []
 
 
 def test_chunks_give_the_samples_of_one_batch_whatever_is_known_beside(fill: Fill) -> None:
     known = partly_known(6)
     known[3] = UNKNOWN
-    whole = fill(Network(), known, steps=6, draw=Draw(), generator=seeded())
+    whole = fill(Network(), known, steps=6, params=SamplingParams(), generator=seeded())
     generator = seeded()
     chunks = [
-        fill(Network(), part, steps=6, draw=Draw(), generator=generator) for part in known.split([1, 3, 2])
+        fill(Network(), part, steps=6, params=SamplingParams(), generator=generator)
+        for part in known.split([1, 3, 2])
     ]
     assert torch.equal(torch.cat(chunks), whole)
-    assert not torch.equal(fill(Network(), known, steps=6, draw=Draw(), generator=seeded(1)), whole)
+    assert not torch.equal(
+        fill(Network(), known, steps=6, params=SamplingParams(), generator=seeded(1)), whole
+    )
 
 
 def test_samples_in_halton_order_are_those_of_the_plain_way() -> None:
     """Sample for sample: the unknown cells in the order that begins at the sample's own place."""
     known = partly_known(5)
-    filled = fill_by_halton(Network(), known, steps=6, draw=Draw(top_k=4), generator=seeded())
+    filled = fill_by_halton(Network(), known, steps=6, params=SamplingParams(top_k=4), generator=seeded())
     table = uniform_table(torch.empty(5, CELLS + 1), seeded())
     order = halton_order(HEIGHT, WIDTH).tolist()
     entries = set()
@@ -153,7 +156,7 @@ def test_samples_in_halton_order_are_those_of_the_plain_way() -> None:
 def test_without_noise_the_most_confident_cells_come_first() -> None:
     known = torch.full((3, HEIGHT, WIDTH), UNKNOWN)
     network = Network()
-    fill_by_confidence(network, known, steps=6, choice_temperature=0, draw=Draw(temperature=0))
+    fill_by_confidence(network, known, steps=6, choice_temperature=0, params=SamplingParams(temperature=0))
     logs = Network()(known).flatten(2).log_softmax(dim=1)
     confidence, drawn = logs.max(dim=1)  # (B, N)
     first = filled_after(CELLS, 6)[0]
@@ -181,7 +184,7 @@ def test_strong_noise_makes_the_first_cells_random() -> None:
             torch.full((300, HEIGHT, WIDTH), UNKNOWN),
             steps=2,
             choice_temperature=temperature,
-            draw=Draw(),
+            params=SamplingParams(),
             generator=seeded(),
         )
         firsts[temperature] = (shown[1][:, 0, 0] != UNKNOWN).sum().item()  # type: ignore[assignment]
@@ -194,6 +197,6 @@ def test_one_cell_is_drawn_as_often_as_its_probability_says(fill: Fill) -> None:
     known = torch.zeros(4000, HEIGHT, WIDTH, dtype=torch.int64)
     known[:, 2, 3] = UNKNOWN
     chances = Network()(known[:1])[0, :, 2, 3].softmax(dim=0)
-    drawn = fill(Network(), known, steps=3, draw=Draw(), generator=seeded())[:, 2, 3]
+    drawn = fill(Network(), known, steps=3, params=SamplingParams(), generator=seeded())[:, 2, 3]
     shares = drawn.bincount(minlength=SIZE) / 4000
     assert ((shares - chances).abs() <= 4 * (chances * (1 - chances) / 4000).sqrt() + 1e-3).all()

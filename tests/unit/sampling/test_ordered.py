@@ -9,7 +9,7 @@ from torch import Tensor
 from scanvq.sampling.ordered import sample_ordered, sample_ordered_cached
 from scanvq.sampling.ordering import Ordering, OrderName
 from scanvq.sampling.raster import sample_raster
-from scanvq.types import UNKNOWN, Draw
+from scanvq.types import UNKNOWN, SamplingParams
 
 HEIGHT, WIDTH, SIZE = 4, 5, 7
 
@@ -41,11 +41,15 @@ def test_each_draw_sees_every_code_before_it() -> None:
     known = torch.full((1, 2, 3), UNKNOWN)
     known[0, 0, 1] = 5
     counting = Counting(Ordering("alternate", 2, 3), 1)
-    filled = sample_ordered(counting.logits, known, ordering=counting.ordering, draw=Draw(temperature=0))
+    filled = sample_ordered(
+        counting.logits, known, ordering=counting.ordering, params=SamplingParams(temperature=0)
+    )
     assert filled.tolist() == [[[1, 5, 0], [0, 0, 0]]]
     known[0, 0, 1] = UNKNOWN
     known[0, 1, 2] = 5
-    filled = sample_ordered(counting.logits, known, ordering=counting.ordering, draw=Draw(temperature=0))
+    filled = sample_ordered(
+        counting.logits, known, ordering=counting.ordering, params=SamplingParams(temperature=0)
+    )
     assert filled.tolist() == [[[1, 2, 4], [5, 6, 5]]]
 
 
@@ -59,7 +63,7 @@ def test_cached_and_plain_agree_on_any_unknown_region(share: float, batch: int, 
     known = torch.where(hidden, UNKNOWN, codes)
     ordering = Ordering(name, HEIGHT, WIDTH)
     counting = Counting(ordering, batch)
-    settings = {"ordering": ordering, "draw": Draw()}
+    settings = {"ordering": ordering, "params": SamplingParams()}
     plain = sample_ordered(counting.logits, known, **settings, generator=torch.Generator().manual_seed(1))
     cached = sample_ordered_cached(counting, known, **settings, generator=torch.Generator().manual_seed(1))
     assert torch.equal(plain, cached)
@@ -78,12 +82,12 @@ def test_a_cell_has_its_own_random_number_in_every_order() -> None:
             flat,
             known,
             ordering=Ordering(name, HEIGHT, WIDTH),
-            draw=Draw(),
+            params=SamplingParams(),
             generator=torch.Generator().manual_seed(4),
         )
         for name in get_args(OrderName)
     ]
-    raster = sample_raster(flat, known, draw=Draw(), generator=torch.Generator().manual_seed(4))
+    raster = sample_raster(flat, known, params=SamplingParams(), generator=torch.Generator().manual_seed(4))
     assert all(torch.equal(sample, raster) for sample in samples)
 
 
@@ -92,7 +96,7 @@ def test_known_cells_cost_no_draw() -> None:
     known = torch.zeros(2, HEIGHT, WIDTH, dtype=torch.int64)
     known[0, 2, 1] = known[1, 3, 1] = known[1, 1, 2] = UNKNOWN  # places 6, 7, 9
     counting = Counting(ordering, 2)
-    sample_ordered_cached(counting, known, ordering=ordering, draw=Draw())
+    sample_ordered_cached(counting, known, ordering=ordering, params=SamplingParams())
     assert counting.asked == [(0, 7), (7, 8), (8, 10)]
 
 
@@ -100,5 +104,5 @@ def test_the_number_of_threads_comes_back() -> None:
     threads = torch.get_num_threads()
     ordering = Ordering("raster", HEIGHT, WIDTH)
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
-    sample_ordered_cached(Counting(ordering, 1), known, ordering=ordering, draw=Draw())
+    sample_ordered_cached(Counting(ordering, 1), known, ordering=ordering, params=SamplingParams())
     assert torch.get_num_threads() == threads

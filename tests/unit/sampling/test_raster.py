@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from scanvq.sampling.raster import sample_raster, sample_raster_cached
-from scanvq.types import UNKNOWN, Draw
+from scanvq.types import UNKNOWN, SamplingParams
 
 HEIGHT, WIDTH, SIZE = 4, 5, 7
 
@@ -49,7 +49,7 @@ class CountingSteps:
 def test_each_draw_sees_every_code_before_it() -> None:
     known = torch.full((1, 2, 3), UNKNOWN)
     known[0, 0, 1] = 5
-    filled = sample_raster(counting_logits, known, draw=Draw(temperature=0))
+    filled = sample_raster(counting_logits, known, params=SamplingParams(temperature=0))
     assert filled.tolist() == [[[1, 5, 0], [0, 0, 0]]]
 
 
@@ -60,9 +60,11 @@ def test_cached_and_plain_agree_on_any_unknown_region(share: float, batch: int) 
     codes = torch.randint(SIZE, (batch, HEIGHT, WIDTH), generator=generator)
     hidden = torch.rand(codes.shape, generator=generator) < share
     known = torch.where(hidden, UNKNOWN, codes)
-    plain = sample_raster(counting_logits, known, draw=Draw(), generator=torch.Generator().manual_seed(1))
+    plain = sample_raster(
+        counting_logits, known, params=SamplingParams(), generator=torch.Generator().manual_seed(1)
+    )
     cached = sample_raster_cached(
-        CountingSteps(known), known, draw=Draw(), generator=torch.Generator().manual_seed(1)
+        CountingSteps(known), known, params=SamplingParams(), generator=torch.Generator().manual_seed(1)
     )
     assert torch.equal(plain, cached)
     assert torch.equal(cached[~hidden], codes[~hidden])
@@ -72,7 +74,7 @@ def test_known_cells_cost_no_draw_and_known_rows_nothing() -> None:
     known = torch.zeros(2, HEIGHT, WIDTH, dtype=torch.int64)
     known[0, 1, 2] = known[1, 1, 3] = known[1, 2, 0] = UNKNOWN
     steps = CountingSteps(known)
-    sample_raster_cached(steps, known, draw=Draw())
+    sample_raster_cached(steps, known, params=SamplingParams())
     assert steps.skipped == 1
     assert steps.asked == [(1, 0, 3), (1, 3, 4), (2, 0, 1)]
     assert steps.finished == [(1, 4)]
@@ -81,5 +83,5 @@ def test_known_cells_cost_no_draw_and_known_rows_nothing() -> None:
 def test_the_number_of_threads_comes_back() -> None:
     threads = torch.get_num_threads()
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
-    sample_raster_cached(CountingSteps(known), known, draw=Draw())
+    sample_raster_cached(CountingSteps(known), known, params=SamplingParams())
     assert torch.get_num_threads() == threads

@@ -12,22 +12,22 @@ from safetensors.torch import save_file
 
 from scanvq.build import TABLES
 from scanvq.objectives.adversarial_codes import AdversarialCodes
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.latent_gan import LatentGAN
-from scanvq.priors.pyramid import Pyramid
 from scanvq.settings import StageSettings
 from scanvq.spec import complete
 from scanvq.storage.run_directory import StageDirectory
+from scanvq.training.batch_sources import CodeSource
 from scanvq.training.engine import Engine
-from scanvq.training.history import Watchers
+from scanvq.training.history import Loggers
 from scanvq.training.interrupt import Interrupted, StopRequest
-from scanvq.training.limit import Limit
 from scanvq.training.loop import Stage, State, train
-from scanvq.training.sources import CodeSource
+from scanvq.training.training_limit import TrainingLimit
 
 K, D = 6, 3
 
 
-class Stopper(Watchers):
+class Stopper(Loggers):
     def __init__(self, request: StopRequest, after: int) -> None:
         super().__init__()
         self.request, self.left = request, after
@@ -49,8 +49,8 @@ def make_stage(path: Path) -> Stage:
         height=8,
         width=9,
     )
-    prior.adopt(torch.randn(K, D))
-    objective = AdversarialCodes(prior=Pyramid(levels=[prior]), label_dropout=0.5)
+    prior.set_codebook(torch.randn(K, D))
+    objective = AdversarialCodes(prior=HierarchicalPrior(levels=[prior]), label_dropout=0.5)
 
     def save(file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def make_stage(path: Path) -> Stage:
         objective=objective,
         source=CodeSource((random.integers(K, size=(17, 8, 9)),), labels=random.integers(2, size=17)),
         settings=StageSettings(**complete(StageSettings, whole, where="stage", tables=TABLES)),
-        limit=Limit(steps=12),
+        limit=TrainingLimit(steps=12),
         seed=3,
         directory=StageDirectory(path),
         context="these codes",
@@ -95,7 +95,9 @@ def test_a_stopped_and_resumed_game_ends_like_an_uninterrupted_one(tmp_path: Pat
 
 
 def test_what_is_told_of_both_players(tmp_path: Path) -> None:
-    told = next(record for record in run(make_stage(tmp_path)).history if record["split"] == "train")
-    assert {"critic_loss", "critic_real", "critic_fake", "generator_loss"} <= told.keys()
-    assert 0 < told["generator_loss"] < 5  # of its own turns only: ln 2 where neither has the better of it
-    assert 0 <= told["critic_real"] <= 1
+    reported = next(record for record in run(make_stage(tmp_path)).history if record["split"] == "train")
+    assert {"critic_loss", "critic_real", "critic_fake", "generator_loss"} <= reported.keys()
+    assert (
+        0 < reported["generator_loss"] < 5
+    )  # of its own turns only: ln 2 where neither has the better of it
+    assert 0 <= reported["critic_real"] <= 1

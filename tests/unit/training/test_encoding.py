@@ -12,9 +12,9 @@ import torch
 
 from scanvq.nn.precision import CANDIDATES, Precision
 from scanvq.quantizers import MovingAverageQuantizer
+from scanvq.store.run_data import RunData
 from scanvq.tokenizers import VQVAE
 from scanvq.training.stages import codes
-from scanvq.training.stages.data import RunData
 
 CPU = torch.device("cpu")
 

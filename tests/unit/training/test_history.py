@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from scanvq.training.history import Averages, Watchers
+from scanvq.training.history import Averages, Loggers
 from scanvq.types import Losses
 
 
@@ -83,13 +83,13 @@ class Diary:
 
 def test_all_watchers_see_everything() -> None:
     diaries = [Diary(), Diary()]
-    watchers = Watchers(diaries)
+    loggers = Loggers(diaries)
     images = np.zeros((1, 2, 2), np.float32)
-    watchers.begin("prior")
-    watchers.step(0.5, 3.0, {"loss": 1.0})
-    watchers.record("prior", {"step": 1})
-    watchers.pictures("prior", 1, images)
-    watchers.say("hello")
-    watchers.end("prior")
-    assert [line[0] for line in diaries[0].lines] == ["begin", "step", "record", "pictures", "say", "end"]
+    loggers.begin("prior")
+    loggers.step(0.5, 3.0, {"loss": 1.0})
+    loggers.record("prior", {"step": 1})
+    loggers.pictures("prior", 1, images)
+    loggers.info("hello")
+    loggers.end("prior")
+    assert [line[0] for line in diaries[0].lines] == ["begin", "step", "record", "pictures", "info", "end"]
     assert diaries[0].lines == diaries[1].lines

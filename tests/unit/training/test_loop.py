@@ -18,13 +18,13 @@ from scanvq.build import TABLES
 from scanvq.settings import StageSettings
 from scanvq.spec import complete
 from scanvq.storage.run_directory import StageDirectory
+from scanvq.training.batch_sampler import DeterministicBatchSampler
 from scanvq.training.engine import Engine
-from scanvq.training.history import Watchers
+from scanvq.training.history import Loggers
 from scanvq.training.interrupt import Interrupted, StopRequest
-from scanvq.training.limit import Limit
 from scanvq.training.loop import Stage, State, train
-from scanvq.training.order import Order
-from scanvq.training.rhythm import VALIDATIONS
+from scanvq.training.monitoring_schedule import VALIDATIONS
+from scanvq.training.training_limit import TrainingLimit
 from scanvq.types import Batch, Losses, Objective
 
 SAMPLES, BATCH = 23, 4  # five steps an epoch
@@ -66,9 +66,11 @@ class Numbers:
     def __len__(self) -> int:
         return SAMPLES
 
-    def batch(self, indices: NDArray[np.int64], draws: NDArray[np.float64], device: torch.device) -> Batch:
+    def batch(
+        self, indices: NDArray[np.int64], augmentation_uniforms: NDArray[np.float64], device: torch.device
+    ) -> Batch:
         self.served += 1
-        return Batch(images=self.values[torch.from_numpy(indices)] + float(draws[0]))
+        return Batch(images=self.values[torch.from_numpy(indices)] + float(augmentation_uniforms[0]))
 
 
 class Onlooker:
@@ -90,7 +92,7 @@ class Onlooker:
 
     def pictures(self, stage: str, step: int, images: NDArray[np.float32]) -> None: ...
 
-    def say(self, message: str) -> None:
+    def info(self, message: str) -> None:
         self.said.append(message)
 
     def end(self, stage: str) -> None: ...
@@ -113,7 +115,7 @@ def make_stage(path: Path, validate: Callable[[], dict[str, float]] | None = Non
         objective=objective,
         source=Numbers(),
         settings=settings(**given),
-        limit=Limit(steps=20),
+        limit=TrainingLimit(steps=20),
         seed=5,
         directory=StageDirectory(path),
         context="these scans",
@@ -128,7 +130,7 @@ def make_stage(path: Path, validate: Callable[[], dict[str, float]] | None = Non
 def run(stage: Stage, *, stop_after: int = -1) -> tuple[State, Onlooker]:
     request = StopRequest()
     onlooker = Onlooker(request, stop_after)
-    return train(stage, Engine(device="cpu"), Watchers([onlooker]), request), onlooker
+    return train(stage, Engine(device="cpu"), Loggers([onlooker]), request), onlooker
 
 
 def weights(stage: Stage) -> dict[str, torch.Tensor]:
@@ -221,10 +223,10 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
 
 def test_more_epochs_go_on_where_it_ended(tmp_path: Path) -> None:
     run(make_stage(tmp_path))
-    longer = replace(make_stage(tmp_path), limit=Limit(steps=30))
+    longer = replace(make_stage(tmp_path), limit=TrainingLimit(steps=30))
     state, onlooker = run(longer)
     assert (state.step, onlooker.steps) == (30, 10)
-    whole = replace(make_stage(tmp_path / "whole"), limit=Limit(steps=30))
+    whole = replace(make_stage(tmp_path / "whole"), limit=TrainingLimit(steps=30))
     run(whole)
     assert equal(weights(longer), weights(whole))
 
@@ -269,14 +271,14 @@ def test_without_a_criterion_the_latest_weights_are_the_best(tmp_path: Path) -> 
 
 
 def test_validation_is_not_more_often_than_it_helps(tmp_path: Path) -> None:
-    counted: list[int] = []
-    stage = make_stage(tmp_path, lambda: counted.append(0) or {"score": 0.0})  # type: ignore[func-returns-value]
-    run(replace(stage, limit=Limit(steps=5 * 60)))
-    assert VALIDATIONS // 2 <= len(counted) <= VALIDATIONS
+    progress_for: list[int] = []
+    stage = make_stage(tmp_path, lambda: progress_for.append(0) or {"score": 0.0})  # type: ignore[func-returns-value]
+    run(replace(stage, limit=TrainingLimit(steps=5 * 60)))
+    assert VALIDATIONS // 2 <= len(progress_for) <= VALIDATIONS
 
 
 def test_a_time_limit_ends_training(tmp_path: Path) -> None:
-    stage = replace(make_stage(tmp_path), limit=Limit(seconds=0.2))
+    stage = replace(make_stage(tmp_path), limit=TrainingLimit(seconds=0.2))
     state, _ = run(stage)
     assert state.finished
     assert state.elapsed >= 0.2
@@ -288,7 +290,7 @@ def test_a_time_limit_ends_training(tmp_path: Path) -> None:
 def test_the_end_is_recorded_where_enough_steps_stand_behind_it(
     tmp_path: Path, steps: int, recorded: list[int]
 ) -> None:
-    state, _ = run(replace(make_stage(tmp_path), limit=Limit(steps=steps)))
+    state, _ = run(replace(make_stage(tmp_path), limit=TrainingLimit(steps=steps)))
     assert [record["step"] for record in state.history if record["split"] == "train"] == recorded
 
 
@@ -324,9 +326,9 @@ def test_the_order_is_that_of_the_seed(tmp_path: Path) -> None:
     stage = make_stage(tmp_path)
     seen: list[NDArray[np.int64]] = []
     serve = stage.source.batch
-    stage.source.batch = lambda indices, draws, device: (  # type: ignore[method-assign]
-        seen.append(indices) or serve(indices, draws, device)  # type: ignore[func-returns-value]
+    stage.source.batch = lambda indices, augmentation_uniforms, device: (  # type: ignore[method-assign]
+        seen.append(indices) or serve(indices, augmentation_uniforms, device)  # type: ignore[func-returns-value]
     )
     run(stage)
-    order = Order(samples=SAMPLES, batch_size=BATCH, seed=5)
+    order = DeterministicBatchSampler(samples=SAMPLES, batch_size=BATCH, seed=5)
     assert all(np.array_equal(indices, order.indices(step)) for step, indices in enumerate(seen))

@@ -12,23 +12,23 @@ from safetensors.torch import save_file
 
 from scanvq.build import TABLES
 from scanvq.objectives.masked_codes import MaskedCodes
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.maskgit import MaskGIT
-from scanvq.priors.pyramid import Pyramid
 from scanvq.settings import StageSettings
 from scanvq.spec import complete
 from scanvq.storage.run_directory import StageDirectory
+from scanvq.training.batch_sources import CodeSource
 from scanvq.training.engine import Engine
-from scanvq.training.history import Watchers
+from scanvq.training.history import Loggers
 from scanvq.training.interrupt import Interrupted, StopRequest
-from scanvq.training.limit import Limit
 from scanvq.training.loop import Stage, State, train
-from scanvq.training.sources import CodeSource
+from scanvq.training.training_limit import TrainingLimit
 from scanvq.training.validation import mean_parts
 
 K = 6
 
 
-class Stopper(Watchers):
+class Stopper(Loggers):
     def __init__(self, request: StopRequest, after: int) -> None:
         super().__init__()
         self.request, self.left = request, after
@@ -41,7 +41,7 @@ class Stopper(Watchers):
 def make_stage(path: Path) -> Stage:
     torch.manual_seed(0)
     prior = MaskGIT(channels=8, layers=1, heads=2, codebook_size=K, classes=2, height=4, width=5)
-    objective = MaskedCodes(prior=Pyramid(levels=[prior]), label_dropout=0.5)
+    objective = MaskedCodes(prior=HierarchicalPrior(levels=[prior]), label_dropout=0.5)
     random = np.random.default_rng(0)
     source = CodeSource((random.integers(K, size=(17, 4, 5)),), labels=random.integers(2, size=17))
     engine = Engine(device="cpu")
@@ -56,7 +56,7 @@ def make_stage(path: Path) -> Stage:
         objective=objective,
         source=source,
         settings=StageSettings(**complete(StageSettings, whole, where="stage", tables=TABLES)),
-        limit=Limit(steps=12),
+        limit=TrainingLimit(steps=12),
         seed=3,
         directory=StageDirectory(path),
         context="these codes",

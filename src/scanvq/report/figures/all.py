@@ -13,12 +13,12 @@ from scanvq.report.figures.chart import draw
 from scanvq.report.figures.codebook import code_use
 from scanvq.report.figures.colors import gray
 from scanvq.report.figures.curves import curve, curve_names
-from scanvq.report.figures.drawn import Drawn
 from scanvq.report.figures.panels import code_tiles, panel_row
+from scanvq.report.figures.rendered_figure import RenderedFigure
 from scanvq.report.figures.scores import ssim_histogram
 from scanvq.report.figures.tiles import Row, Sheet, Tile
-from scanvq.report.material import Completed, Generated, Material, Moments, Rebuilt
-from scanvq.report.words import label_of
+from scanvq.report.labels import label_of
+from scanvq.report.report_data import Completed, Generated, Moments, Rebuilt, ReportData
 
 CODES_SHOWN = 6
 MOMENT_TILES = 6
@@ -34,12 +34,12 @@ class Figures:
         sheets: by name.
     """
 
-    charts: Mapping[str, Drawn]
+    charts: Mapping[str, RenderedFigure]
     curves: Mapping[str, tuple[tuple[str, str, str], ...]]
     sheets: Mapping[str, Sheet]
 
 
-def all_figures(material: Material, *, progress: Callable[[int, int], None] | None = None) -> Figures:
+def all_figures(report_data: ReportData, *, progress: Callable[[int, int], None] | None = None) -> Figures:
     """Draws what there is to draw.
 
     Args:
@@ -50,28 +50,30 @@ def all_figures(material: Material, *, progress: Callable[[int, int], None] | No
         stage: tuple(
             (name, _name(stage, name), _name(stage, name, "last fifth")) for name in curve_names(records)
         )
-        for stage, records in material.histories.items()
+        for stage, records in report_data.histories.items()
         if records
     }
-    total = 2 * sum(map(len, curves.values())) + (material.ssim is not None) + len(material.usage)
-    charts: dict[str, Drawn] = {}
-    for drawn in _charts(material, curves):
+    total = 2 * sum(map(len, curves.values())) + (report_data.ssim is not None) + len(report_data.usage)
+    charts: dict[str, RenderedFigure] = {}
+    for drawn in _charts(report_data, curves):
         charts[drawn.name] = drawn
         if progress is not None:
             progress(len(charts), total)
-    sheets = {sheet.name: sheet for sheet in _sheets(material) if any(row.tiles for row in sheet.rows)}
+    sheets = {sheet.name: sheet for sheet in _sheets(report_data) if any(row.tiles for row in sheet.rows)}
     return Figures(charts=charts, curves=curves, sheets=sheets)
 
 
-def _charts(material: Material, curves: Mapping[str, tuple[tuple[str, str, str], ...]]) -> Iterator[Drawn]:
+def _charts(
+    report_data: ReportData, curves: Mapping[str, tuple[tuple[str, str, str], ...]]
+) -> Iterator[RenderedFigure]:
     for stage, names in curves.items():
         for name, whole, last in names:
-            records, label = material.histories[stage], label_of(name)
+            records, label = report_data.histories[stage], label_of(name)
             yield draw(curve(records, name, label=label), whole)
             yield draw(curve(records, name, label=label, last_fifth=True), last)
-    if material.ssim is not None:
-        yield draw(ssim_histogram(material.ssim), "ssim-histogram")
-    for level, counts in enumerate(material.usage):
+    if report_data.ssim is not None:
+        yield draw(ssim_histogram(report_data.ssim), "ssim-histogram")
+    for level, counts in enumerate(report_data.usage):
         yield draw(code_use(counts), f"codebook-{level}")
 
 
@@ -80,30 +82,30 @@ def _name(*words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
 
 
-def _sheets(material: Material) -> Iterator[Sheet]:
+def _sheets(report_data: ReportData) -> Iterator[Sheet]:
     yield Sheet(
         name="contact-sheet",
         rows=tuple(
             Row(heading=split, tiles=tuple(Tile(pixels=gray(example.image)) for example in examples))
-            for split, examples in material.examples.items()
+            for split, examples in report_data.examples.items()
         ),
     )
-    for name, shown in (("reconstructions", material.rebuilt), ("best-median-worst", material.ranked)):
-        rows = tuple(_panel(one, material.codebook_sizes) for one in shown)
+    for name, shown in (("reconstructions", report_data.rebuilt), ("best-median-worst", report_data.ranked)):
+        rows = tuple(_panel(one, report_data.codebook_sizes) for one in shown)
         yield Sheet(
             name=name, rows=rows, columns=max((len(row.tiles) for row in rows), default=0), fixed=True
         )
-    yield Sheet(name="generated", rows=tuple(chain.from_iterable(map(_beside_real, material.generated))))
+    yield Sheet(name="generated", rows=tuple(chain.from_iterable(map(_beside_real, report_data.generated))))
     yield Sheet(
         name="generated-codes",
-        rows=_with_codes(material),
-        columns=1 + len(material.codebook_sizes),
+        rows=_with_codes(report_data),
+        columns=1 + len(report_data.codebook_sizes),
         fixed=True,
     )
-    most = max((len(one.completions) for one in material.completed), default=0)
-    rows = tuple(map(_completion, material.completed))
+    most = max((len(one.completions) for one in report_data.completed), default=0)
+    rows = tuple(map(_completion, report_data.completed))
     yield Sheet(name="completions", rows=rows, columns=2 + most, fixed=True)
-    for stage, moments in material.progress.items():
+    for stage, moments in report_data.progress.items():
         rows = _moments(stage, moments)
         most = max((len(row.tiles) for row in rows), default=0)
         yield Sheet(name=f"{stage}-progress", rows=rows, columns=most, fixed=True)
@@ -132,19 +134,21 @@ def _beside_real(one: Generated) -> Iterator[Row]:
         yield Row(heading=f"real test scans{label}", tiles=tiles)
 
 
-def _with_codes(material: Material) -> tuple[Row, ...]:
-    each = -(-CODES_SHOWN // max(1, len(material.generated)))
+def _with_codes(report_data: ReportData) -> tuple[Row, ...]:
+    each = -(-CODES_SHOWN // max(1, len(report_data.generated)))
     return tuple(
         Row(
             tiles=(
                 *code_tiles(
-                    [level[n] for level in one.codes], codebook_sizes=material.codebook_sizes, synthetic=True
+                    [level[n] for level in one.codes],
+                    codebook_sizes=report_data.codebook_sizes,
+                    synthetic=True,
                 ),
                 Tile(pixels=gray(one.images[n]), label="decoded", synthetic=True),
             ),
             heading=one.label,
         )
-        for one in material.generated
+        for one in report_data.generated
         for n in range(min(each, len(one.images)))
     )
 

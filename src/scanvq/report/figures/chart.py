@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from scanvq.report.figures.drawn import Drawn
+from scanvq.report.figures.rendered_figure import RenderedFigure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ def chart(*, x: str, y: str) -> Iterator[tuple[Figure, Axes]]:
         yield figure, axes
 
 
-def draw(figure: Figure, name: str) -> Drawn:
+def draw(figure: Figure, name: str) -> RenderedFigure:
     """A chart as PNG and SVG, the same bytes for the same chart."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -55,4 +55,4 @@ def draw(figure: Figure, name: str) -> Drawn:
         FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
         figure.set_layout_engine("none")  # what was laid out for the PNG holds for the SVG
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
-    return Drawn(name=name, png=png.getvalue(), svg=svg.getvalue())
+    return RenderedFigure(name=name, png=png.getvalue(), svg=svg.getvalue())

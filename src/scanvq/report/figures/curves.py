@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from scanvq.report.adjustments import is_adjustment
 from scanvq.report.figures.chart import DPI, FIRST, MUTED, SECOND, chart
-from scanvq.report.treatments import is_treatment
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ def curve_names(records: Records) -> list[str]:
     Copies of another are left out, and treatments, which the page lists.
     """
     found = dict.fromkeys(name for record in records for name in record if name not in ABOUT_RECORD)
-    names = [name for name in found if not is_treatment(name)]
+    names = [name for name in found if not is_adjustment(name)]
     values = {name: [record.get(name) for record in records] for name in names}
     return [
         name

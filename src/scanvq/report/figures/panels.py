@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.data.formats import Mark
-from scanvq.data.formats.png import with_text
-from scanvq.files import whole_file
+from scanvq.imaging.formats import Provenance
+from scanvq.imaging.formats.png import with_text
 from scanvq.report.figures.colors import code_colors, difference_colors, gray
 from scanvq.report.figures.tiles import Row, Sheet, Tile
+from scanvq.storage.files import whole_file
 
 
 def panel_row(
@@ -68,7 +68,7 @@ def save_panel(
     reconstruction: NDArray[Any],
     *,
     codebook_sizes: Sequence[int],
-    mark: Mark | None = None,
+    provenance: Provenance | None = None,
 ) -> None:
     """Writes original | codes of every level | reconstruction as one labeled PNG.
 
@@ -78,10 +78,10 @@ def save_panel(
         grids: the codes (h, w) of every level.
         reconstruction: (H, W) in [0, 1].
         codebook_sizes: K of every level.
-        mark: what the file says of what made it.
+        provenance: what the file says of what made it.
     """
     row = panel_row(image, grids, reconstruction, codebook_sizes=codebook_sizes, difference=False)
     sheet = Sheet(name=path.stem, rows=(row,), columns=len(row.tiles), fixed=True)
     with whole_file(path) as temporary:
         png = sheet.draw().png
-        temporary.write_bytes(png if mark is None else with_text(png, str(mark)))
+        temporary.write_bytes(png if provenance is None else with_text(png, str(provenance)))

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from scanvq.report.figures.colors import Pixels
-from scanvq.report.figures.drawn import Drawn, data_uri
+from scanvq.report.figures.rendered_figure import RenderedFigure, data_uri
 
 GAP, LABEL, HEADING = 8, 18, 24
 INK, PAPER, FONT = "#14181f", "#fefefd", 12
@@ -72,9 +72,9 @@ class Sheet:
     columns: int = 8
     fixed: bool = False
 
-    def draw(self) -> Drawn:
+    def draw(self) -> RenderedFigure:
         """The sheet as PNG and SVG."""
-        return Drawn(name=self.name, png=_png(self), svg=_svg(self))
+        return RenderedFigure(name=self.name, png=_png(self), svg=_svg(self))
 
 
 def cell_size(sheet: Sheet) -> tuple[int, int]:

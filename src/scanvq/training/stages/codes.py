@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scanvq.data.dataset import SliceDataset
-from scanvq.files import read_json, whole_file, write_json
 from scanvq.nn.precision import Precision, candidates, take_turns
-from scanvq.training.stages.data import SPLITS, RunData
+from scanvq.storage.files import read_json, whole_file, write_json
+from scanvq.store.dataset import SliceDataset
+from scanvq.store.run_data import SPLITS, RunData
 from scanvq.types import Tokenizer
 
 BATCH = 16

@@ -10,21 +10,21 @@ import torch
 from numpy.typing import NDArray
 
 from scanvq.build import make_objective, make_prior
-from scanvq.priors.pyramid import Pyramid
-from scanvq.recipe import Recipe
+from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.storage.weights import WeightsError, read_weights, save_weights
-from scanvq.training.beginnings import take_weights
+from scanvq.store.run_data import RunData
+from scanvq.training.batch_sources import CodeSource
 from scanvq.training.engine import Engine
-from scanvq.training.history import Watchers
+from scanvq.training.history import Loggers
+from scanvq.training.initialization import load_pretrained
 from scanvq.training.interrupt import StopRequest
-from scanvq.training.limit import Limit
 from scanvq.training.loop import Stage, State, train
-from scanvq.training.sources import CodeSource
 from scanvq.training.stages.codes import read_codes
-from scanvq.training.stages.data import RunData
+from scanvq.training.training_limit import TrainingLimit
 from scanvq.training.validation import mean_parts
-from scanvq.types import UNKNOWN, Draw, Tokenizer
+from scanvq.types import UNKNOWN, SamplingParams, Tokenizer
 
 WATCHED_SAMPLES = 4
 
@@ -36,10 +36,10 @@ def train_prior(
     tokenizer: Tokenizer,
     tokenizer_header: dict[str, Any],
     *,
-    limit: Limit,
+    limit: TrainingLimit,
     seed: int,
     engine: Engine,
-    watchers: Watchers,
+    loggers: Loggers,
     request: StopRequest,
     start: Path | None = None,
 ) -> State:
@@ -57,8 +57,8 @@ def train_prior(
     }
     prior = _build(recipe.prior, facts)
     if start is not None:
-        take_weights(prior, start, role="prior")
-    prior.adopt(tokenizer.codebooks())
+        load_pretrained(prior, start, role="prior")
+    prior.set_codebook(tokenizer.codebooks())
     objective = make_objective(recipe.objective("prior"), prior=prior)
     validation = _source(run, data, "validation")
     tokenizer.to(engine.device)
@@ -87,7 +87,7 @@ def train_prior(
             torch.full((WATCHED_SAMPLES, *shape), UNKNOWN, device=engine.device)
             for shape in facts["code_shapes"]
         )
-        codes = prior.sample(known, draw=Draw(), generator=generator)
+        codes = prior.sample(known, params=SamplingParams(), generator=generator)
         return tokenizer.decode(codes)[:, 0].float().clamp(0, 1).cpu().numpy()
 
     stage = Stage(
@@ -105,10 +105,10 @@ def train_prior(
         save=save,
         pictures=pictures,
     )
-    return train(stage, engine, watchers, request)
+    return train(stage, engine, loggers, request)
 
 
-def load_prior(path: Path, *, tokenizer_id: str) -> tuple[Pyramid, dict[str, Any]]:
+def load_prior(path: Path, *, tokenizer_id: str) -> tuple[HierarchicalPrior, dict[str, Any]]:
     """A prior with its weights, in evaluation mode, and the header of its file.
 
     Raises:
@@ -125,7 +125,7 @@ def load_prior(path: Path, *, tokenizer_id: str) -> tuple[Pyramid, dict[str, Any
     return prior.eval(), weights.header
 
 
-def _build(spec: Any, facts: dict[str, Any]) -> Pyramid:
+def _build(spec: Any, facts: dict[str, Any]) -> HierarchicalPrior:
     return make_prior(
         spec,
         codebook_sizes=tuple(facts["codebook_sizes"]),

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scanvq.build import make_objective, make_tokenizer
-from scanvq.recipe import Recipe
+from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.storage.weights import read_weights, save_weights
-from scanvq.training.beginnings import take_weights
-from scanvq.training.codebook_doctor import CodebookDoctor
+from scanvq.store.run_data import RunData
+from scanvq.training.batch_sources import ImageSource
+from scanvq.training.codebook_monitor import CodebookMonitor
 from scanvq.training.engine import Engine
-from scanvq.training.history import Watchers
+from scanvq.training.history import Loggers
+from scanvq.training.initialization import load_pretrained
 from scanvq.training.interrupt import StopRequest
-from scanvq.training.limit import Limit
 from scanvq.training.loop import Stage, State, train
-from scanvq.training.sources import ImageSource
-from scanvq.training.stages.data import RunData
+from scanvq.training.training_limit import TrainingLimit
 from scanvq.training.validation import mean_parts
 from scanvq.types import Tokenizer
 
@@ -35,10 +35,10 @@ def train_tokenizer(
     data: RunData,
     run: RunDirectory,
     *,
-    limit: Limit,
+    limit: TrainingLimit,
     seed: int,
     engine: Engine,
-    watchers: Watchers,
+    loggers: Loggers,
     request: StopRequest,
     start: Path | None = None,
 ) -> State:
@@ -50,7 +50,7 @@ def train_tokenizer(
     spec = tokenizer_spec(recipe, data)
     tokenizer = make_tokenizer(spec)
     if start is not None:
-        take_weights(tokenizer, start, role="tokenizer")
+        load_pretrained(tokenizer, start, role="tokenizer")
     settings = recipe.stage("tokenizer")
     objective = make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer, variance=data.std**2)
     validation = ImageSource(data.dataset("validation"))
@@ -82,17 +82,19 @@ def train_tokenizer(
         rebuilt = tokenizer.decode(tokenizer.encode(images)).float().clamp(0, 1)
         return torch.cat([images, rebuilt])[:, 0].cpu().numpy()
 
-    doctor = CodebookDoctor(
-        tokenizer,
-        cells=tuple(
-            len(validation) * height * width
-            for height, width in tokenizer.code_shapes(geometry.height, geometry.width)
-        ),
-        images=watched_images,
-        acts=settings.codebook_doctor == "act",
-        engine=engine,
-        say=watchers.say,
-    )
+    monitor = None
+    if settings.codebook_monitor != "off":
+        monitor = CodebookMonitor(
+            tokenizer,
+            cells=tuple(
+                len(validation) * height * width
+                for height, width in tokenizer.code_shapes(geometry.height, geometry.width)
+            ),
+            images=watched_images,
+            adjusts=settings.codebook_monitor == "adjust",
+            engine=engine,
+            info=loggers.info,
+        )
 
     stage = Stage(
         name="tokenizer",
@@ -115,9 +117,9 @@ def train_tokenizer(
         larger_is_better=True,
         save=save,
         pictures=pictures,
-        care=doctor,
+        callback=monitor,
     )
-    return train(stage, engine, watchers, request)
+    return train(stage, engine, loggers, request)
 
 
 def tokenizer_spec(recipe: Recipe, data: RunData) -> dict[str, Any]:

@@ -1,0 +1,60 @@
+"""Generated images as files: pictures, NIfTI slices, or one npz."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from scanvq.imaging.formats import Provenance
+
+
+def write_pictures(
+    out: Path, images: NDArray[np.float32], kind: str, provenance: Provenance, *, stem: str = "image"
+) -> None:
+    """Writes images (n, H, W) in [0, 1] into a folder.
+
+    Args:
+        out: the folder.
+        images: intensities in [0, 1].
+        kind: "png" (8 bit), "nifti" (float32, one file each), or "npz" (one file, array `images`).
+        provenance: what every file says of what made it.
+        stem: of the files' names.
+
+    Raises:
+        ValueError: another kind.
+    """
+    import numpy as np
+
+    from scanvq.imaging.formats import FORMATS, Scan
+
+    if kind not in ("png", "nifti", "npz"):
+        raise ValueError(f"--format is {kind!r}; use png, nifti or npz")
+    out.mkdir(parents=True, exist_ok=True)
+    if kind == "npz":
+        FORMATS["npz"].write(out / f"{stem}s.npz", Scan(slices=images), provenance)
+        return
+    digits = max(3, len(str(len(images) - 1)))
+    suffix = ".png" if kind == "png" else ".nii.gz"
+    for number, image in enumerate(images):
+        pixels: NDArray[Any] = np.round(image * 255).astype(np.uint8) if kind == "png" else image
+        FORMATS[kind].write(
+            out / f"{stem}_{number:0{digits}d}{suffix}", Scan(slices=pixels[None]), provenance
+        )
+
+
+def contact_sheet(images: NDArray[np.float32], *, columns: int = 8) -> NDArray[np.uint8]:
+    """Images (n, H, W) in [0, 1] side by side on one sheet, with a thin line between them."""
+    import numpy as np
+
+    count, height, width = images.shape
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    sheet = np.full((rows * (height + 2), columns * (width + 2)), 64, np.uint8)
+    for number, image in enumerate(images):
+        top, left = number // columns * (height + 2) + 1, number % columns * (width + 2) + 1
+        sheet[top : top + height, left : left + width] = np.round(image * 255)
+    return sheet

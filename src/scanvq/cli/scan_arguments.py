@@ -1,0 +1,80 @@
+"""The scans named on a command line, and where what is made of them goes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def scan_files(named: Sequence[Path]) -> list[Path]:
+    """Every scan named, and those in the folders named.
+
+    Raises:
+        ValueError: something that does not exist, or a folder without scans.
+    """
+    from scanvq.imaging.formats import READABLE, is_inside, is_series
+    from scanvq.imaging.formats.listing import list_scans
+
+    found: list[Path] = []
+    for path in named:
+        if path.is_dir():
+            files = [p.relative_to(path) for p in path.rglob("*") if p.is_file() and p.name[0] != "."]
+            inside = [path / scan for scan in sorted(list_scans(path, files).scans)]
+            if not inside:
+                raise ValueError(f"{path} holds no scans ({', '.join(READABLE)})")
+            found += inside
+        elif path.is_file() or is_series(path) or is_inside(path):
+            found.append(path)
+        else:
+            raise ValueError(f"there is no file or folder {path}")
+    return list(dict.fromkeys(found))
+
+
+def names_of(scans: Sequence[Path]) -> list[Path]:
+    """The scans' own names; with their folders, below the common one, where names repeat."""
+    from scanvq.imaging.formats import is_inside, own_name
+
+    names = [own_name(scan)[0] for scan in scans]
+    if len(set(names)) == len(scans):
+        return [Path(name) for name in names]
+    places = [scan.parent if is_inside(scan) else scan for scan in (scan.resolve() for scan in scans)]
+    base = Path(*_common([place.parent.parts for place in places]))
+    return [place.relative_to(base).with_name(name) for place, name in zip(places, names, strict=True)]
+
+
+def stems_of(names: Sequence[str | Path]) -> list[Path]:
+    """Names without suffixes for files of another kind; with them where two would become one (a.png, a.jpg).
+
+    What a name says about folders outside is left out: it may come from a file by somebody else.
+    """
+    from scanvq.imaging.formats import stem_of
+
+    inside = [Path(*(part for part in Path(name).parts if part not in ("..", "/"))) for name in names]
+    stems = [name.with_name(stem_of(name)) for name in inside]
+    count = Counter(stems)
+    return [stem if count[stem] == 1 else name for stem, name in zip(stems, inside, strict=True)]
+
+
+def outputs(scans: Sequence[Path], out: Path) -> list[Path]:
+    """A target in `out` for every scan, of the same name.
+
+    Raises:
+        ValueError: a target would overwrite its own scan.
+    """
+    targets = [out / name for name in names_of(scans)]
+    for scan, target in zip(scans, targets, strict=True):
+        if scan.resolve() == target.resolve():
+            raise ValueError(f"--out {out} would overwrite {scan}; choose another folder")
+    for target in targets:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    return targets
+
+
+def _common(folders: list[tuple[str, ...]]) -> tuple[str, ...]:
+    shared = []
+    for parts in zip(*folders, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return tuple(shared)

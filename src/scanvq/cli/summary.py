@@ -1,0 +1,64 @@
+"""What follows training: scores, a few samples, the report, and a few lines that say where they are."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scanvq.api import Run
+    from scanvq.cli.progress_display import ProgressDisplay
+
+
+def finish(run: Run, display: ProgressDisplay) -> None:
+    """Evaluates a trained run, writes its report, and prints both in short."""
+    from scanvq.report.write import write_run_report
+
+    metrics = run.evaluate(progress_for=display.progress_for)
+    cost = None if run.began is None else run.record_cost(time.monotonic() - run.began)
+    write_run_report(run, progress_for=display.progress_for)
+    for line in summary(metrics):
+        print(line)
+    if cost is not None:
+        print(f"cost: {reported(cost)}")
+    print(f"report {run.directory.report}")
+
+
+def reported(cost: dict[str, Any]) -> str:
+    """What a run has cost, beside the estimate."""
+    estimated = cost["estimated"] or {}
+    units = {"minutes": "minutes", "memory_mb": "MB memory", "disk_mb": "MB disk"}
+    return ", ".join(
+        f"{cost['measured'][key]:.1f} {unit}" + (f" (estimated {estimated[key]:.1f})" if estimated else "")
+        for key, unit in units.items()
+    )
+
+
+def summary(metrics: dict[str, Any]) -> list[str]:
+    """The scores a person looks for first, each with its definition's essentials."""
+    test = metrics["tokenizer"]["test"]
+    ssim, foreground = test["ssim"], test["ssim_foreground"]
+    lines = [
+        f"{test['n']} test images at {metrics['tokenizer']['bits_per_pixel']:.4f} bits a pixel:",
+        f"  SSIM {ssim['mean']:.3f} (5th percentile {ssim['p05']:.3f}; {ssim['above_0.6']:.0%} above 0.6), "
+        f"foreground only {foreground['mean']:.3f}, PSNR {test['psnr']['mean']:.1f} dB",
+    ]
+    for level, book in enumerate(metrics["tokenizer"]["codebook"]):
+        name = f"codebook {level}" if len(metrics["tokenizer"]["codebook"]) > 1 else "codebook"
+        lines.append(
+            f"  {name}: {book['used']} of {book['size']} codes used, perplexity {book['perplexity']:.0f}"
+        )
+    prior = metrics["prior"]["test"]
+    if prior is not None:
+        lines.append(
+            f"prior on {prior['n']} test images: {prior['bits_per_code']:.3f} bits a code, "
+            f"{prior['bits_per_pixel']:.4f} bits a pixel"
+        )
+    leak = metrics["leak"]
+    if leak["pairs"]:
+        lines.append(f"LEAK, allowed: the run has learned from {leak['pairs']} of these subjects or scans")
+    if leak["unchecked"]:
+        lines.append(f"not compared with the scans it was trained on: {leak['unchecked']}")
+    if leak["unmatched"]:
+        lines.append(f"note: {leak['unmatched']}")
+    return lines

@@ -1,0 +1,1 @@
+"""Subjects and files: layouts, the catalog, splits, headers, the fingerprint."""

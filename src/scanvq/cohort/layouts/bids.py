@@ -1,0 +1,79 @@
+"""BIDS: sub-*/[ses-*/]anat/, with a participants.tsv or without."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from scanvq.cohort.catalog import Catalog, CatalogError, Entry, Images
+from scanvq.cohort.entries import Entries
+from scanvq.cohort.layouts.subjects import LABEL_COLUMNS, known_value
+from scanvq.cohort.layouts.tree import Tree, make_catalog, only_original
+
+PARTICIPANTS = "participants.tsv"
+_SCAN = re.compile(
+    r"(?P<root>(?:.*/)?)(?P<subject>sub-[A-Za-z0-9]+)/(?:ses-[A-Za-z0-9]+/)?anat/"
+    r"(?P=subject)_(?:.*_)?(?P<contrast>[A-Za-z0-9]+)\.nii(?:\.gz)?"
+)
+_NO_IMAGES = {"mask", "dseg", "probseg", "defacemask"}
+_ASIDE = {"derivatives", "sourcedata", "code", "stimuli"}
+
+
+def read_bids(tree: Tree, images: Images) -> Catalog | None:
+    """The anatomical scans of the contrast that most files have; of equally common ones T1w."""
+    counts = Counter(match["contrast"] for _, match in _anatomical(tree))
+    if not counts:
+        return None
+    only_original(images, "BIDS")
+    contrast = min(counts, key=lambda name: (-counts[name], name != "T1w", name))
+    first = next(match for _, match in _anatomical(tree))
+    labels = _labels(tree.root / first["root"] / PARTICIPANTS)
+    entries = Entries(
+        Entry(
+            path=path,
+            subject=match["subject"],
+            group=match["subject"],
+            split=None,
+            label=labels.get(match["subject"]),
+        )
+        for path, match in _anatomical(tree)
+        if match["contrast"] == contrast
+    )
+    notes = []
+    if others := ", ".join(f"{count} {name}" for name, count in counts.items() if name != contrast):
+        notes.append(
+            f"only {contrast} scans are used; left alone: {others} (name the files in a CSV for these)"
+        )
+    if left := len(tree.scans) - counts.total():
+        notes.append(f"{left} scans that are not anatomical, or derived, are left alone")
+    return make_catalog(tree, "BIDS", entries, notes)
+
+
+def _anatomical(tree: Tree) -> Iterator[tuple[Path, re.Match[str]]]:
+    for path in tree.scans:
+        match = _SCAN.fullmatch(path.as_posix())
+        if match and not _ASIDE & set(path.parts) and match["contrast"].lower() not in _NO_IMAGES:
+            yield path, match
+
+
+def _labels(table: Path) -> dict[str, str | None]:
+    """The label of every participant, from the first column that is one; empty without a table.
+
+    Raises:
+        CatalogError: a table that cannot be read.
+    """
+    if not table.is_file():
+        return {}
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CatalogError(f"{table} cannot be read: {error}") from None
+    names = {name.strip().lower(): name for name in (rows[0] if rows else ()) if name}
+    column = next((names[name] for name in (*LABEL_COLUMNS, "group") if name in names), None)
+    if column is None or "participant_id" not in names:
+        return {}
+    return {(row[names["participant_id"]] or "").strip(): known_value(row[column] or "") for row in rows}

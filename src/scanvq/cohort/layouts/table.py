@@ -1,0 +1,106 @@
+"""A CSV of path, subject, split, label."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+from scanvq.cohort.catalog import Catalog, CatalogError, Entry, Images
+from scanvq.cohort.entries import Entries
+from scanvq.cohort.layouts.subjects import Subject, known_value, subjects_of
+from scanvq.cohort.layouts.tree import SPLIT_NAMES, Tree, below_common, make_catalog, only_original
+from scanvq.imaging.paths import Paths
+
+COLUMNS = {
+    "path": ("path", "file", "filename", "file_name", "filepath", "image", "image_path"),
+    "subject": ("subject", "subject_id", "patient", "patient_id", "participant_id", "case"),
+    "group": ("patient_group", "group"),
+    "split": ("split", "set", "partition", "subset"),
+    "label": ("label", "class", "diagnosis", "dx"),
+}
+
+
+def read_table(tree: Tree, images: Images) -> Catalog | None:
+    """The files that a CSV (or TSV) names; paths are relative to the table.
+
+    Raises:
+        CatalogError: no column of paths, a row without one, or an unknown split.
+    """
+    if tree.table is None:
+        return None
+    only_original(images, "table")
+    columns = _columns(tree.table)
+    paths = Paths(Path(_value(row, columns, "path") or "") for row in _rows(tree.table))
+    if not paths:
+        raise CatalogError(f"{tree.table} names no files: it has a head and no rows")
+    entries = Entries(_entries(tree.table, columns, paths))
+    counts = Counter(entry.path.as_posix() for entry in entries)
+    repeated = [path for path, count in counts.items() if count > 1]
+    if repeated:
+        raise CatalogError(f"{tree.table} names {len(repeated)} files more than once, such as {repeated[0]}")
+    if len({entry.split is None for entry in entries}) > 1:
+        raise CatalogError(f"{tree.table} gives some files a split and others none; give all or none")
+    return make_catalog(tree, "table", entries)
+
+
+def _entries(table: Path, columns: Mapping[str, str], paths: Paths) -> Iterator[Entry]:
+    no_table: Mapping[str, Subject] = {}
+    names = subjects_of(below_common(paths), no_table)
+    for number, (row, path, own) in enumerate(zip(_rows(table), paths, names, strict=True), start=2):
+        if not path.name:
+            raise CatalogError(f"{table}, line {number}: no path")
+        subject = _value(row, columns, "subject") or own
+        yield Entry(
+            path=path,
+            subject=subject,
+            group=_value(row, columns, "group") or subject,
+            split=_split(_value(row, columns, "split"), table, number),
+            label=_value(row, columns, "label"),
+        )
+
+
+def _columns(table: Path) -> dict[str, str]:
+    """For each of COLUMNS that is there, its name in the table."""
+    with _opened(table) as reader:
+        names = {name.strip().lower().replace(" ", "_"): name for name in reader.fieldnames or () if name}
+    columns = {
+        meaning: names[known]
+        for meaning, all_known in COLUMNS.items()
+        for known in all_known
+        if known in names
+    }
+    if "path" not in columns:
+        there = ", ".join(names) or "nothing"
+        raise CatalogError(f"{table} has no column of paths (path, file, image); it has {there}")
+    return columns
+
+
+def _rows(table: Path) -> Iterator[dict[str, str]]:
+    with _opened(table) as reader:
+        yield from reader
+
+
+@contextmanager
+def _opened(table: Path) -> Iterator[csv.DictReader[str]]:
+    try:
+        with table.open(encoding="utf-8-sig") as file:
+            head = file.readline()
+            yield csv.DictReader(chain([head], file), delimiter=max("\t;,", key=head.count))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{table} cannot be read: {error}") from None
+
+
+def _value(row: Mapping[str, str | None], columns: Mapping[str, str], meaning: str) -> str | None:
+    return known_value(row.get(columns[meaning]) or "") if meaning in columns else None
+
+
+def _split(given: str | None, table: Path, line: int) -> str | None:
+    if given is None:
+        return None
+    if given.lower() not in SPLIT_NAMES:
+        raise CatalogError(f"{table}, line {line}: split is {given!r}; use train, validation or test")
+    return SPLIT_NAMES[given.lower()]

@@ -1,1 +1,0 @@
-"""From files to batches: formats, catalog, splits, preparation, the prepared store."""

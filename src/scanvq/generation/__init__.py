@@ -1,1 +1,0 @@
-"""What a trained run does: reconstruct, sample, complete."""

@@ -1,0 +1,1 @@
+"""One file and one image: formats, geometry, intensity, preparation."""

@@ -1,0 +1,125 @@
+"""PNG: gray of 8 or 16 bits, and palettes or colors that are really gray."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from scanvq.imaging.formats.format import (
+    Format,
+    Header,
+    Plane,
+    Provenance,
+    Scan,
+    UnreadableScan,
+    as_type,
+    read_bytes,
+    write_bytes,
+)
+from scanvq.imaging.formats.pixels import check_size, decode, gray, one_slice
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_GRAY, _COLOR, _PALETTE, _GRAY_ALPHA, _COLOR_ALPHA = 0, 2, 3, 4, 6
+_COLOR_REMARKS = {
+    _COLOR: "stored as RGB",
+    _PALETTE: "stored with a palette",
+    _GRAY_ALPHA: "stored with transparency",
+    _COLOR_ALPHA: "stored as RGBA",
+}
+_TOLERANCE = 2  # lossless, but some programs round the channels differently
+
+
+class Png(Format):
+    """One slice. `properties`: Pillow's mode, and the alpha channel (H, W) of LA and RGBA."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".png",)
+
+    def header(self, path: Path, *, plane: Plane = "axial") -> Header:
+        height, width, bits, kind = _head(path, read_bytes(path, 33))
+        remarks = (_COLOR_REMARKS[kind],) if kind in _COLOR_REMARKS else ()
+        dtype = np.dtype(np.uint16 if bits == 16 else np.uint8)
+        return Header(slices=1, height=height, width=width, dtype=dtype, remarks=remarks)
+
+    def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
+        data = read_bytes(path)
+        _head(path, data)
+        image = decode(path, data, "PNG")
+        mode, alpha = image.mode, None
+        if mode == "1":
+            pixels = np.asarray(image).astype(np.uint8) * np.uint8(255)
+        elif mode == "L":
+            pixels = np.array(image)
+        elif mode.startswith("I"):  # I;16, and I of older Pillows: 16 bits either way
+            mode, pixels = "I;16", np.asarray(image).astype(np.uint16)
+        elif mode == "P":
+            palette = np.array(image.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
+            pixels = gray(path, palette[np.asarray(image).clip(max=len(palette) - 1)], tolerance=_TOLERANCE)
+        elif mode == "RGB":
+            pixels = gray(path, np.asarray(image), tolerance=_TOLERANCE)
+        elif mode == "RGBA":
+            channels = np.array(image)
+            pixels, alpha = gray(path, channels[..., :3], tolerance=_TOLERANCE), channels[..., 3].copy()
+        elif mode == "LA":
+            channels = np.array(image)
+            pixels, alpha = channels[..., 0].copy(), channels[..., 1].copy()
+        else:
+            raise UnreadableScan(path, f"a PNG of a kind that is not read ({mode})")
+        properties = {"mode": mode} if alpha is None else {"mode": mode, "alpha": alpha}
+        return Scan(slices=pixels[None], properties=properties)
+
+    def write(self, path: Path, scan: Scan, provenance: Provenance | None = None) -> None:
+        pixels = one_slice(scan.slices, "PNG")
+        if pixels.dtype.kind == "f" and "mode" not in scan.properties:
+            raise ValueError("a PNG file holds whole numbers; convert float pixels to uint8 or uint16 first")
+        mode = scan.properties.get("mode", "L" if pixels.dtype == np.uint8 else "I;16")
+        pixels = np.ascontiguousarray(as_type(pixels, np.dtype(np.uint16 if mode == "I;16" else np.uint8)))
+        buffer = io.BytesIO()
+        reported = PngInfo()
+        if provenance is not None:
+            reported.add_text("Description", str(provenance))
+        _image(pixels, mode, scan.properties.get("alpha")).save(buffer, format="PNG", pnginfo=reported)
+        write_bytes(path, buffer.getvalue())
+
+
+def with_text(png: bytes, text: str) -> bytes:
+    """A whole PNG file with a text of its own, `Description`, after its header."""
+    content = b"tEXtDescription\0" + text.encode("latin-1", "replace")
+    chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+    return png[:33] + chunk + png[33:]
+
+
+def _image(pixels: np.ndarray, mode: str, alpha: np.ndarray | None) -> Image.Image:
+    """The Pillow image of one mode that shows gray pixels (H, W)."""
+    image = Image.fromarray(pixels)
+    if mode in ("L", "I;16"):
+        return image
+    if mode == "1":
+        return image.point(lambda value: 255 if value >= 128 else 0, mode="1")
+    if mode == "P":
+        image.putpalette([level for level in range(256) for _ in range(3)])
+        return image
+    channels = [image] * (1 if mode == "LA" else 3)
+    if mode.endswith("A"):
+        opaque = alpha is None or alpha.shape != pixels.shape
+        channels.append(Image.fromarray(np.full_like(pixels, 255) if opaque else np.asarray(alpha)))
+    return Image.merge(mode, channels)
+
+
+def _head(path: Path, data: bytes) -> tuple[int, int, int, int]:
+    """Height, width, bits a channel and color type, out of the first 33 bytes."""
+    if not data.startswith(_SIGNATURE):
+        raise UnreadableScan(path, "not a PNG file, or its header is damaged")
+    if len(data) < 33 or data[12:16] != b"IHDR":
+        raise UnreadableScan(path, "truncated" if len(data) < 33 else "damaged PNG header")
+    width, height, bits, kind = struct.unpack(">IIBB", data[16:26])
+    check_size(path, height, width)
+    if bits == 16 and kind != _GRAY:
+        raise UnreadableScan(path, "16 bits a channel with color or transparency; save it as 16-bit gray")
+    return height, width, bits, kind

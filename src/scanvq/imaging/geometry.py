@@ -1,0 +1,176 @@
+"""Image size: pads, crops or resizes slices to the network's size, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanvq.imaging.formats import Spacing
+from scanvq.spec import Derived
+
+Fit = Literal["pad", "resize"]
+Array = NDArray[Any]
+
+NO_SPACING = (
+    "does not say how large its pixels are, so it cannot be brought to {spacing:g} mm (PNG, JPEG and NumPy "
+    "files never do)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """Brings slices of any size to one height and width.
+
+    Args:
+        height: of the network's images, in pixels.
+        width: of the network's images, in pixels.
+        fit: "pad" centers the slice and pads (with its minimum) or crops it, without resampling;
+            "resize" first scales it, keeping its proportions, to the largest size that fits.
+        spacing: millimeters from pixel to pixel that slices are resampled to first; None leaves them.
+    """
+
+    height: int
+    width: int
+    fit: Fit = "pad"
+    spacing: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ValueError(f"height and width are {self.height} and {self.width}; they must be 1 or more")
+        if self.fit not in ("pad", "resize"):
+            raise ValueError(f"fit is {self.fit!r}; it must be pad or resize")
+
+    def apply(self, pixels: Array, own: Spacing | None = None) -> Array:
+        """Pixels (H, W), which lie `own` millimeters apart, to (height, width) of the same dtype."""
+        scaled = _resample(pixels, self._scaled(pixels.shape, own))
+        return _center(scaled, (self.height, self.width), pixels.min())
+
+    def undo(self, pixels: Array, shape: tuple[int, ...], fill: float, own: Spacing | None = None) -> Array:
+        """Pixels (height, width) back to (H, W): exact for "pad" of what was not resampled.
+
+        Borders that were cropped hold `fill`.
+        """
+        scaled = _center(pixels, self._scaled(shape, own), fill)
+        return _resample(scaled, (shape[0], shape[1]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values; without a spacing none is told, as before there was one."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("spacing", None)}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Geometry:
+        return cls(
+            height=stored["height"],
+            width=stored["width"],
+            fit=stored["fit"],
+            spacing=stored.get("spacing"),
+        )
+
+    def _scaled(self, shape: tuple[int, ...], own: Spacing | None) -> tuple[int, int]:
+        """The size a slice of `shape` has between resampling and padding."""
+        height, width = shape
+        if self.spacing is not None:
+            height, width = size_at((height, width), own, self.spacing)
+        if self.fit == "pad":
+            return height, width
+        scale = min(self.height / height, self.width / width)
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def size_at(shape: tuple[int, int], own: Spacing | None, spacing: float) -> tuple[int, int]:
+    """The size of a slice (H, W), whose pixels lie `own` millimeters apart, once they lie `spacing` apart.
+
+    Raises:
+        ValueError: a slice that does not say how far its pixels lie apart.
+    """
+    if own is None:
+        raise ValueError(NO_SPACING.format(spacing=spacing))
+    return max(1, round(shape[0] * own[0] / spacing)), max(1, round(shape[1] * own[1] / spacing))
+
+
+def decide_geometry(
+    sizes: Mapping[tuple[int, int], int],
+    *,
+    size: Literal["native"] | tuple[int, int] = "native",
+    fit: Fit = "pad",
+    spacing: float | None = None,
+    multiple: Derived[int],
+) -> Geometry:
+    """Chooses the network's image size from the sizes of the slices.
+
+    1. A `size` that is given is taken as it is, with `fit`.
+    2. Else the most common size, rounded up to `multiple`, with `fit`: the odd ones are padded or cropped.
+    3. But where fewer than half the slices share a size, padding would crop or frame most of them: then the
+       median height and width, rounded up to `multiple`, with "resize".
+
+    Args:
+        sizes: (height, width) to the number of slices of that size, at `spacing` where one is given.
+        size: "native", or a height and width in pixels.
+        fit: "pad" or "resize", see `Geometry`.
+        spacing: see `Geometry`.
+        multiple: what the network's height and width must be divisible by.
+
+    Raises:
+        ValueError: no slices, or a given size that does not divide by `multiple`.
+    """
+    if size != "native":
+        up = tuple(_round_up(side, multiple) for side in size)
+        if up != tuple(size):
+            raise ValueError(
+                f"size is {size[0]}x{size[1]}; this network needs both divisible by {multiple}: "
+                f"try {up[0]}x{up[1]}"
+            )
+        return Geometry(height=size[0], width=size[1], fit=fit, spacing=spacing)
+    if not sizes:
+        raise ValueError("no slices, so no image size can be chosen: give size, for example 256x256")
+    # among equally common sizes the larger one: it crops nothing
+    height, width = max(sizes, key=lambda shape: (sizes[shape], shape))
+    if sizes[height, width] * 2 < sum(sizes.values()):
+        fit = "resize"
+        height, width = _median(sizes, axis=0), _median(sizes, axis=1)
+    return Geometry(
+        height=_round_up(height, multiple), width=_round_up(width, multiple), fit=fit, spacing=spacing
+    )
+
+
+def _median(sizes: Mapping[tuple[int, int], int], *, axis: int) -> int:
+    """The median height (axis 0) or width (axis 1) over all slices."""
+    shapes = sorted(sizes, key=lambda shape: shape[axis])
+    up_to = np.cumsum([sizes[shape] for shape in shapes])
+    return shapes[int(np.searchsorted(up_to * 2, up_to[-1]))][axis]
+
+
+def _round_up(side: int, multiple: int) -> int:
+    return -(-side // multiple) * multiple
+
+
+def _center(pixels: Array, shape: tuple[int, int], fill: Any) -> Array:
+    """Pads with `fill` or crops, about the center. Its own inverse wherever it does not crop."""
+    if pixels.shape == shape:
+        return pixels
+    result = np.full(shape, fill, pixels.dtype)
+    inside, outside = [], []
+    for have, want in zip(pixels.shape, shape, strict=True):
+        length = min(have, want)
+        inside.append(slice((have - length) // 2, (have - length) // 2 + length))
+        outside.append(slice((want - length) // 2, (want - length) // 2 + length))
+    result[tuple(outside)] = pixels[tuple(inside)]
+    return result
+
+
+def _resample(pixels: Array, shape: tuple[int, int]) -> Array:
+    """Cubic, smoothed where it shrinks; never outside the slice's own range."""
+    if pixels.shape == shape:
+        return pixels
+    from PIL import Image
+
+    low, high = pixels.min(), pixels.max()
+    picture = Image.fromarray(pixels.astype(np.float32))
+    result = np.asarray(picture.resize(shape[::-1], Image.Resampling.BICUBIC), np.float64)
+    if np.issubdtype(pixels.dtype, np.integer):
+        result = np.rint(result)
+    return np.clip(result, low, high).astype(pixels.dtype)

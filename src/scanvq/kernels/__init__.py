@@ -1,0 +1,1 @@
+"""What is tuned for one kind of machine, each beside its plain reference."""

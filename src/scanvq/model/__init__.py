@@ -1,0 +1,1 @@
+"""A trained model in memory: tokenizer, prior, preparation, and what they do with images and scans."""

@@ -1,0 +1,131 @@
+"""Completing a scan: the codes of its unknown region are drawn, its known pixels stay as they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from scanvq.imaging.formats import Scan, Spacing
+from scanvq.imaging.preparation import Preparation
+from scanvq.model.coding import decode, encode
+from scanvq.model.sample import fill_codes
+from scanvq.model.scans import prepare_scan, restore_scan
+from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.types import UNKNOWN, Codes, SamplingParams, Tokenizer
+
+REGIONS = ("top-half", "bottom-half", "left-half", "right-half")
+
+
+def unknown_region(keep: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """The mask (H, W) that leaves one half of an image known. Raises ValueError for another word."""
+    if keep not in REGIONS:
+        raise ValueError(f"keep is {keep!r}; use one of {', '.join(REGIONS)}, or give a mask")
+    height, width = shape
+    unknown = np.ones(shape, np.bool_)
+    rows, columns = {
+        "top-half": (slice(None, height // 2), slice(None)),
+        "bottom-half": (slice(height // 2, None), slice(None)),
+        "left-half": (slice(None), slice(None, width // 2)),
+        "right-half": (slice(None), slice(width // 2, None)),
+    }[keep]
+    unknown[rows, columns] = False
+    return unknown
+
+
+def inpaint_scan(
+    tokenizer: Tokenizer,
+    prior: HierarchicalPrior,
+    scan: Scan,
+    mask: NDArray[np.bool_],
+    preparation: Preparation,
+    *,
+    count: int = 1,
+    label: int | None = None,
+    params: SamplingParams,
+    seed: int,
+    device: torch.device,
+) -> list[Scan]:
+    """Several completions of a scan.
+
+    The unknown pixels reach nothing: they are set to the darkest known value of their slice before
+    anything else, and codes next to them are drawn anew, since the encoder has seen that value there.
+
+    Args:
+        tokenizer: in evaluation mode, on `device`.
+        prior: as the tokenizer.
+        scan: what is known of it.
+        mask: (H, W), True where a pixel is unknown; the same for every slice.
+        preparation: of the tokenizer.
+        count: how many completions.
+        label: class number to be drawn, or None for any.
+        params: temperature, top-k, top-p.
+        seed: of the completions.
+        device: where to compute.
+
+    Returns:
+        `count` scans whose known pixels equal those of `scan` bit for bit.
+
+    Raises:
+        ValueError: a mask of another size, nothing unknown or nothing known, or a prior that cannot
+            fill a region.
+    """
+    if mask.shape != scan.slices.shape[1:]:
+        raise ValueError(
+            f"the mask is {mask.shape[0]}x{mask.shape[1]}, the scan {scan.slices.shape[1]}x"
+            f"{scan.slices.shape[2]}; they must have one size"
+        )
+    if not mask.any():
+        raise ValueError("the mask marks nothing as unknown (white), so there is nothing to fill in")
+    if mask.all():
+        raise ValueError("the mask marks everything as unknown; use `scanvq sample` for whole new images")
+    if any(level.inpainting_support == "nothing" for level in prior.priors):
+        raise ValueError(
+            "this run's prior makes whole images only; completing needs a maskgit or an autoregressive prior"
+        )
+    blanked = _blanked(scan, mask)
+    codes = encode(tokenizer, prepare_scan(blanked, preparation), device=device)
+    known = known_codes(codes, _prepared_mask(mask, scan.spacing, preparation))
+    completions = []
+    for number in range(count):
+        filled = fill_codes(prior, known, label=label, params=params, seed=seed + number, device=device)
+        restored = restore_scan(decode(tokenizer, filled, device=device), blanked, preparation)
+        slices = np.where(mask, restored.slices, scan.slices)
+        completions.append(replace(scan, slices=slices))
+    return completions
+
+
+def known_codes(codes: Codes, unknown: Tensor) -> Codes:
+    """Codes with UNKNOWN wherever a cell, or one of the eight around it, holds an unknown pixel.
+
+    A finer level's cells under an unknown coarser one are unknown too: their codes say what the coarser
+    code left out, and that code is drawn anew.
+
+    Args:
+        codes: of every level, (n, h, w).
+        unknown: (H, W) bool.
+    """
+    levels: list[Tensor] = []
+    for level in codes:
+        touched = F.adaptive_max_pool2d(unknown.float()[None, None], level.shape[1:])
+        touched = F.max_pool2d(touched, 3, stride=1, padding=1)[0, 0] > 0
+        if levels:
+            coarser = (levels[-1][:1] == UNKNOWN).float()[None]
+            touched |= F.interpolate(coarser, size=level.shape[1:])[0, 0] > 0
+        levels.append(torch.where(touched, UNKNOWN, level))
+    return tuple(levels)
+
+
+def _blanked(scan: Scan, mask: NDArray[np.bool_]) -> Scan:
+    darkest = scan.slices[:, ~mask].min(axis=1)[:, None, None]
+    return replace(scan, slices=np.where(mask, darkest, scan.slices))
+
+
+def _prepared_mask(mask: NDArray[np.bool_], own: Spacing | None, preparation: Preparation) -> Tensor:
+    """A mask in the network's geometry; padding around the scan is known, any touched pixel unknown."""
+    prepared = preparation.geometry.apply(mask.astype(np.uint8) * 255, own)
+    return torch.from_numpy(prepared > 0)

@@ -1,0 +1,66 @@
+"""New codes from a prior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.sampling.uniforms import level_generators
+from scanvq.types import UNKNOWN, Codes, Condition, SamplingParams
+
+BATCH = 16  # samples drawn together; the samples of a seed do not depend on it
+
+
+def sample_codes(
+    prior: HierarchicalPrior,
+    code_shapes: tuple[tuple[int, int], ...],
+    count: int,
+    *,
+    label: int | None,
+    params: SamplingParams,
+    seed: int,
+    device: torch.device,
+    progress: Callable[[int, int], None] | None = None,
+) -> Codes:
+    """Draws `count` grids of codes of every level, on the CPU.
+
+    Args:
+        prior: on `device`, in evaluation mode.
+        code_shapes: (h, w) of every level.
+        count: number of samples.
+        label: class number, or None for any.
+        params: temperature, top-k, top-p.
+        seed: sample i depends on it and on i alone, not on `count`.
+        device: where the prior is.
+        progress: called with samples done and all.
+    """
+    known = tuple(torch.full((count, *shape), UNKNOWN) for shape in code_shapes)
+    return fill_codes(prior, known, label=label, params=params, seed=seed, device=device, progress=progress)
+
+
+@torch.no_grad()
+def fill_codes(
+    prior: HierarchicalPrior,
+    known: Codes,
+    *,
+    label: int | None,
+    params: SamplingParams,
+    seed: int,
+    device: torch.device,
+    progress: Callable[[int, int], None] | None = None,
+) -> Codes:
+    """Draws every UNKNOWN code of `known`, (n, h, w) a level; the known ones come back unchanged."""
+    count = len(known[0])
+    generators = level_generators(seed, len(known))
+    filled: list[Codes] = []
+    for start in range(0, count, BATCH):
+        part = tuple(level[start : start + BATCH].to(device) for level in known)
+        wanted = len(part[0])
+        condition = None if label is None else Condition(label=torch.full((wanted,), label, device=device))
+        codes = prior.sample(part, condition=condition, params=params, generator=generators)
+        filled.append(tuple(level.cpu() for level in codes))
+        if progress is not None:
+            progress(start + wanted, count)
+    return tuple(torch.cat([codes[level] for codes in filled]) for level in range(len(known)))

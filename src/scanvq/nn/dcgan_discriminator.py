@@ -1,0 +1,60 @@
+"""The critic of DCGAN for maps of any size and depth."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from scanvq.nn.batch_norm import BatchNorm
+from scanvq.nn.dcgan_generator import SPREAD
+from scanvq.nn.dcgan_grid_size import DCGANGridSize
+
+SLOPE = 0.2  # of the leaky ReLU below 0
+
+
+class DCGANDiscriminator(nn.Module):
+    """A map to one number, above 0 for real (DCGAN, arXiv 1511.06434, section 3).
+
+    With n halvings (4 for a grid of 64 x 64) and c = channels:
+
+        map (B, D, h, w) ─ halve ▸ c ─ halve ▸ 2c ─ ... ─ halve ▸ c 2^(n-1), start ─┬─▸ 1
+                                                            sum over cells · label ─┘
+
+    A halving is a 4 x 4 convolution of stride 2; batch normalization follows it, but not the first, and a
+    leaky ReLU. The normalization takes its statistics from the batch at hand, in evaluation too: real maps
+    and made ones come in batches of their own, and an average over both kinds would fit neither. The label
+    comes in as a projection (arXiv 1802.05637, section 3).
+    """
+
+    def __init__(self, *, channels: int, code_dim: int, height: int, width: int, classes: int) -> None:
+        """
+        Args:
+            channels: width after the first halving; each later one doubles it.
+            code_dim: D, the depth of the map.
+            height: h of the map.
+            width: w of the map.
+            classes: number of labels; 0 = none. Label `classes` means any class.
+        """
+        super().__init__()
+        self.grid = DCGANGridSize(height=height, width=width)
+        widths = [code_dim, *(channels * 2**number for number in range(self.grid.doublings))]
+        layers: list[nn.Module] = []
+        for number, (inputs, outputs) in enumerate(pairwise(widths)):
+            layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False))
+            layers += [BatchNorm(outputs, running=False)] if number else []
+            layers.append(nn.LeakyReLU(SLOPE, inplace=True))
+        self.layers = nn.Sequential(*layers)
+        self.score = nn.Conv2d(widths[-1], 1, self.grid.start, bias=False)
+        self.label = nn.Embedding(classes + 1, widths[-1]) if classes else None
+        for part in (*self.layers, self.score, self.label):
+            if isinstance(part, nn.Conv2d | nn.Embedding):
+                nn.init.normal_(part.weight, 0, SPREAD)
+
+    def forward(self, maps: Tensor, label: Tensor | None) -> Tensor:
+        """Maps (B, D, h, w) and class numbers (B,), None without classes, to scores (B,)."""
+        features = self.layers(self.grid.pad(maps))  # (B, c 2^(n-1), start)
+        score: Tensor = self.score(features).flatten()  # (B,)
+        if self.label is not None:
+            score = score + (self.label(label) * features.sum(dim=(2, 3))).sum(dim=1)
+        return score

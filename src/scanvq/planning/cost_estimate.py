@@ -1,0 +1,164 @@
+"""What a run will cost: measured by a dry run of the full pipeline on a few of the scans."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanvq.build import make_prior, make_tokenizer
+from scanvq.cohort.catalog import Catalog
+from scanvq.cohort.entries import Entries
+from scanvq.cohort.headers import image_sizes
+from scanvq.imaging.geometry import decide_geometry
+from scanvq.recipe.recipe import Recipe
+
+FILES = {"train": 8, "validation": 2, "test": 4}
+RESUME_COPIES = 3  # weights and two moments of Adam
+WEIGHTS_COPIES = 2  # best and last
+MB = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostEstimate:
+    """What a run will cost on this machine.
+
+    Attributes:
+        minutes: from the first file to the scores.
+        memory_mb: the most that the process holds; on a GPU, the process's own memory beside the GPU's.
+        disk_mb: the run directory, less its report, and the prepared scans.
+    """
+
+    minutes: float
+    memory_mb: float
+    disk_mb: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRunMeasurements:
+    """What the dry run measured.
+
+    Attributes:
+        prepare: seconds for each file.
+        evaluate: seconds for each test image.
+        memory_mb: peak of the process.
+        slice_bytes: of a prepared slice.
+        slices: prepared slices for each file.
+        progress_bytes: of the pictures that show a whole run's progress.
+    """
+
+    prepare: float
+    evaluate: float
+    memory_mb: float
+    slice_bytes: float
+    slices: float
+    progress_bytes: float
+
+
+class DryRunError(ValueError):
+    """The dry run failed; the run would, too."""
+
+
+def estimate_cost(
+    recipe: Recipe, catalog: Catalog, *, budget: float, skip_bad: bool = False, device: str
+) -> CostEstimate:
+    """Rehearses a run in a process of its own and reckons the whole.
+
+    Args:
+        recipe: completed.
+        catalog: with splits.
+        budget: seconds of training.
+        skip_bad: leave unreadable files out rather than fail.
+        device: as for `fit`.
+
+    Raises:
+        RehearsalError: with what went wrong.
+    """
+    found = dry_run(recipe, catalog, skip_bad=skip_bad, device=device)
+    files = len(catalog.entries)
+    tested = found.slices * sum(entry.split == "test" for entry in catalog.entries)
+    seconds = found.prepare * files + budget + found.evaluate * tested
+    everything = round(found.slices * files)
+    tokenizer = make_tokenizer(recipe.tokenizer)
+    preparation = recipe.preparation
+    spacing = None if preparation.spacing == "native" else preparation.spacing
+    geometry = decide_geometry(
+        image_sizes(catalog, plane=recipe.data.plane, slices=recipe.data.slices, spacing=spacing),
+        size=preparation.size,
+        fit=preparation.fit,
+        spacing=spacing,
+        multiple=tokenizer.multiple,
+    )
+    shapes = tokenizer.code_shapes(geometry.height, geometry.width)
+    prior = make_prior(
+        recipe.prior,
+        codebook_sizes=tokenizer.codebook_sizes,
+        code_shapes=shapes,
+        code_dims=tokenizer.code_dims,
+        classes=len(catalog.labels),
+    )
+    weights = sum(
+        value.numel() * value.element_size()
+        for part in (tokenizer, prior)
+        for value in part.state_dict().values()
+    )
+    codes = everything * sum(
+        h * w * (1 if size <= 256 else 2)
+        for (h, w), size in zip(shapes, tokenizer.codebook_sizes, strict=True)
+    )
+    prepared = everything * found.slice_bytes
+    disk = weights * (WEIGHTS_COPIES + RESUME_COPIES) + codes + prepared + found.progress_bytes
+    return CostEstimate(
+        minutes=round(seconds / 60, 2),
+        memory_mb=round(found.memory_mb + codes / MB, 1),
+        disk_mb=round(disk / MB, 1),
+    )
+
+
+def dry_run(recipe: Recipe, catalog: Catalog, *, skip_bad: bool, device: str) -> DryRunMeasurements:
+    """Goes the whole road with a few files and one epoch, in a process and a folder of its own.
+
+    Raises:
+        RehearsalError: with what went wrong.
+    """
+    with tempfile.TemporaryDirectory(prefix="scanvq-dry-run-") as name:
+        folder = Path(name)
+        _write_table(folder / "scans.csv", catalog)
+        (folder / "recipe.toml").write_text(recipe.toml(), encoding="utf-8")
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "scanvq.dry_run",
+                name,
+                device,
+                *(["--skip-bad"] if skip_bad else []),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise DryRunError(f"the dry run of this plan failed: {_last_line(done.stderr)}")
+        return DryRunMeasurements(**json.loads((folder / "measurements.json").read_text(encoding="utf-8")))
+
+
+def _write_table(file: Path, catalog: Catalog) -> None:
+    """A few files from all over each split."""
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        table = csv.writer(opened)
+        table.writerow(["path", "subject", "group", "split", "label"])
+        for split, count in FILES.items():
+            entries = Entries(entry for entry in catalog.entries if entry.split == split)
+            for entry in entries[:: max(1, len(entries) // count)][:count]:
+                row = [catalog.root / entry.path, entry.subject, entry.group, entry.split, entry.label or ""]
+                table.writerow(row)
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"

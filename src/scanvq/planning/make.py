@@ -1,0 +1,126 @@
+"""Looks at a folder, decides every setting, and reckons the cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scanvq.build import TABLES
+from scanvq.cohort.catalog import read_catalog
+from scanvq.cohort.fingerprint import fingerprint
+from scanvq.cohort.splits import assign_splits
+from scanvq.planning.choice import Choice, table_of
+from scanvq.planning.cost_estimate import estimate_cost
+from scanvq.planning.dataset_facts import DatasetFacts, Detail, PlanRequest
+from scanvq.planning.document import Plan
+from scanvq.planning.rules import decide
+from scanvq.recipe.recipe import apply_override, complete_recipe
+from scanvq.settings import DataSettings, PreparationSettings
+from scanvq.spec import complete
+
+DEFAULT_BUDGET = 30 * 60.0
+NAME = "planned"
+
+
+def make_plan(
+    folder: Path,
+    *,
+    budget: float | None = None,
+    detail: Detail = "fine",
+    overrides: Sequence[str] = (),
+    seed: int = 0,
+    skip_bad: bool = False,
+    device: torch.device,
+    dry_run: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Plan:
+    """Plans a run on scans that it has never seen.
+
+    Args:
+        folder: the scans.
+        budget: seconds for tokenizer, codes and prior; None for half an hour.
+        detail: "fine" for codes of 4x4 pixels, "coarse" for codes of 8x8.
+        overrides: settings that are given, such as "prior.kind=transformer".
+        seed: of the splits.
+        skip_bad: leave unreadable files out rather than stop.
+        device: where the run will be; the dry run runs there.
+        dry_run: whether to estimate the cost by a dry run on a few scans.
+        progress: called with headers read and all files.
+
+    Raises:
+        CatalogError: nothing usable in the folder. ValueError: slices that leave none to plan for.
+        SpecError: an override that cannot be.
+        RehearsalError: the road does not come to its end even with a few files.
+    """
+    data = DataSettings(**complete(DataSettings, _given(overrides, "data"), where="data", tables=TABLES))
+    catalog = assign_splits(
+        read_catalog(folder, images=data.images, subject=data.subject),
+        seed=seed,
+        validation=data.validation,
+        test=data.test,
+    )
+    spacing = complete(
+        PreparationSettings, _given(overrides, "preparation"), where="preparation", tables=TABLES
+    )["spacing"]
+    facts = DatasetFacts.of(
+        fingerprint(
+            catalog,
+            plane=data.plane,
+            slices=data.slices,
+            spacing=None if spacing == "native" else spacing,
+            progress=progress,
+        )
+    )
+    request = PlanRequest(
+        budget=DEFAULT_BUDGET if budget is None else budget, detail=detail, cuda=device.type == "cuda"
+    )
+    choices = _with_given(decide(facts, request), overrides)
+    about = {
+        "name": NAME,
+        "summary": f"Planned for {facts.slices_text} training slices of {facts.height}x{facts.width}",
+    }
+    recipe = complete_recipe({**about, **table_of(choices)})
+    estimated = None
+    if dry_run:
+        estimated = estimate_cost(
+            recipe, catalog, budget=request.budget, skip_bad=skip_bad, device=device.type
+        )
+    return Plan(
+        folder=str(folder.resolve()),
+        budget=request.budget,
+        seed=seed,
+        choices=choices,
+        recipe=recipe,
+        cost_estimate=estimated,
+    )
+
+
+def _given(overrides: Sequence[str], section: str) -> Mapping[str, Any]:
+    """What overrides say of one section."""
+    table: dict[str, Any] = {}
+    for override in overrides:
+        if override.startswith(f"{section}."):
+            apply_override(table, override)
+    found: Mapping[str, Any] = table.get(section, {})
+    return found
+
+
+def _with_given(choices: Sequence[Choice], overrides: Sequence[str]) -> tuple[Choice, ...]:
+    """The choices that overrides leave as they are, and the overrides."""
+    table = table_of(choices)
+    for override in overrides:
+        apply_override(table, override)
+    kept = [choice for choice in choices if _value(table, choice.key) == choice.value]
+    keys = dict.fromkeys(override.partition("=")[0].strip() for override in overrides)
+    given = [Choice(key=key, value=_value(table, key), basis="given", reason="by --set") for key in keys]
+    return (*(choice for choice in kept if choice.key not in keys), *given)
+
+
+def _value(table: Mapping[str, Any], key: str) -> Any:
+    inner: Any = table
+    for name in key.split("."):
+        inner = inner.get(name) if isinstance(inner, Mapping) else None
+    return inner

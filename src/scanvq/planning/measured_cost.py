@@ -1,0 +1,45 @@
+"""What a run has cost: time, memory and disk, beside what its plan estimated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scanvq.planning.document import read_plan
+from scanvq.storage.run_directory import RunDirectory
+from scanvq.store.run_data import RunData
+from scanvq.training.engine import peak_process_mb
+
+
+def whole_cost(run: RunDirectory, data: RunData, seconds: float) -> dict[str, Any]:
+    """The cost of a whole run in this process.
+
+    Args:
+        run: the run.
+        data: its scans.
+        seconds: from the first file to the scores.
+    """
+    estimated = None
+    if run.plan.is_file():
+        cost_estimate = read_plan(run.plan).cost_estimate
+        estimated = None if cost_estimate is None else vars(cost_estimate)
+    files = [*run.path.rglob("*"), *data.store.folder.rglob("*")]
+    measured = {
+        "minutes": round(seconds / 60, 2),
+        "memory_mb": round(peak_process_mb(), 1),
+        "disk_mb": round(sum(file.stat().st_size for file in files if file.is_file()) / 2**20, 1),
+    }
+    return {"estimated": estimated, "measured": measured}
+
+
+def cost_of(run: RunDirectory) -> dict[str, Any]:
+    """The form of metrics.json: the whole, where it was measured, and the stages."""
+    cost: dict[str, Any] = run.read(run.cost) if run.cost.is_file() else {}
+    for name, stage in (("tokenizer", run.tokenizer), ("prior", run.prior)):
+        if stage.history.is_file():
+            state = run.read(stage.history)
+            cost[name] = {
+                "seconds": round(state["elapsed"], 1),
+                "images_per_second": round(state["images"] / max(state["elapsed"], 1e-9), 1),
+                "peak_memory_mb": round(state["peak_memory_mb"], 1),
+            }
+    return cost

@@ -1,0 +1,1 @@
+"""Recipes: read, extended, overridden, completed, described."""

@@ -1,0 +1,62 @@
+"""What a recipe amounts to before any training: parameters by part, code grids, bits a pixel."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from scanvq.build import make_prior, make_tokenizer
+from scanvq.metrics.rate import bits_per_pixel
+from scanvq.recipe.recipe import Recipe
+from scanvq.spec import SpecError
+
+
+def facts_of(recipe: Recipe, *, size: tuple[int, int] | None = None, classes: int = 0) -> list[str]:
+    """One line a fact.
+
+    Args:
+        recipe: completed.
+        size: height and width of the images; None for the recipe's, or those of its source's data.
+        classes: number of labels the prior would be conditional on.
+
+    Raises:
+        SpecError: no size is given, and the recipe takes its images as they come.
+    """
+    height, width = size or _own_size(recipe)
+    tokenizer = make_tokenizer(recipe.tokenizer)
+    shapes = tokenizer.code_shapes(height, width)
+    prior = make_prior(
+        recipe.prior,
+        codebook_sizes=tokenizer.codebook_sizes,
+        code_shapes=shapes,
+        code_dims=tokenizer.code_dims,
+        classes=classes,
+    )
+    grids = " and ".join(f"{h}x{w}" for h, w in shapes)
+    rate = bits_per_pixel(shapes, tokenizer.codebook_sizes, height, width)
+    lines = [f"images of {height}x{width}: codes {grids}, {rate:.4f} bits a pixel"]
+    for name, model in (("tokenizer", tokenizer), ("prior", prior)):
+        parts = ", ".join(f"{part} {count:,}" for part, count in parameters_by_part(model).items())
+        lines.append(f"{name}: {sum(parameters_by_part(model).values()):,} parameters ({parts})")
+    return lines
+
+
+def parameters_by_part(model: nn.Module) -> dict[str, int]:
+    """Numbers a model learns, by its direct parts; a codebook counts, however it is learned."""
+    while len(parts := list(model.children())) == 1:  # a pyramid of one level is that level
+        model = parts[0]
+    counts = {}
+    for name, part in model.named_children():
+        learned = sum(p.numel() for p in part.parameters())
+        codebooks = sum(b.numel() for n, b in part.named_buffers() if n.split(".")[-1] == "codebook")
+        if learned + codebooks:
+            counts[f"level {name}" if name.isdigit() else name] = learned + codebooks
+    return counts
+
+
+def _own_size(recipe: Recipe) -> tuple[int, int]:
+    size = recipe.preparation.size
+    if size == "native":
+        size = recipe.about.get("source", {}).get("image_size")
+    if size is None:
+        raise SpecError("this recipe takes images as they come; give a size: --size 256x256")
+    return int(size[0]), int(size[1])

@@ -1,0 +1,57 @@
+"""A finished figure: its files' bytes, and how it goes into a page."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from html import escape
+
+# What a chart draws in one of these colors follows the page's light or dark theme once it is inside it.
+THEMED = {
+    "#14181f": "var(--ink)",
+    "#5b6472": "var(--muted)",
+    "#d9dde3": "var(--line)",
+    "#fefefd": "var(--card)",
+    "#0b6e99": "var(--first)",
+    "#d1600a": "var(--second)",
+    "#b3261e": "var(--warn)",
+}
+_IDS = re.compile(r'\bid="([^"]+)"|url\(#([^)]+)\)|href="#([^"]+)"')
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderedFigure:
+    """A figure as files.
+
+    Attributes:
+        name: of its files, and in the page.
+        png: bytes of the PNG.
+        svg: text of the SVG, complete in itself.
+    """
+
+    name: str
+    png: bytes
+    svg: str
+
+    def inline(self, description: str) -> str:
+        """The SVG for the inside of a page: themed, its ids its own, described for a screen reader."""
+        body = self.svg[self.svg.index("<svg") :]
+        body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.S)
+        body = _IDS.sub(self._own_id, body)
+        for color, variable in THEMED.items():
+            body = body.replace(color, variable)
+        body = re.sub(r"font-family: [^;\"]+", "font-family: inherit", body)
+        opening = body[: body.index(">") + 1]
+        view_box = re.search(r'viewBox="[^"]+"', opening)
+        box = view_box.group(0) if view_box else ""
+        names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+        return f'<svg {names} {box} role="img" aria-label="{escape(description)}">' + body[len(opening) :]
+
+    def _own_id(self, match: re.Match[str]) -> str:
+        whole, (name,) = match.group(0), [group for group in match.groups() if group]
+        return whole.replace(name, f"{self.name}-{name}")
+
+
+def data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

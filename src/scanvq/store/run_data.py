@@ -1,0 +1,222 @@
+"""The data stage: from a folder to splits, a prepared store, and the training set's statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanvq.cohort.catalog import Catalog, CatalogError, Entry, read_catalog
+from scanvq.cohort.entries import Entries
+from scanvq.cohort.headers import image_sizes
+from scanvq.cohort.splits import assign_splits
+from scanvq.imaging.geometry import decide_geometry
+from scanvq.imaging.preparation import Preparation
+from scanvq.settings import DataSettings, PreparationSettings
+from scanvq.store.dataset import SliceDataset
+from scanvq.store.leakage import Leak, LeakError, find_leaks
+from scanvq.store.statistics import decide_intensity, training_statistics
+from scanvq.store.store import Store, prepare_store
+from scanvq.store.store_key import StoreKey
+
+SPLITS = ("train", "validation", "test")
+Progress = Callable[[int, int], None]
+
+
+class SourceChangedError(ValueError):
+    """The scans are no longer those that the run began with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunData:
+    """A run's slices: who is in which split, how they are prepared, and what they look like in numbers.
+
+    Attributes:
+        mean, std: of the training set's intensities in [0, 1].
+        content: of all slices; what is made from them holds for these alone.
+        leaks: subjects and scans on two sides of a split, which somebody has allowed.
+    """
+
+    catalog: Catalog
+    store: Store
+    preparation: Preparation
+    mean: float
+    std: float
+    content: str
+    leaks: tuple[Leak, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.catalog.labels
+
+    def rows(self, split: str) -> NDArray[np.int64]:
+        return self.store.rows(split)
+
+    def dataset(self, split: str) -> SliceDataset:
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        return SliceDataset(self.store, self.rows(split), self.preparation.intensity, numbers)
+
+
+def prepare_data(
+    folder: Path,
+    data: DataSettings,
+    preparation: PreparationSettings,
+    *,
+    multiple: int,
+    seed: int,
+    skip_bad: bool = False,
+    allow_leak: bool = False,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+    checking: Progress | None = None,
+) -> RunData:
+    """Reads a folder's catalog, splits it, prepares its slices, and looks for leaks between the splits.
+
+    Args:
+        folder: the scans.
+        data: which slices, and how large the splits are where none exist.
+        preparation: size and intensities.
+        multiple: height and width become multiples of this (the tokenizer's downsampling).
+        seed: of the splits.
+        skip_bad: leave unreadable files out rather than stop.
+        allow_leak: go on with splits that leak.
+        cache: where prepared stores are kept; None is the user's cache folder.
+        progress: called with files done and all files.
+        checking: the same for the images that the leak guard looks at.
+
+    Raises:
+        CatalogError: nothing usable in the folder. BadScans: files that cannot be used, all of them.
+        LeakError: subjects or scans on two sides of a split, all of them.
+    """
+    catalog = assign_splits(
+        read_catalog(folder, images=data.images, subject=data.subject),
+        seed=seed,
+        validation=data.validation,
+        test=data.test,
+    )
+    spacing = None if preparation.spacing == "native" else preparation.spacing
+    sizes = image_sizes(catalog, plane=data.plane, slices=data.slices, spacing=spacing)
+    geometry = decide_geometry(
+        sizes, size=preparation.size, fit=preparation.fit, spacing=spacing, multiple=multiple
+    )
+    store = prepare_store(
+        catalog,
+        geometry=geometry,
+        plane=data.plane,
+        slices=data.slices,
+        cache=cache,
+        skip_bad=skip_bad,
+        progress=progress,
+    )
+    for split in SPLITS:
+        if not len(store.rows(split)):
+            left_out = f" ({len(store.skipped)} files are left out)" if store.skipped else ""
+            raise CatalogError(
+                f"{folder} has no usable slice for {split}{left_out}; add or repair some, or split with "
+                "another seed"
+            )
+    train = store.rows("train")
+    intensity = decide_intensity(store, train, intensity=preparation.intensity)
+    leaks = find_leaks(store, intensity, progress=checking)
+    if leaks and not allow_leak:
+        raise LeakError(leaks)
+    mean, std = training_statistics(store, train, intensity)
+    return RunData(
+        catalog=catalog,
+        store=store,
+        preparation=Preparation(geometry=geometry, intensity=intensity),
+        mean=mean,
+        std=std,
+        content=store.digest,
+        leaks=leaks,
+    )
+
+
+def data_record(data: RunData) -> dict[str, Any]:
+    """What data.json keeps of a run's data."""
+    counts = {split: len(data.rows(split)) for split in SPLITS}
+    return {
+        "folder": str(data.catalog.root),
+        "layout": data.catalog.layout,
+        "labels": list(data.labels),
+        "slices": counts,
+        "subjects": {
+            split: len({e.subject for e in data.catalog.entries if e.split == split}) for split in SPLITS
+        },
+        "notes": list(data.catalog.notes),
+        "leaks": [asdict(leak) for leak in data.leaks],
+        "skipped": [[str(path), reason] for path, reason in data.store.skipped],
+        "preparation": data.preparation.to_dict(),
+        "mean": data.mean,
+        "std": data.std,
+        "store": data.store.folder.name,
+        "content": data.content,
+        "entries": [[e.path.as_posix(), e.subject, e.group, e.split, e.label] for e in data.catalog.entries],
+    }
+
+
+def reopen_data(
+    record: dict[str, Any],
+    data: DataSettings,
+    *,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> RunData:
+    """A run's data again from its record, prepared anew where the cache is gone.
+
+    Files that only look new, since they were copied or moved, are the run's if their slices are.
+
+    Raises:
+        SourceChangedError: files were removed or changed since.
+    """
+    entries = Entries(
+        Entry(path=Path(path), subject=subject, group=group, split=split, label=label)
+        for path, subject, group, split, label in record["entries"]
+    )
+    catalog = Catalog(
+        root=Path(record["folder"]),
+        layout=record["layout"],
+        entries=entries,
+        labels=tuple(record["labels"]),
+        notes=tuple(record["notes"]),
+    )
+    preparation = Preparation.from_dict(record["preparation"])
+    source = StoreKey.of(catalog, geometry=preparation.geometry, plane=data.plane, slices=data.slices)
+    content = record.get("content", record["store"])  # an older run knows its scans by their times alone
+    if missing := source.missing:
+        raise SourceChangedError(
+            f"{len(missing)} of the {len(source)} files this run began with are not in {catalog.root}, "
+            f"such as {missing[0]}; put them back or, if all were moved, say where to: "
+            "scanvq fit NEW_FOLDER --resume --out RUN"
+        )
+    changed = SourceChangedError(
+        f"the scans in {catalog.root} are not those this run began with (files were changed); start a new "
+        "run, or put the old files back"
+    )
+    touched = source.name != record["store"]
+    if touched and "content" not in record:
+        raise changed
+    store = prepare_store(
+        catalog,
+        geometry=preparation.geometry,
+        plane=data.plane,
+        slices=data.slices,
+        cache=cache,
+        skip_bad=bool(record["skipped"]),
+        progress=progress,
+    )
+    if touched and store.digest != content:
+        raise changed
+    return RunData(
+        catalog=catalog,
+        store=store,
+        preparation=preparation,
+        mean=record["mean"],
+        std=record["std"],
+        content=content,
+        leaks=tuple(Leak.from_dict(leak) for leak in record.get("leaks", ())),  # older runs were not checked
+    )

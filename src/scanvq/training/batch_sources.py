@@ -1,0 +1,80 @@
+"""Training samples of the two stages: images for tokenizers, codes for priors."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from scanvq.store.dataset import SliceDataset
+from scanvq.types import Batch, Codes, Condition
+
+
+class ImageSource:
+    """Images of one split.
+
+    Args:
+        dataset: the slices.
+        flip: mirror half of the images left to right.
+    """
+
+    def __init__(self, dataset: SliceDataset, *, flip: bool = False) -> None:
+        self._dataset, self._flip = dataset, flip
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def batch(
+        self, indices: NDArray[np.int64], augmentation_uniforms: NDArray[np.float64], device: torch.device
+    ) -> Batch:
+        images, labels = self._dataset.batch(indices, device)
+        if self._flip:
+            mirrored = torch.from_numpy(augmentation_uniforms < 0.5).to(device)[:, None, None, None]
+            images = torch.where(mirrored, images.flip(-1), images)
+        return Batch(images=images, condition=Condition(label=labels))
+
+
+class CodeSource:
+    """Codes of one split, and of its mirrored images where those were encoded too.
+
+    Args:
+        levels: one array (n, h, w) for each level of codes.
+        mirrored: the same for the mirrored images, or None.
+        labels: (n,) class numbers, or None for a prior without classes.
+    """
+
+    def __init__(
+        self,
+        levels: tuple[NDArray[np.integer], ...],
+        *,
+        mirrored: tuple[NDArray[np.integer], ...] | None = None,
+        labels: NDArray[np.int64] | None = None,
+    ) -> None:
+        self._levels, self._mirrored, self._labels = levels, mirrored, labels
+
+    def __len__(self) -> int:
+        return len(self._levels[0])
+
+    def batch(
+        self, indices: NDArray[np.int64], augmentation_uniforms: NDArray[np.float64], device: torch.device
+    ) -> Batch:
+        codes = self._codes(indices, augmentation_uniforms, device)
+        labels = None if self._labels is None else torch.from_numpy(self._labels[indices]).to(device)
+        return Batch(codes=codes, condition=Condition(label=labels))
+
+    def _codes(
+        self, indices: NDArray[np.int64], augmentation_uniforms: NDArray[np.float64], device: torch.device
+    ) -> Codes:
+        levels = [level[indices] for level in self._levels]
+        if self._mirrored is not None:
+            swap = (augmentation_uniforms < 0.5)[:, None, None]
+            levels = [
+                np.where(swap, mirrored[indices], level)
+                for level, mirrored in zip(levels, self._mirrored, strict=True)
+            ]
+        return tuple(_as_codes(level, device) for level in levels)
+
+
+def _as_codes(level: NDArray[np.integer], device: torch.device) -> Tensor:
+    return torch.from_numpy(level.astype(np.int64)).to(device)

@@ -1,0 +1,105 @@
+"""Training as seen in a terminal: a progress bar with losses and time left, or plain lines in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from scanvq.training.history import Record
+
+LINE_SECONDS = 15.0  # between lines where there is no terminal
+SHOWN = (
+    "loss",
+    "reconstruction",
+    "ssim",
+    "val_ssim",
+    "codes_used",
+    "bits_per_code",
+    "val_bits_per_code",
+    "bits_per_masked_code",
+    "val_bits_per_masked_code",
+    "critic_loss",
+    "generator_loss",
+)
+
+
+class TerminalLogger:
+    """A bar for each stage and for every other long piece of work.
+
+    Args:
+        console: where to write; plain lines where it is no terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._stage = ""
+        self._begun_at = self._line_at = 0.0
+
+    def begin(self, stage: str) -> None:
+        self._stage = stage
+        self._begun_at = self._line_at = time.monotonic()
+        if self.console.is_terminal:
+            self._progress = Progress(
+                TextColumn("[bold]{task.description:<10}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.percentage:>3.0f}% {task.fields[left]:>9} {task.fields[values]}"),
+                console=self.console,
+            )
+            self._progress.start()
+            self._task = self._progress.add_task(stage, total=1.0, left="", values="")
+
+    def step(self, progress: float, seconds_left: float, values: Mapping[str, float]) -> None:
+        if self._progress is not None and self._task is not None:
+            self._progress.update(
+                self._task, completed=progress, left=f"{duration(seconds_left)} left", values=_shown(values)
+            )
+        elif time.monotonic() - self._line_at >= LINE_SECONDS:
+            self._line_at = time.monotonic()
+            left = duration(seconds_left)
+            self.console.print(
+                f"{self._stage} {progress:4.0%}, {left} left: {_shown(values)}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def count(self, done: int, total: int) -> None:
+        """Progress of work that is counted in pieces; between `begin` and `end`."""
+        elapsed = time.monotonic() - self._begun_at
+        self.step(done / max(1, total), elapsed / max(1, done) * (total - done), {})
+
+    def record(self, stage: str, record: Record) -> None:
+        pass
+
+    def pictures(self, stage: str, step: int, images: NDArray[np.float32]) -> None:
+        pass
+
+    def info(self, message: str) -> None:
+        self.console.print(message, highlight=False, soft_wrap=True)
+
+    def end(self, stage: str) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+        self._progress, self._task = None, None
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 45s, 3m20s, 2h05m."""
+    if seconds == float("inf"):
+        return "?"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def _shown(values: Mapping[str, float]) -> str:
+    return "  ".join(f"{name.replace('_', ' ')} {values[name]:.4g}" for name in SHOWN if name in values)

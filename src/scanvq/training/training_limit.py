@@ -1,0 +1,46 @@
+"""How long a stage trains: a number of epochs, or a number of seconds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingLimit:
+    """Where a stage ends. Exactly one of the two is given.
+
+    Attributes:
+        steps: optimizer steps.
+        seconds: of training, counted over all the sittings of a run.
+    """
+
+    steps: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.seconds is None):
+            raise ValueError("a limit is either a number of steps or a number of seconds")
+
+    def progress(self, step: int, elapsed: float) -> float:
+        """How much of the training is done, 0 to 1."""
+        if self.steps is not None:
+            return min(1.0, step / self.steps)
+        assert self.seconds is not None
+        return min(1.0, elapsed / self.seconds)
+
+    def reached(self, step: int, elapsed: float) -> bool:
+        return self.progress(step, elapsed) >= 1.0
+
+
+def seconds_of(text: str) -> float:
+    """Reads a duration such as 90s, 10m, 1.5h, 2d or 1h30m. Raises ValueError for anything else."""
+    parts = re.fullmatch(r"(?:\d+(?:\.\d+)?[smhd])+", text.strip().lower())
+    seconds = sum(
+        float(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+(?:\.\d+)?)([smhd])", text.lower())
+    )
+    if parts is None or seconds <= 0:
+        raise ValueError(f"{text!r} is no duration; write for example 90s, 10m, 1.5h or 1h30m")
+    return seconds

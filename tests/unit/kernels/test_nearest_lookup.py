@@ -1,0 +1,78 @@
+"""A lookup chunk by chunk gives the numbers and gradients of the plain operations it stands for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from scanvq.kernels import nearest_lookup, nearest_search
+from scanvq.kernels.nearest_lookup import NearestLookup, look_up_nearest, sums_by_code
+
+ROWS, CODES, DIM = 23, 5, 6
+
+
+def plain(rows: Tensor, codebook: Tensor) -> NearestLookup:
+    """Every distance, an embedding, the straight-through estimator, two squared errors."""
+    exact = rows.float()
+    codes = torch.cdist(exact.detach(), codebook.detach()).argmin(1)
+    vectors = F.embedding(codes, codebook)
+    return NearestLookup(
+        vectors=rows + (vectors.to(rows.dtype) - rows).detach(),
+        codes=codes,
+        errors=(exact - vectors.detach()).square().sum(1),
+        pulls=(exact.detach() - vectors).square().sum(1),
+    )
+
+
+@pytest.fixture(params=[1, 4, ROWS, 100])
+def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many rows are looked up at a time."""
+    length: int = request.param
+    monkeypatch.setattr(nearest_search, "_CPU_ROWS", length)
+    monkeypatch.setattr(nearest_search, "_CPU_SCORES", 1)
+    monkeypatch.setattr(nearest_lookup, "_CPU_NUMBERS", length * DIM)
+    return length
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_equals_the_plain_operations(chunk: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    rows, codebook = torch.randn(ROWS, DIM).to(dtype), torch.randn(CODES, DIM)
+    slopes = (torch.randn(ROWS, DIM).to(dtype), torch.randn(ROWS), torch.randn(ROWS))
+    results, gradients = [], []
+    for way in (look_up_nearest, plain):
+        given = (rows.clone().requires_grad_(), codebook.clone().requires_grad_())
+        result = way(*given)
+        torch.autograd.backward([result.vectors, result.errors, result.pulls], slopes)
+        results.append(tuple(one.detach() for one in result))
+        gradients.append(tuple(one.grad for one in given))
+    assert results[0][0].dtype == dtype
+    tolerance = {"rtol": 0.02, "atol": 0.02} if dtype == torch.bfloat16 else {}
+    torch.testing.assert_close(results[0][1:], results[1][1:])
+    torch.testing.assert_close(results[0][0], results[1][0], **tolerance)
+    torch.testing.assert_close(*gradients, **tolerance)
+
+
+def test_no_gradient_goes_where_none_is_wanted() -> None:
+    rows = torch.randn(ROWS, DIM, requires_grad=True)
+    codebook = torch.randn(CODES, DIM)
+    look_up_nearest(rows, codebook).errors.sum().backward()
+    assert rows.grad is not None
+    with torch.no_grad():
+        assert not look_up_nearest(rows, codebook).vectors.requires_grad
+
+
+def test_no_rows_give_nothing() -> None:
+    rows = torch.randn(0, DIM, requires_grad=True)
+    result = look_up_nearest(rows, torch.randn(CODES, DIM))
+    assert [len(one) for one in result] == [0, 0, 0, 0]
+    result.errors.sum().backward()
+    assert rows.grad is not None
+
+
+def test_sums_by_code_equal_a_product_with_one_hot_rows(chunk: int) -> None:
+    rows, codes = torch.randn(ROWS, DIM), torch.randint(CODES - 1, (ROWS,))
+    one_hot = F.one_hot(codes, CODES).float()
+    torch.testing.assert_close(sums_by_code(rows, codes, torch.empty(CODES, DIM)), one_hot.T @ rows)

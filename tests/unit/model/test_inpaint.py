@@ -1,0 +1,208 @@
+"""Completing: known pixels stay bit for bit, unknown ones reach nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import avg_pool2d, one_hot
+
+from scanvq.imaging.formats import Scan
+from scanvq.imaging.geometry import Geometry
+from scanvq.imaging.intensity import Intensity
+from scanvq.imaging.preparation import Preparation
+from scanvq.model import inpaint
+from scanvq.model.inpaint import REGIONS, inpaint_scan, known_codes, unknown_region
+from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.priors.maskgit import MaskGIT
+from scanvq.tokenizers import VQVAE
+from scanvq.types import UNKNOWN, CodePrior, Codes, SamplingParams
+
+CPU = torch.device("cpu")
+SIZE = (20, 22)
+
+
+@pytest.fixture
+def scan() -> Scan:
+    pixels = np.random.default_rng(0).integers(100, 3000, (2, *SIZE), dtype=np.int16)
+    return Scan(slices=pixels, properties={"spacing": 2})
+
+
+@pytest.fixture
+def hole() -> NDArray[np.bool_]:
+    mask = np.zeros(SIZE, np.bool_)
+    mask[6:14, 8:15] = True
+    return mask
+
+
+def complete(
+    tokenizer: VQVAE,
+    prior: HierarchicalPrior,
+    scan: Scan,
+    mask: NDArray[np.bool_],
+    preparation: Preparation,
+    count: int = 2,
+    seed: int = 0,
+) -> list[Scan]:
+    return inpaint_scan(
+        tokenizer, prior, scan, mask, preparation, count=count, params=SamplingParams(), seed=seed, device=CPU
+    )
+
+
+def test_known_pixels_come_back_bit_for_bit(
+    tokenizer: VQVAE, prior: HierarchicalPrior, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
+) -> None:
+    completions = complete(tokenizer, prior, scan, hole, preparation)
+    assert len(completions) == 2
+    for one in completions:
+        assert one.slices.dtype == scan.slices.dtype
+        assert one.properties == scan.properties
+        assert np.array_equal(one.slices[:, ~hole], scan.slices[:, ~hole])
+        assert not np.array_equal(one.slices[:, hole], scan.slices[:, hole])
+    assert not np.array_equal(completions[0].slices, completions[1].slices)
+
+
+def test_a_completion_does_not_depend_on_how_many_are_asked_for(
+    tokenizer: VQVAE, prior: HierarchicalPrior, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
+) -> None:
+    one, three = (complete(tokenizer, prior, scan, hole, preparation, count=n) for n in (1, 3))
+    assert np.array_equal(one[0].slices, three[0].slices)
+
+
+def test_a_masked_prior_heeds_what_comes_after_the_hole_and_a_raster_prior_does_not(
+    tokenizer: VQVAE,
+    prior: HierarchicalPrior,
+    scan: Scan,
+    hole: NDArray[np.bool_],
+    preparation: Preparation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pixels at the lower right are known; do they change the codes drawn in the two upper rows?"""
+
+    class SumOfKnown(MaskGIT):
+        def logits(self, codes: torch.Tensor, **_: object) -> torch.Tensor:  # type: ignore[override]
+            total = codes.clamp(min=0).sum(dim=(1, 2)) % 16
+            return 100 * one_hot(total, 16)[..., None, None].expand(-1, -1, 4, 6).float()
+
+    masked = SumOfKnown(channels=8, layers=1, heads=1, codebook_size=16, height=4, width=6)
+    pixels = scan.slices.copy()
+    pixels[:, 14:, 18:] = 2900
+    drawn: list[torch.Tensor] = []
+
+    def brightness(tokenizer: VQVAE, images: torch.Tensor, device: torch.device) -> Codes:
+        return ((avg_pool2d(images, 4)[:, 0] * 15).long(),)
+
+    def nothing(tokenizer: VQVAE, codes: Codes, device: torch.device) -> torch.Tensor:
+        drawn.append(codes[0])
+        return torch.zeros(len(codes[0]), 1, 16, 24)
+
+    monkeypatch.setattr(inpaint, "encode", brightness)
+    monkeypatch.setattr(inpaint, "decode", nothing)
+    changed = {}
+    for name, one in (("raster", prior), ("masked", HierarchicalPrior(levels=[masked]))):
+        drawn.clear()
+        for slices in (scan.slices, pixels):
+            complete(tokenizer, one, Scan(slices=slices), hole, preparation, count=10)
+        before, after = torch.stack(drawn[:10]), torch.stack(drawn[10:])  # (10, slices, h, w)
+        assert not torch.equal(before[..., 3, 5], after[..., 3, 5])  # the known code itself
+        changed[name] = not torch.equal(before[..., :2, 1:5], after[..., :2, 1:5])
+    assert changed == {"raster": False, "masked": True}
+
+
+@pytest.mark.parametrize("fit", ["pad", "resize"])
+@pytest.mark.parametrize("kind", ["file", "full"])
+@pytest.mark.parametrize("hidden", [-3000, 0, 30000])
+def test_unknown_pixels_change_nothing(
+    tokenizer: VQVAE,
+    prior: HierarchicalPrior,
+    scan: Scan,
+    hole: NDArray[np.bool_],
+    fit: str,
+    kind: str,
+    hidden: int,
+) -> None:
+    preparation = Preparation(
+        geometry=Geometry(height=16, width=24, fit=fit),  # type: ignore[arg-type]
+        intensity=Intensity(kind=kind, low=0.0, high=4000.0),  # type: ignore[arg-type]
+    )
+    other = Scan(slices=np.where(hole, np.int16(hidden), scan.slices))
+    first, second = (complete(tokenizer, prior, one, hole, preparation)[0] for one in (scan, other))
+    assert np.array_equal(first.slices, second.slices)
+
+
+def test_codes_that_saw_an_unknown_pixel_are_unknown_and_so_are_their_neighbors() -> None:
+    codes = torch.arange(2 * 5 * 6).view(2, 5, 6)
+    unknown = torch.zeros(20, 24, dtype=torch.bool)
+    unknown[8, 11] = True  # the cell of row 2, column 2
+    (known,) = known_codes((codes,), unknown)
+    touched = torch.zeros(5, 6, dtype=torch.bool)
+    touched[1:4, 1:4] = True
+    assert (known[:, touched] == UNKNOWN).all()
+    assert torch.equal(known[:, ~touched], codes[:, ~touched])
+
+
+def test_a_finer_code_is_unknown_where_it_or_the_coarser_one_above_it_is() -> None:
+    codes = (torch.zeros(1, 4, 4, dtype=torch.int64), torch.zeros(1, 8, 8, dtype=torch.int64))
+    unknown = torch.zeros(32, 32, dtype=torch.bool)
+    unknown[0, 0] = True
+    coarse, fine = known_codes(codes, unknown)
+    assert (coarse[0, :2, :2] == UNKNOWN).all()
+    assert (coarse == UNKNOWN).sum() == 4
+    assert (fine[0, :4, :4] == UNKNOWN).all()
+    assert (fine == UNKNOWN).sum() == 16
+    unknown[:] = False
+    unknown[4, 11] = True  # coarse cell (0, 1), fine cell (1, 2): columns 0 to 2 coarse, 1 to 3 fine
+    coarse, fine = known_codes(codes, unknown)
+    assert torch.equal((fine == UNKNOWN), (coarse == UNKNOWN).repeat_interleave(2, 1).repeat_interleave(2, 2))
+
+
+@pytest.mark.parametrize("keep", REGIONS)
+def test_half_of_an_image_stays(keep: str) -> None:
+    unknown = unknown_region(keep, (10, 8))
+    assert unknown.sum() == 40
+    side, axis = keep.split("-")[0], 0 if keep[0] in "tb" else 1
+    line = unknown.all(axis=1 - axis)
+    assert line.tolist() == sorted(line.tolist(), reverse=side in ("bottom", "right"))
+
+
+def test_the_middle_row_of_an_odd_height_is_in_one_half() -> None:
+    assert np.array_equal(unknown_region("top-half", (5, 4)), ~unknown_region("bottom-half", (5, 4)))
+
+
+def test_an_unknown_half() -> None:
+    with pytest.raises(ValueError, match="keep is 'middle'; use one of top-half"):
+        unknown_region("middle", (4, 4))
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.zeros((4, 4), np.bool_), "the mask is 4x4, the scan 20x22"),
+        (np.zeros(SIZE, np.bool_), "marks nothing as unknown"),
+        (np.ones(SIZE, np.bool_), "marks everything as unknown"),
+    ],
+)
+def test_a_mask_that_makes_no_sense(
+    tokenizer: VQVAE,
+    prior: HierarchicalPrior,
+    scan: Scan,
+    preparation: Preparation,
+    mask: NDArray[np.bool_],
+    message: str,
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        complete(tokenizer, prior, scan, mask, preparation)
+
+
+def test_a_prior_of_whole_grids_cannot_complete(
+    tokenizer: VQVAE, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
+) -> None:
+    class WholeGrids(CodePrior):
+        inpainting_support = "nothing"
+
+        def sample(self, known: torch.Tensor, **given: object) -> torch.Tensor:  # type: ignore[override]
+            raise AssertionError
+
+    with pytest.raises(ValueError, match="whole images only"):
+        complete(tokenizer, HierarchicalPrior(levels=[WholeGrids()]), scan, hole, preparation)

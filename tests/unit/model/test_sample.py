@@ -1,0 +1,79 @@
+"""Samples depend on the seed and their number alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from scanvq.model import sample
+from scanvq.model.sample import fill_codes, sample_codes
+from scanvq.priors.gated_pixelcnn import GatedPixelCNN
+from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.types import UNKNOWN, SamplingParams
+
+CPU = torch.device("cpu")
+SHAPES = ((4, 6),)
+
+
+def drawn(prior: HierarchicalPrior, count: int, *, label: int | None = None, seed: int = 3) -> torch.Tensor:
+    return sample_codes(prior, SHAPES, count, label=label, params=SamplingParams(), seed=seed, device=CPU)[0]
+
+
+def test_a_sample_does_not_depend_on_how_many_are_asked_for(prior: HierarchicalPrior) -> None:
+    many = drawn(prior, 20)
+    assert many.shape == (20, 4, 6)
+    assert torch.equal(drawn(prior, 5), many[:5])
+    assert torch.equal(drawn(prior, 17), many[:17])
+    assert not torch.equal(drawn(prior, 20, seed=4), many)
+
+
+def test_a_sample_does_not_depend_on_the_chunks(
+    prior: HierarchicalPrior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = drawn(prior, 7)
+    monkeypatch.setattr(sample, "BATCH", 3)
+    assert torch.equal(drawn(prior, 7), whole)
+
+
+def test_chunks_of_a_pyramid_match_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    levels = [
+        GatedPixelCNN(channels=8, dilations=(1,), embedding_dim=4, codebook_size=5, coarser_size=5 * number)
+        for number in range(2)
+    ]
+    pyramid = HierarchicalPrior(levels=levels).eval()  # type: ignore[arg-type]
+    asked = {"label": None, "params": SamplingParams(), "seed": 0, "device": CPU}
+    whole = sample_codes(pyramid, ((2, 3), (4, 6)), 5, **asked)  # type: ignore[arg-type]
+    monkeypatch.setattr(sample, "BATCH", 2)
+    parts = sample_codes(pyramid, ((2, 3), (4, 6)), 5, **asked)  # type: ignore[arg-type]
+    assert all(torch.equal(one, other) for one, other in zip(whole, parts, strict=True))
+
+
+def test_a_label_is_passed_on(prior: HierarchicalPrior) -> None:
+    samples = [drawn(prior, 4, label=label) for label in (0, 1, None, 2)]
+    assert not torch.equal(samples[0], samples[1])
+    assert torch.equal(samples[2], samples[3])  # the number after the last is any class
+
+
+def test_known_codes_stay(prior: HierarchicalPrior) -> None:
+    known = drawn(prior, 3)
+    known[:, 1:3, 2:5] = UNKNOWN
+    (filled,) = fill_codes(prior, (known,), label=None, params=SamplingParams(), seed=0, device=CPU)
+    assert torch.equal(filled[known != UNKNOWN], known[known != UNKNOWN])
+    assert (filled >= 0).all()
+
+
+def test_progress_counts_samples(prior: HierarchicalPrior, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample, "BATCH", 3)
+    reported: list[tuple[int, int]] = []
+    known = (torch.full((7, 2, 2), UNKNOWN),)
+    fill_codes(
+        prior,
+        known,
+        label=None,
+        params=SamplingParams(),
+        seed=0,
+        device=CPU,
+        progress=lambda *now: reported.append(now),
+    )
+    assert reported == [(3, 7), (6, 7), (7, 7)]

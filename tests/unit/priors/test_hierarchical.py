@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from scanvq.priors.gated_pixelcnn import GatedPixelCNN
+from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.sampling.uniforms import level_generators
+from scanvq.types import UNKNOWN, CodePrior, Condition, SamplingParams
+
+
+def two_levels() -> HierarchicalPrior:
+    torch.manual_seed(0)
+    top = GatedPixelCNN(channels=8, embedding_dim=4, dilations=(1,), codebook_size=3, classes=2)
+    bottom = GatedPixelCNN(
+        channels=8, embedding_dim=4, dilations=(1, 2), codebook_size=5, classes=2, coarser_size=3
+    )
+    return HierarchicalPrior(levels=[top, bottom]).eval()
+
+
+def unknown(batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.full((batch, 2, 3), UNKNOWN), torch.full((batch, 4, 6), UNKNOWN)
+
+
+class Constant(CodePrior):
+    """Fills every unknown cell with 0; has no likelihood."""
+
+    inpainting_support = "anything"
+    codebook_size = 3
+
+    def sample(self, known: torch.Tensor, **_: object) -> torch.Tensor:
+        return known.clamp(min=0)
+
+
+def test_bits_are_the_sum_over_levels_given_the_coarser_one() -> None:
+    pyramid = two_levels()
+    codes = pyramid.sample(unknown(3), params=SamplingParams(), generator=torch.Generator().manual_seed(0))
+    condition = Condition(label=torch.tensor([0, 1, 2]))
+    top, bottom = pyramid.priors
+    expected = torch.zeros(3, dtype=torch.float64)
+    for logits, level in (
+        (top.logits(codes[0], condition=condition), codes[0]),
+        (bottom.logits(codes[1], coarser=codes[0], condition=condition), codes[1]),
+    ):
+        chosen = logits.double().log_softmax(dim=1).gather(1, level[:, None])
+        expected -= chosen.sum(dim=(1, 2, 3)) / math.log(2)
+    torch.testing.assert_close(pyramid.bits(codes, condition), expected, rtol=1e-6, atol=1e-5)
+    assert [one.shape for one in pyramid.logits(codes)] == [(3, 3, 2, 3), (3, 5, 4, 6)]
+
+
+def test_known_codes_of_every_level_come_back() -> None:
+    pyramid = two_levels()
+    known = unknown(2)
+    known[0][:, 0] = 2
+    known[1][:, :2] = 4
+    codes = pyramid.sample(known, Condition(label=torch.tensor([0, 1])), params=SamplingParams())
+    assert (codes[0][:, 0] == 2).all()
+    assert (codes[1][:, :2] == 4).all()
+    assert all((level >= 0).all() for level in codes)
+
+
+def test_a_generator_a_level_makes_chunks_match() -> None:
+    pyramid = two_levels()
+    whole = pyramid.sample(unknown(4), params=SamplingParams(), generator=level_generators(7, 2))
+    generators = level_generators(7, 2)
+    chunks = [pyramid.sample(unknown(size), params=SamplingParams(), generator=generators) for size in (3, 1)]
+    for level in range(2):
+        assert torch.equal(torch.cat([chunk[level] for chunk in chunks]), whole[level])
+
+
+def test_a_level_without_likelihood_is_said_so() -> None:
+    pyramid = HierarchicalPrior(levels=[Constant()])
+    assert not pyramid.has_likelihood
+    assert two_levels().has_likelihood
+    (codes,) = pyramid.sample((torch.full((1, 2, 2), UNKNOWN),), params=SamplingParams())
+    assert codes.tolist() == [[[0, 0], [0, 0]]]
+    with pytest.raises(TypeError, match="Constant"):
+        pyramid.bits((codes,))
+
+
+def test_classes_are_those_of_its_levels() -> None:
+    assert two_levels().classes == 2
+    assert HierarchicalPrior(levels=[Constant()]).classes == 0
+
+
+def test_wrong_numbers_of_levels_raise() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        HierarchicalPrior(levels=[])
+    with pytest.raises(ValueError, match="1 levels"):
+        two_levels().logits((torch.zeros(1, 2, 3, dtype=torch.int64),))

@@ -1,0 +1,137 @@
+"""Recipes: files, `extends`, overrides, and messages that say what is wrong where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scanvq.build import make_tokenizer
+from scanvq.recipe.description import facts_of, parameters_by_part
+from scanvq.recipe.recipe import read_recipe
+from scanvq.spec import SpecError
+
+
+def test_overrides_are_toml_or_plain_words() -> None:
+    recipe = read_recipe(
+        "tiny",
+        overrides=[
+            "tokenizer.quantizer.codebook_size=32",
+            "tokenizer.channels=[8, 8]",
+            "preparation.fit=pad",
+            'preparation.intensity = "file"',
+            "training.prior.learning_rate=1e-2",
+        ],
+    )
+    assert recipe.tokenizer["quantizer"]["codebook_size"] == 32
+    assert recipe.tokenizer["channels"] == [8, 8]
+    assert recipe.preparation.fit == "pad"
+    assert recipe.preparation.intensity == "file"
+    assert recipe.stage("prior").learning_rate == 0.01
+    assert recipe.stage("tokenizer").betas == (0.9, 0.999)
+
+
+def test_only_a_tokenizer_has_codebooks_to_look_after() -> None:
+    assert read_recipe("tiny").stage("tokenizer").codebook_monitor == "adjust"
+    assert read_recipe("hipmri-vqvae2-as-printed").stage("tokenizer").codebook_monitor == "warn"
+    with pytest.raises(SpecError, match=r"training\.prior\.codebook_monitor does not exist"):
+        read_recipe("tiny", overrides=["training.prior.codebook_monitor=warn"])
+
+
+def test_another_kind_keeps_only_the_settings_that_it_has() -> None:
+    quantizer = read_recipe(
+        "tiny", overrides=["tokenizer.quantizer.decay=0.9", "tokenizer.quantizer.kind=nearest"]
+    ).tokenizer["quantizer"]
+    assert quantizer["kind"] == "nearest"
+    assert quantizer["codebook_size"] == 64
+    assert "decay" not in quantizer
+
+
+def test_entries_of_a_list_are_numbered(tmp_path: Path) -> None:
+    file = tmp_path / "two.toml"
+    file.write_text(
+        'name = "two"\nextends = "tiny"\n[prior]\nkind = "hierarchical"\n'
+        '[[prior.levels]]\nkind = "gated_pixelcnn"\n[[prior.levels]]\nkind = "gated_pixelcnn"\n'
+    )
+    recipe = read_recipe(file, overrides=["prior.levels.1.channels=16"])
+    assert [level["channels"] for level in recipe.prior["levels"]] == [128, 16]
+    with pytest.raises(SpecError, match=r"entries 0 to 1, not 2"):
+        read_recipe(file, overrides=["prior.levels.2.channels=16"])
+    with pytest.raises(SpecError, match="name a setting inside entry 1"):
+        read_recipe(file, overrides=["prior.levels.1=16"])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("tokenizer", "not of the form section.key=value"),
+        ("=3", "not of the form"),
+        ("tokenizer..channels=3", "not of the form"),
+        ("tokenizr.channels=[8]", "Did you mean tokenizer"),
+        ("tokenizer.chanels=[8]", r"tokenizer.chanels does not exist. Did you mean channels\?"),
+        ("tokenizer.kind=vae", "tokenizer.kind is 'vae'"),
+        ("tokenizer.kind.x=3", "kind holds one value, not settings"),
+        ("tokenizer.residual_blocks.x=3", "residual_blocks holds one value, not settings"),
+        ("tokenizer.input_mean=0.5", "tokenizer.input_mean is found out from the data"),
+        ("prior.codebook_size=3", "prior.codebook_size is found out from the data"),
+        ("training.tokenizer.batch_size=0", "training.tokenizer.batch_size is 0"),
+        ("training.tokeniser.batch_size=2", "training.tokeniser does not exist. Did you mean tokenizer"),
+        (
+            "training.prior.objective.kind=reconstruct",
+            "trains no prior; use adversarial_codes or masked_codes or next_code",
+        ),
+        ("preparation.size=[0, 64]", "preparation.size"),
+        ("data.test=1.0", "data.test is 1.0"),
+        ("sampling.top_p=0", "sampling.top_p is 0"),
+    ],
+)
+def test_a_wrong_override_is_explained(override: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        read_recipe("tiny", overrides=[override])
+
+
+def test_a_file_extends_another_beside_it_and_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "base.toml").write_text('extends = "tiny"\n[training.prior]\nepochs = 7\nbatch_size = 3\n')
+    (tmp_path / "mine.toml").write_text(
+        'extends = "base.toml"\nname = "mine"\n[training.prior]\nbatch_size = 5\n'
+    )
+    monkeypatch.chdir(tmp_path.parent)
+    recipe = read_recipe(tmp_path / "mine.toml")
+    assert (recipe.name, recipe.stage("prior").epochs, recipe.stage("prior").batch_size) == ("mine", 7, 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = 3 3", "not valid TOML"),
+        ('extends = "me.toml"', "in a circle"),
+        ('name = "x"', "the recipe has no tokenizer"),
+        ('extends = "tinny"', "there is no recipe 'tinny'. Did you mean tiny"),
+        ('extends = "tiny"\n[sample]\nseed = 1', "sample is no section of a recipe. Did you mean sampling"),
+    ],
+)
+def test_a_wrong_file_is_explained(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "me.toml"
+    file.write_text(text)
+    with pytest.raises(SpecError, match=message):
+        read_recipe(file)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="there is no recipe file"):
+        read_recipe(tmp_path / "none.toml")
+
+
+def test_facts_of_a_recipe() -> None:
+    recipe = read_recipe("tiny")
+    lines = facts_of(recipe)
+    assert lines[0] == "images of 64x64: codes 16x16, 0.3750 bits a pixel"
+    assert facts_of(recipe, size=(32, 64))[0].startswith("images of 32x64: codes 8x16")
+    with pytest.raises(SpecError, match="--size"):
+        facts_of(read_recipe("tiny", overrides=["preparation.size=native", "source={}"]))
+
+
+def test_a_codebook_counts_however_it_is_learned() -> None:
+    for kind in ("nearest", "moving_average"):
+        recipe = read_recipe("tiny", overrides=[f"tokenizer.quantizer.kind={kind}"])
+        assert parameters_by_part(make_tokenizer(recipe.tokenizer))["quantizer"] == 64 * 16

@@ -1,0 +1,74 @@
+"""Batches: the intensities of the preparation, made on the device."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from scanvq.cohort.catalog import Catalog, Entry
+from scanvq.imaging.formats import Scan, format_of
+from scanvq.imaging.geometry import Geometry
+from scanvq.imaging.intensity import Intensity
+from scanvq.imaging.preparation import Preparation, Slice
+from scanvq.store.dataset import SliceDataset
+from scanvq.store.store import Store, prepare_store
+
+GEOMETRY = Geometry(height=16, width=24)
+LABELS = ("AD", None, "NC", "AD", "other")
+
+
+def _store(tmp_path: Path, dtype: str) -> tuple[Store, list[Slice]]:
+    random = np.random.default_rng(0)
+    entries, slices = [], []
+    for i, label in enumerate(LABELS):
+        pixels = random.integers(0, 200 + i, (13, 21)).astype(dtype)
+        if dtype != "uint8":
+            pixels = (pixels * 150 - 100).astype(dtype)
+        name = f"{i}.nii" if dtype == "int16" else f"{i}.png"
+        format_of(tmp_path / name).write(tmp_path / name, Scan(slices=pixels[None]))
+        slices.append(Slice(pixels=pixels, file_low=float(pixels.min()), file_high=float(pixels.max())))
+        entries.append(Entry(path=Path(name), subject=name, group=name, split="train", label=label))
+    catalog = Catalog(root=tmp_path, layout="flat", entries=tuple(entries), labels=("AD", "NC"), notes=())
+    return prepare_store(catalog, geometry=GEOMETRY, cache=tmp_path / "cache"), slices
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16"])
+@pytest.mark.parametrize("kind", ["file", "percentiles", "full"])
+def test_a_batch_is_what_the_preparation_makes(tmp_path: Path, dtype: str, kind: str) -> None:
+    store, slices = _store(tmp_path, dtype)
+    intensity = Intensity(kind=kind, low=20, high=150)
+    dataset = SliceDataset(store, np.array([4, 2, 0]), intensity, {})
+    images, _ = dataset.batch(np.array([2, 0]), "cpu")
+    assert images.dtype == torch.float32
+    assert images.shape == (2, 1, 16, 24)
+    preparation = Preparation(geometry=GEOMETRY, intensity=intensity)
+    expected = torch.stack([preparation.apply(slices[0]), preparation.apply(slices[4])])
+    torch.testing.assert_close(images, expected, atol=1e-6, rtol=0)
+
+
+def test_labels_are_numbers_and_what_has_none_is_any_class(tmp_path: Path) -> None:
+    store, _ = _store(tmp_path, "uint8")
+    rows = np.arange(5)
+    dataset = SliceDataset(store, rows, Intensity(kind="file"), {"AD": 0, "NC": 1})
+    assert len(dataset) == 5
+    labels = dataset.batch(rows, "cpu")[1]
+    assert labels.dtype == torch.int64
+    assert labels.tolist() == [0, 2, 1, 0, 2]
+    assert SliceDataset(store, rows, Intensity(kind="file"), {}).labels.tolist() == [0] * 5
+
+
+def test_a_batch_may_be_empty(tmp_path: Path) -> None:
+    store, _ = _store(tmp_path, "uint8")
+    dataset = SliceDataset(store, np.arange(5), Intensity(kind="file"), {})
+    images, labels = dataset.batch(np.array([], np.int64), "cpu")
+    assert images.shape == (0, 1, 16, 24)
+    assert labels.shape == (0,)
+
+
+def test_a_batch_does_not_touch_the_store(tmp_path: Path) -> None:
+    store, _ = _store(tmp_path, "uint16")
+    before = store.raw.copy()
+    dataset = SliceDataset(store, np.arange(5), Intensity(kind="file"), {})
+    dataset.batch(np.arange(5), "cpu")[0].zero_()
+    np.testing.assert_array_equal(store.raw, before)
