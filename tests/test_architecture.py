@@ -122,11 +122,13 @@ def test_only_the_table_of_parts_knows_them_all() -> None:
 
 
 def test_public_names() -> None:
-    from scanvq import Run
+    from scanvq import Model, Run
 
-    assert scanvq.__all__ == ["Run", "__version__", "fit", "load"]
+    assert scanvq.__all__ == ["Model", "Run", "__version__", "fit", "load"]
     assert all(getattr(scanvq, name) for name in scanvq.__all__)
     assert {"decode", "encode", "evaluate", "inpaint", "reconstruct", "sample"} <= set(vars(Run))
+    methods = {"decode", "encode", "inpaint", "load", "reconstruct", "sample", "save", "score"}
+    assert methods <= set(vars(Model))
     with pytest.raises(AttributeError, match="no attribute 'train'"):
         _ = scanvq.train
 

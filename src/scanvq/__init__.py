@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scanvq.api import Run, fit, load
+    from scanvq.api import Model, Run, fit, load
 
-__all__ = ["Run", "__version__", "fit", "load"]
+__all__ = ["Model", "Run", "__version__", "fit", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What `import scanvq` gives: train a run, load it, use it."""
+"""What `import scanvq` gives: train a run, load it, use its model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from scanvq.evaluation.evaluate import ProgressFactory
+from scanvq.model.model import Model
 from scanvq.planning.document import Plan, read_plan
 from scanvq.planning.make import make_plan
 from scanvq.recipe.recipe import Recipe, read_recipe
@@ -19,8 +19,9 @@ from scanvq.training.history import Logger, Loggers
 from scanvq.training.initialization import folder_of, inherit_from, recipe_on_tokenizer
 from scanvq.training.relocate import relocate
 from scanvq.training.training_limit import seconds_of
+from scanvq.types import ProgressFactory
 
-__all__ = ["Run", "fit", "load"]
+__all__ = ["Model", "Run", "fit", "load"]
 
 
 def load(path: str | Path, *, device: str = "auto") -> Run:

@@ -16,8 +16,8 @@ from scanvq import api
 from scanvq.planning.cost_estimate import DryRunMeasurements
 from scanvq.recipe.recipe import read_recipe
 from scanvq.storage.run_directory import StageDirectory
+from scanvq.store.run_data import open_data
 from scanvq.training.engine import peak_process_mb
-from scanvq.training.fit import open_data
 from scanvq.training.progress_pictures import KEPT, read_progress
 from scanvq.training.stages.prior import WATCHED_SAMPLES
 from scanvq.training.stages.tokenizer import WATCHED_IMAGES
@@ -49,7 +49,7 @@ def dry_run(folder: Path, device: str, *, skip_bad: bool) -> DryRunMeasurements:
         progress_for=progress_for,
     )
     assert run is not None
-    data = open_data(run.directory, run.recipe, cache=cache)
+    data = open_data(run.directory, run.model.recipe.data, cache=cache)
     start = time.perf_counter()
     run.evaluate(cache=cache)
     evaluated = time.perf_counter()

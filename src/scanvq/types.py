@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -16,6 +16,12 @@ Codes = tuple[Tensor, ...]
 
 UNKNOWN = -1
 """A code still to be generated."""
+
+Progress = Callable[[int, int], None]
+"""Called with the pieces of work done and all pieces."""
+
+ProgressFactory = Callable[[str], Progress]
+"""Gives, for the name of a piece of work, the `Progress` that shows it."""
 
 
 @dataclass(frozen=True, kw_only=True)

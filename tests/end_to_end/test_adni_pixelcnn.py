@@ -49,8 +49,8 @@ def folder(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 def test_the_run_knows_the_classes_and_keeps_the_aspect_ratio(folder: Path) -> None:
     run = load(folder / "run", device="cpu")
     assert run.labels == ("AD", "NC")
-    assert run.code_shapes == ((15, 16),)
-    assert run.prior.classes == 2
+    assert run.model.code_shapes == ((15, 16),)
+    assert run.model.prior.classes == 2
 
 
 def test_samples_of_a_class(folder: Path, environment: dict[str, str]) -> None:

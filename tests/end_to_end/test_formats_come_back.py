@@ -15,6 +15,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from scanvq.imaging.formats import Provenance
+from scanvq.model.headers import PriorHeader, TokenizerHeader
 from scanvq.storage.weights import read_weights
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -58,8 +59,8 @@ def write_series(folder: Path, *, patient: str = "P1", shape: tuple[int, int] = 
 def ids(run: Path) -> tuple[str, str]:
     """Content ids of a run's tokenizer and prior."""
     found = [
-        read_weights(next(run.glob(f"{role}/best*.safetensors")), role=role).id
-        for role in ("tokenizer", "prior")
+        read_weights(run / role / "best.safetensors", header).header.id
+        for role, header in (("tokenizer", TokenizerHeader), ("prior", PriorHeader))
     ]
     return found[0], found[1]
 

@@ -56,8 +56,8 @@ def test_both_players_are_in_the_history_and_in_the_weights(folder: Path) -> Non
         last = [record for record in history if record["split"] == split][-1]
         assert {"critic_loss", "critic_real", "critic_fake", "generator_loss"} <= last.keys()
     run = load(folder / "run", device="cpu")
-    assert run.code_shapes == ((16, 16),)
-    names = {name.split(".")[2] for name in run.prior.state_dict()}
+    assert run.model.code_shapes == ((16, 16),)
+    names = {name.split(".")[2] for name in run.model.prior.state_dict()}
     assert names == {"generator", "critic", "vectors"}
 
 

@@ -7,6 +7,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import scanvq
+from scanvq.model.headers import PriorHeader
 from scanvq.storage.run_directory import RunError
 from scanvq.storage.weights import WeightsError, read_weights
 
@@ -25,7 +26,7 @@ def test_another_prior_on_the_same_tokenizer(other, tmp_path):
         other / "tokenizer/best.safetensors"
     ).read_bytes()
     assert (out / "data.json").read_bytes() == (other / "data.json").read_bytes()  # nobody changes sides
-    assert read_weights(out / "prior/best.safetensors", role="prior").header["spec"]["channels"] == 12
+    assert read_weights(out / "prior/best.safetensors", PriorHeader).header.spec["channels"] == 12
     assert run.sample(1).shape == (1, 32, 32)
     made = [(folder / "codes/train.npz").stat().st_mtime_ns for folder in (other, out)]
     assert made[0] == made[1]  # taken over, not encoded again

@@ -41,14 +41,14 @@ def run(scanvq: Callable[..., object], cohorts: dict[str, Path], tmp_path_factor
 
 def test_the_guidance_of_the_recipe_is_for_samples_of_a_class(run: Path) -> None:
     trained = load(run, device="cpu")
-    assert trained.code_shapes == ((6, 8),)
-    assert trained.sampling_params().guidance == 1
-    assert trained.sampling_params(label="AD").guidance == 1.5
-    assert trained.sampling_params(label="AD", guidance=3).guidance == 3
+    assert trained.model.code_shapes == ((6, 8),)
+    assert trained.model.sampling_params().guidance == 1
+    assert trained.model.sampling_params(label="AD").guidance == 1.5
+    assert trained.model.sampling_params(label="AD", guidance=3).guidance == 3
     assert trained.sample(2).shape == trained.sample(2, label="AD").shape == (2, 48, 64)
     plain, further = (
-        trained.sample_codes(
-            2, label="AD", params=trained.sampling_params(label="AD", guidance=guidance), seed=0
+        trained.model.sample_codes(
+            2, label="AD", params=trained.model.sampling_params(label="AD", guidance=guidance), seed=0
         )[0]
         for guidance in (1, 300)
     )

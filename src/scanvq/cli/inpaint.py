@@ -46,35 +46,27 @@ def inpaint(
 
     Example: `scanvq inpaint runs/first scan.png --keep top-half -n 4 --out completed`
     """
-    from scanvq import api
-    from scanvq.cli.inpaint_mask import completed_file, mask_of
-    from scanvq.model.inpaint import inpaint_scan
+    from scanvq.inference.inpaint import inpaint_file
+    from scanvq.model.model import Model
 
     if (mask is None) == (keep is None):
         raise ValueError("give either --mask or --keep")
-    trained = api.load(run, device=device)
-    scan = trained.read(file)
-    unknown = mask_of(scan, mask, keep)
-    if all(prior.inpainting_support == "later codes" for prior in trained.prior.priors):
+    model = Model.load(run, device=device)
+    if all(prior.inpainting_support == "later codes" for prior in model.prior.priors):
         typer.echo(
             "note: this prior fills cell by cell; each code sees only those before it: in raster order, what "
             "is above and left of it",
             err=True,
         )
-    completions = inpaint_scan(
-        trained.tokenizer,
-        trained.prior,
-        scan,
-        unknown,
-        trained.preparation,
+    written = inpaint_file(
+        model,
+        file,
+        out,
+        mask=mask,
+        keep=keep,
         count=count,
-        label=trained.label_number(label),
-        params=trained.sampling_params(label=label, temperature=temperature, top_p=top_p, guidance=guidance),
+        label=label,
+        params=model.sampling_params(label=label, temperature=temperature, top_p=top_p, guidance=guidance),
         seed=seed,
-        device=trained.device,
     )
-    out.mkdir(parents=True, exist_ok=True)
-    for number, completion in enumerate(completions):
-        target, format = completed_file(out, file, number)
-        format.write(target, completion, trained.provenance(seed=seed + number))
-    print(f"wrote {count} completions of {file.name} to {out}")
+    print(f"wrote {len(written)} completions of {file.name} to {out}")

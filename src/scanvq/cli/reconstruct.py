@@ -23,34 +23,25 @@ def reconstruct(
 
     Example: `scanvq reconstruct runs/first scans/sub-01.nii.gz --out rebuilt`
     """
-    from scanvq import api
     from scanvq.cli.progress_display import ProgressDisplay
-    from scanvq.cli.scan_arguments import names_of, outputs, scan_files, stems_of
-    from scanvq.imaging.formats import own_name
-    from scanvq.model.scans import reconstruct_scan
+    from scanvq.inference.reconstruct import reconstruct_files
+    from scanvq.inference.scan_files import scan_files
+    from scanvq.model.model import Model
     from scanvq.report.figures.panels import save_panel
 
-    trained = api.load(run, device=device)
     scans = scan_files(files)
-    targets = outputs(scans, out)
-    stems = stems_of(names_of(scans))
-    count = ProgressDisplay().progress_for("reconstruct")
-    for number, (path, target, stem) in enumerate(zip(scans, targets, stems, strict=True), start=1):
-        scan = trained.read(path)
-        restored, images, codes, decoded = reconstruct_scan(
-            trained.tokenizer, scan, trained.preparation, device=trained.device
-        )
-        own_name(path)[1].write(target, restored, trained.provenance())
+    model = Model.load(run, device=device)
+    progress = ProgressDisplay().progress_for("reconstruct")
+    for number, done in enumerate(reconstruct_files(model, scans, out), start=1):
         if panels:
-            middle = len(images) // 2
-            grids = [level[middle].numpy() for level in codes]
+            middle = len(done.images) // 2
             save_panel(
-                out / "panels" / stem.with_name(f"{stem.name}.png"),
-                images[middle, 0].numpy(),
-                grids,
-                decoded[middle, 0].numpy(),
-                codebook_sizes=trained.tokenizer.codebook_sizes,
-                provenance=trained.provenance(),
+                out / "panels" / done.stem.with_name(f"{done.stem.name}.png"),
+                done.images[middle],
+                [level[middle] for level in done.codes],
+                done.decoded[middle],
+                codebook_sizes=model.tokenizer.codebook_sizes,
+                provenance=model.provenance(),
             )
-        count(number, len(scans))
+        progress(number, len(scans))
     print(f"wrote {len(scans)} reconstructions to {out}")

@@ -18,8 +18,6 @@ def report(
     """
     from scanvq import api
     from scanvq.cli.progress_display import ProgressDisplay
-    from scanvq.report.write import write_run_report
 
     trained = api.load(run, device=device)
-    write_run_report(trained, progress_for=ProgressDisplay().progress_for)
-    print(f"wrote {trained.directory.report}")
+    print(f"wrote {trained.write_report(progress_for=ProgressDisplay().progress_for)}")

@@ -45,25 +45,23 @@ def sample(
 
     Example: `scanvq sample runs/first -n 16 --label AD --top-p 0.9 --out samples`
     """
-    from scanvq import api
-    from scanvq.cli.image_files import contact_sheet, write_pictures
     from scanvq.cli.progress_display import ProgressDisplay
-    from scanvq.imaging.formats import FORMATS, Scan
-    from scanvq.inference.code_file import write_codes
-    from scanvq.model.coding import decode
+    from scanvq.inference.image_files import check_kind
+    from scanvq.inference.sample import sample_files
+    from scanvq.model.model import Model
 
-    if format not in ("png", "nifti", "npz"):
-        raise ValueError(f"--format is {format!r}; use png, nifti or npz")
-    trained = api.load(run, device=device)
-    params = trained.sampling_params(
-        label=label, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
+    check_kind(format)
+    model = Model.load(run, device=device)
+    sheet = sample_files(
+        model,
+        out,
+        count,
+        label=label,
+        params=model.sampling_params(
+            label=label, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
+        ),
+        seed=seed,
+        kind=format,
+        progress=ProgressDisplay().progress_for("sample"),
     )
-    codes = trained.sample_codes(
-        count, label=label, params=params, seed=seed, progress=ProgressDisplay().progress_for("sample")
-    )
-    images = decode(trained.tokenizer, codes, device=trained.device)[:, 0].numpy()
-    provenance = trained.provenance(seed=seed)
-    write_pictures(out, images, format, provenance, stem="sample")
-    write_codes(out / "codes.npz", trained.header["id"], codes, [], provenance=provenance)
-    FORMATS["png"].write(out / "samples.png", Scan(slices=contact_sheet(images)[None]), provenance)
-    print(f"wrote {count} synthetic images to {out}; all on one sheet: {out / 'samples.png'}")
+    print(f"wrote {count} synthetic images to {out}; all on one sheet: {sheet}")

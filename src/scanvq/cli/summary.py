@@ -12,11 +12,9 @@ if TYPE_CHECKING:
 
 def finish(run: Run, display: ProgressDisplay) -> None:
     """Evaluates a trained run, writes its report, and prints both in short."""
-    from scanvq.report.write import write_run_report
-
     metrics = run.evaluate(progress_for=display.progress_for)
     cost = None if run.began is None else run.record_cost(time.monotonic() - run.began)
-    write_run_report(run, progress_for=display.progress_for)
+    run.write_report(progress_for=display.progress_for)
     for line in summary(metrics):
         print(line)
     if cost is not None:

@@ -1,21 +1,18 @@
-"""A run's metrics.json: tokenizer, prior, cost."""
+"""The scores of a model on one split: tokenizer, prior."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from scanvq.evaluation.prior_scores import bits_of, summarize_bits
 from scanvq.evaluation.tokenizer_scores import TokenizerScores, score_tokenizer
 from scanvq.metrics.rate import bits_per_pixel
-from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.model.model import Model
+from scanvq.model.score import CodeLength, bits_of
 from scanvq.store.dataset import SliceDataset
-from scanvq.types import Codes, Tokenizer
-
-ProgressFactory = Callable[[str], Callable[[int, int], None]]
+from scanvq.types import Codes, ProgressFactory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,42 +29,46 @@ class Evaluation:
 
 
 def evaluate(
-    tokenizer: Tokenizer,
-    prior: HierarchicalPrior | None,
+    model: Model,
     dataset: SliceDataset,
     codes: Codes,
-    labels: torch.Tensor | None,
     *,
-    height: int,
-    width: int,
-    device: torch.device,
     progress_for: ProgressFactory,
 ) -> Evaluation:
-    """Scores a run on a split.
+    """Scores a model on a split.
 
     Args:
-        tokenizer: in evaluation mode, on `device`.
-        prior: as the tokenizer, or None where none is trained.
+        model: with a prior or without.
         dataset: the split's images.
         codes: their codes.
-        labels: (n,) class numbers for a conditional prior, or None.
-        height: of the network's images, in pixels.
-        width: of the network's images, in pixels.
-        device: where to compute.
         progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
     """
-    scores = score_tokenizer(tokenizer, dataset, codes, device=device, progress=progress_for("reconstruct"))
-    shapes = tokenizer.code_shapes(height, width)
+    geometry, sizes = model.preparation.geometry, model.tokenizer.codebook_sizes
+    scores = score_tokenizer(model.coder, dataset, codes, progress=progress_for("reconstruct"))
     metrics: dict[str, Any] = {
         "tokenizer": {
             "test": scores.summary(),
-            "bits_per_pixel": bits_per_pixel(shapes, tokenizer.codebook_sizes, height, width),
+            "bits_per_pixel": bits_per_pixel(model.code_shapes, sizes, geometry.height, geometry.width),
             "codebook": [usage.summary() for usage in scores.usage],
         },
         "prior": {"test": None},
     }
-    if prior is not None and prior.has_likelihood:
-        bits = bits_of(prior, codes, labels=labels, device=device, progress=progress_for("score codes"))
-        cells = sum(h * w for h, w in shapes)
-        metrics["prior"]["test"] = summarize_bits(bits, cells=cells, pixels=height * width)
+    if model.has_prior and model.prior.has_likelihood:
+        bits = bits_of(
+            model.prior,
+            codes,
+            labels=torch.from_numpy(dataset.labels) if model.labels else None,
+            device=model.device,
+            progress=progress_for("score codes"),
+        )
+        length = CodeLength(
+            bits=bits,
+            cells=sum(h * w for h, w in model.code_shapes),
+            pixels=geometry.height * geometry.width,
+        )
+        metrics["prior"]["test"] = {
+            "n": len(bits),
+            "bits_per_code": float(length.bits.mean()) / length.cells,
+            "bits_per_pixel": float(length.bits.mean()) / length.pixels,
+        }
     return Evaluation(metrics=metrics, tokenizer=scores)

@@ -14,8 +14,9 @@ from scanvq.metrics.code_usage import CodeUsage
 from scanvq.metrics.pixel_error import mae, psnr
 from scanvq.metrics.ssim import ssim, ssim_foreground
 from scanvq.metrics.summary import distribution
+from scanvq.model.coder import Coder
 from scanvq.store.dataset import SliceDataset
-from scanvq.types import Codes, Tokenizer
+from scanvq.types import Codes
 
 BATCH = 4  # images at once; as few as a dry run scores, so that its memory is that of a run
 SSIM_LINE = 0.6  # the reports' line; not a result by itself
@@ -49,35 +50,33 @@ class TokenizerScores:
 
 @torch.inference_mode()
 def score_tokenizer(
-    tokenizer: Tokenizer,
+    coder: Coder,
     dataset: SliceDataset,
     codes: Codes,
     *,
-    device: torch.device,
     progress: Callable[[int, int], None] | None = None,
 ) -> TokenizerScores:
     """Decodes the codes of every image of a data set, in fp32, and compares with the original.
 
     Args:
-        tokenizer: in evaluation mode, on `device`.
+        coder: the tokenizer's.
         dataset: at least one image.
         codes: of these images, (n, h, w) a level.
-        device: where to compute.
         progress: called with images done and all.
     """
-    usage = tuple(CodeUsage(size) for size in tokenizer.codebook_sizes)
+    usage = tuple(CodeUsage(size) for size in coder.tokenizer.codebook_sizes)
     scores: dict[str, list[Tensor]] = {"ssim": [], "ssim_foreground": [], "psnr": [], "mae": []}
     for start in range(0, len(dataset), BATCH):
-        images, _ = dataset.batch(np.arange(start, min(start + BATCH, len(dataset))), device)
+        images, _ = dataset.batch(np.arange(start, min(start + BATCH, len(dataset))))
         part = tuple(level[start : start + BATCH] for level in codes)
-        rebuilt = tokenizer.decode(tuple(level.to(device) for level in part)).float().clamp(0, 1)
+        rebuilt = coder.decode(part)
         for name, score in (
             ("ssim", ssim),
             ("ssim_foreground", ssim_foreground),
             ("psnr", psnr),
             ("mae", mae),
         ):
-            scores[name].append(score(rebuilt, images).cpu())
+            scores[name].append(score(rebuilt, images))
         for level, counted in enumerate(usage):
             counted.add(part[level])
         if progress is not None:

@@ -1,1 +1,1 @@
-"""What a model does with files: codes files, reconstructions, samples, completions."""
+"""What a model does with files: reconstruct, complete, sample, encode and decode them."""

@@ -12,11 +12,11 @@ from torch.nn import functional as F
 
 from scanvq.imaging.formats import Scan, Spacing
 from scanvq.imaging.preparation import Preparation
-from scanvq.model.coding import decode, encode
+from scanvq.model.coder import Coder
 from scanvq.model.sample import fill_codes
-from scanvq.model.scans import prepare_scan, restore_scan
+from scanvq.model.scans import Images, prepare_scan, restore_scan
 from scanvq.priors.hierarchical import HierarchicalPrior
-from scanvq.types import UNKNOWN, Codes, SamplingParams, Tokenizer
+from scanvq.types import UNKNOWN, Codes, SamplingParams
 
 REGIONS = ("top-half", "bottom-half", "left-half", "right-half")
 
@@ -37,12 +37,11 @@ def unknown_region(keep: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
     return unknown
 
 
-def inpaint_scan(
-    tokenizer: Tokenizer,
+def inpaint_images(
+    coder: Coder,
     prior: HierarchicalPrior,
-    scan: Scan,
+    images: Images,
     mask: NDArray[np.bool_],
-    preparation: Preparation,
     *,
     count: int = 1,
     label: int | None = None,
@@ -56,11 +55,10 @@ def inpaint_scan(
     anything else, and codes next to them are drawn anew, since the encoder has seen that value there.
 
     Args:
-        tokenizer: in evaluation mode, on `device`.
-        prior: as the tokenizer.
-        scan: what is known of it.
+        coder: the tokenizer's.
+        prior: in evaluation mode, on `device`.
+        images: what is known.
         mask: (H, W), True where a pixel is unknown; the same for every slice.
-        preparation: of the tokenizer.
         count: how many completions.
         label: class number to be drawn, or None for any.
         params: temperature, top-k, top-p.
@@ -68,12 +66,13 @@ def inpaint_scan(
         device: where to compute.
 
     Returns:
-        `count` scans whose known pixels equal those of `scan` bit for bit.
+        `count` scans whose known pixels equal those of `images` bit for bit.
 
     Raises:
         ValueError: a mask of another size, nothing unknown or nothing known, or a prior that cannot
             fill a region.
     """
+    scan, preparation = images.scan, images.preparation
     if mask.shape != scan.slices.shape[1:]:
         raise ValueError(
             f"the mask is {mask.shape[0]}x{mask.shape[1]}, the scan {scan.slices.shape[1]}x"
@@ -83,17 +82,17 @@ def inpaint_scan(
         raise ValueError("the mask marks nothing as unknown (white), so there is nothing to fill in")
     if mask.all():
         raise ValueError("the mask marks everything as unknown; use `scanvq sample` for whole new images")
-    if any(level.inpainting_support == "nothing" for level in prior.priors):
+    if not prior.can_inpaint:
         raise ValueError(
             "this run's prior makes whole images only; completing needs a maskgit or an autoregressive prior"
         )
     blanked = _blanked(scan, mask)
-    codes = encode(tokenizer, prepare_scan(blanked, preparation), device=device)
+    codes = coder.encode(prepare_scan(blanked, preparation))
     known = known_codes(codes, _prepared_mask(mask, scan.spacing, preparation))
     completions = []
     for number in range(count):
         filled = fill_codes(prior, known, label=label, params=params, seed=seed + number, device=device)
-        restored = restore_scan(decode(tokenizer, filled, device=device), blanked, preparation)
+        restored = restore_scan(coder.decode(filled), blanked, preparation)
         slices = np.where(mask, restored.slices, scan.slices)
         completions.append(replace(scan, slices=slices))
     return completions

@@ -10,11 +10,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from scanvq.build import make_prior, make_tokenizer
 from scanvq.cohort.catalog import Catalog
 from scanvq.cohort.entries import Entries
 from scanvq.cohort.headers import image_sizes
 from scanvq.imaging.geometry import decide_geometry
+from scanvq.model.coder import stored_type
 from scanvq.recipe.recipe import Recipe
 
 FILES = {"train": 8, "validation": 2, "test": 4}
@@ -107,7 +110,7 @@ def estimate_cost(
         for value in part.state_dict().values()
     )
     codes = everything * sum(
-        h * w * (1 if size <= 256 else 2)
+        h * w * np.dtype(stored_type(size)).itemsize
         for (h, w), size in zip(shapes, tokenizer.codebook_sizes, strict=True)
     )
     prepared = everything * found.slice_bytes

@@ -29,17 +29,3 @@ def whole_cost(run: RunDirectory, data: RunData, seconds: float) -> dict[str, An
         "disk_mb": round(sum(file.stat().st_size for file in files if file.is_file()) / 2**20, 1),
     }
     return {"estimated": estimated, "measured": measured}
-
-
-def cost_of(run: RunDirectory) -> dict[str, Any]:
-    """The form of metrics.json: the whole, where it was measured, and the stages."""
-    cost: dict[str, Any] = run.read(run.cost) if run.cost.is_file() else {}
-    for name, stage in (("tokenizer", run.tokenizer), ("prior", run.prior)):
-        if stage.history.is_file():
-            state = run.read(stage.history)
-            cost[name] = {
-                "seconds": round(state["elapsed"], 1),
-                "images_per_second": round(state["images"] / max(state["elapsed"], 1e-9), 1),
-                "peak_memory_mb": round(state["peak_memory_mb"], 1),
-            }
-    return cost

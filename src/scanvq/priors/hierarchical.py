@@ -44,6 +44,11 @@ class HierarchicalPrior(nn.Module):
         """Whether every level has an exact likelihood, and so the whole has."""
         return all(isinstance(level, LikelihoodPrior) for level in self.levels)
 
+    @property
+    def can_inpaint(self) -> bool:
+        """Whether every level can fill a region of its grid given the rest."""
+        return all(level.inpainting_support != "nothing" for level in self.priors)
+
     def set_codebook(self, codebooks: Sequence[Tensor]) -> None:
         """Tells each level the vectors (K, D) of its codes."""
         for level, codebook in zip(self.priors, codebooks, strict=True):

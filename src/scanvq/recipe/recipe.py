@@ -113,6 +113,11 @@ def read_recipe(name_or_file: str | Path, *, overrides: Sequence[str] = ()) -> R
     return complete_recipe(table)
 
 
+def parse_recipe(text: str, *, label: str) -> Recipe:
+    """A recipe from the TOML text that `Recipe.toml` gives. Raises SpecError, naming `label`."""
+    return complete_recipe(_parsed(text, label))
+
+
 def complete_recipe(table: Mapping[str, Any]) -> Recipe:
     """Checks a recipe's tables against the signatures of their parts and fills in the defaults."""
     for key in table:
@@ -156,16 +161,20 @@ def _read_with_extends(name_or_file: str | Path, *, seen: tuple[str, ...]) -> di
     text, label = _text_of(name_or_file)
     if label in seen:
         raise SpecError(f"recipes extend each other in a circle: {' -> '.join([*seen, label])}.")
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{label} is not valid TOML: {error}.") from None
+    table = _parsed(text, label)
     parent = table.pop("extends", None)
     if parent is None:
         return table
     if parent.endswith(".toml"):  # beside the file that names it
         parent = Path(name_or_file).parent / parent
     return _merged(_read_with_extends(parent, seen=(*seen, label)), table)
+
+
+def _parsed(text: str, label: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{label} is not valid TOML: {error}.") from None
 
 
 def _text_of(name_or_file: str | Path) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from scanvq.model.model import Model
 from scanvq.recipe.description import parameters_by_part
 from scanvq.report import numbers, pictures
 from scanvq.report.report_data import ReportData
-from scanvq.report.trained import Trained
+from scanvq.storage.run_directory import RunDirectory
 from scanvq.storage.weights import WeightsError
-from scanvq.store.run_data import RunData
+from scanvq.store.run_data import RunData, open_data
 from scanvq.store.store import BadScans
-from scanvq.training.fit import open_data
 from scanvq.training.progress_pictures import read_progress
+from scanvq.types import Progress
 
 STAGES = ("tokenizer", "prior")
 PIECES = 7
 
 
-def gather(run: Trained, *, progress: Callable[[int, int], None], cache: Path | None = None) -> ReportData:
+def gather(
+    model: Model, directory: RunDirectory, *, progress: Progress, cache: Path | None = None
+) -> ReportData:
     """Everything that can be shown of a run; `missing` says what cannot, and what to do about it.
 
     Args:
-        run: with a trained tokenizer at least.
+        model: of the run.
+        directory: of the run.
         progress: called with pieces done and all.
         cache: where prepared stores are kept; None is the user's cache folder.
     """
@@ -37,32 +40,32 @@ def gather(run: Trained, *, progress: Callable[[int, int], None], cache: Path | 
     def piece() -> None:
         progress(next(done), PIECES)
 
-    directory, about = run.directory, run.recipe.about
+    about = model.recipe.about
     missing: list[str] = []
     metrics = directory.read(directory.metrics) if directory.metrics.is_file() else None
     if metrics is None:
         missing.append(f"Scores of the test images: run `scanvq evaluate {directory.path.name}` first.")
-    histories = {stage: _history(run, stage) for stage in STAGES}
-    data = _data(run, cache, missing)
+    histories = {stage: _history(directory, stage) for stage in STAGES}
+    data = _data(model, directory, cache, missing)
     piece()
-    scores, usage = _scores(run, data, missing if metrics is not None else [])
+    scores, usage = _scores(directory, data, missing if metrics is not None else [])
     shown: dict[str, Any] = {}
     if data is not None:
         shown["examples"] = pictures.examples(data)
         piece()
         test = pictures.spread(len(data.rows("test")), pictures.REBUILT)
-        shown["rebuilt"] = pictures.rebuilt(run, data, test)
+        shown["rebuilt"] = pictures.rebuilt(model, data, test)
         piece()
         if scores is not None and len(scores) == len(data.rows("test")):
-            shown["ranked"] = pictures.rebuilt(run, data, *pictures.best_median_worst(scores))
+            shown["ranked"] = pictures.rebuilt(model, data, *pictures.best_median_worst(scores))
         piece()
-    models: dict[str, nn.Module] = {"tokenizer": run.tokenizer}
-    if _prior_is_usable(run, missing):
-        models["prior"] = run.prior
-        shown["generated"] = pictures.generated(run, data)
+    models: dict[str, nn.Module] = {"tokenizer": model.tokenizer}
+    if _prior_is_usable(model, missing):
+        models["prior"] = model.prior
+        shown["generated"] = pictures.generated(model, data)
         piece()
         if data is not None:
-            shown["completed"] = pictures.completed(run, data)
+            shown["completed"] = pictures.completed(model, data)
             if not shown["completed"]:
                 missing.append("Completions: this prior makes whole images only, not parts of one.")
         piece()
@@ -71,19 +74,19 @@ def gather(run: Trained, *, progress: Callable[[int, int], None], cache: Path | 
     expect = dict(about.get("expect", {}))
     source = dict(about.get("source", {}))
     report_data = ReportData(
-        title=run.recipe.name,
+        title=model.recipe.name,
         summary=str(about.get("summary", "")),
         run=directory.path.resolve().name,
-        command=_repeat(run),
+        command=_repeat(directory),
         original_command=str(environment.get("command", "")),
-        recipe=run.recipe.toml(),
+        recipe=model.recipe.toml(),
         missing=tuple(missing),
         data=numbers.data_facts(directory.read(directory.data)) if directory.data.is_file() else None,
         metrics=metrics,
         ssim=scores,
         usage=usage,
         histories=histories,
-        codebook_sizes=run.tokenizer.codebook_sizes,
+        codebook_sizes=model.tokenizer.codebook_sizes,
         progress={stage: read_progress(getattr(directory, stage).progress) for stage in STAGES},
         source=numbers.source_facts(source),
         assumed=tuple(source.get("assumed", ())),
@@ -97,49 +100,49 @@ def gather(run: Trained, *, progress: Callable[[int, int], None], cache: Path | 
     return report_data
 
 
-def _history(run: Trained, stage: str) -> list[dict[str, Any]]:
-    file = getattr(run.directory, stage).history
-    records: list[dict[str, Any]] = run.directory.read(file)["history"] if file.is_file() else []
+def _history(directory: RunDirectory, stage: str) -> list[dict[str, Any]]:
+    file = getattr(directory, stage).history
+    records: list[dict[str, Any]] = directory.read(file)["history"] if file.is_file() else []
     return records
 
 
-def _data(run: Trained, cache: Path | None, missing: list[str]) -> RunData | None:
+def _data(model: Model, directory: RunDirectory, cache: Path | None, missing: list[str]) -> RunData | None:
     try:
-        return open_data(run.directory, run.recipe, cache=cache)
+        return open_data(directory, model.recipe.data, cache=cache)
     except (OSError, ValueError, BadScans) as error:
         missing.append(f"Pictures of real scans: {error}")
         return None
 
 
 def _scores(
-    run: Trained, data: RunData | None, missing: list[str]
+    directory: RunDirectory, data: RunData | None, missing: list[str]
 ) -> tuple[NDArray[np.float64] | None, tuple[NDArray[np.int64], ...]]:
     """SSIM of every test image and the use of codes, where they were measured on the data as it is."""
-    file = run.directory.path / "test_scores.json"
+    file = directory.test_scores
     if not file.is_file():
-        missing.append(f"SSIM of each image: run `scanvq evaluate {run.directory.path.name}`.")
+        missing.append(f"SSIM of each image: run `scanvq evaluate {directory.path.name}`.")
         return None, ()
-    scores = run.directory.read(file)
+    scores = directory.read(file)
     if data is not None and scores["rows"] != data.rows("test").tolist():
-        missing.append(f"SSIM of each image is out of date: run `scanvq evaluate {run.directory.path.name}`.")
+        missing.append(f"SSIM of each image is out of date: run `scanvq evaluate {directory.path.name}`.")
         return None, ()
     usage = tuple(np.array(counts, np.int64) for counts in scores["usage"])
     return np.array(scores["ssim"], np.float64), usage
 
 
-def _prior_is_usable(run: Trained, missing: list[str]) -> bool:
-    if not run.has_prior:
+def _prior_is_usable(model: Model, missing: list[str]) -> bool:
+    if not model.has_prior:
         missing.append("Generated scans: no prior is trained yet; go on with `scanvq fit --resume`.")
         return False
     try:
-        return bool(run.prior.priors)
+        return bool(model.prior.priors)
     except WeightsError as error:
         missing.append(f"Generated scans: {error}.")
         return False
 
 
-def _repeat(run: Trained) -> str:
-    settings = run.directory.settings
+def _repeat(directory: RunDirectory) -> str:
+    settings = directory.settings
     if not settings.is_file():
         return ""
-    return numbers.repeat_command(run.directory.read(settings), recipe=str(run.directory.recipe))
+    return numbers.repeat_command(directory.read(settings), recipe=str(directory.recipe))

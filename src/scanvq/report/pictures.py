@@ -11,14 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scanvq.imaging.formats import Scan
-from scanvq.imaging.geometry import Geometry
-from scanvq.imaging.intensity import Intensity
-from scanvq.imaging.preparation import Preparation
 from scanvq.metrics.ssim import ssim
-from scanvq.model.coding import decode, encode
-from scanvq.model.inpaint import inpaint_scan, unknown_region
+from scanvq.model.inpaint import unknown_region
+from scanvq.model.model import Model
 from scanvq.report.report_data import Completed, Example, Generated, Rebuilt
-from scanvq.report.trained import Trained
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.run_data import SPLITS, RunData
 
@@ -44,12 +40,12 @@ def examples(data: RunData) -> dict[str, list[Example]]:
 
 
 def rebuilt(
-    run: Trained, data: RunData, indices: NDArray[np.int64], ranks: Sequence[str] = ()
+    model: Model, data: RunData, indices: NDArray[np.int64], ranks: Sequence[str] = ()
 ) -> tuple[Rebuilt, ...]:
     """Test images through the tokenizer.
 
     Args:
-        run: its tokenizer.
+        model: its tokenizer.
         data: its data.
         indices: which images of the test split.
         ranks: what to call each of them; empty for nothing.
@@ -58,11 +54,10 @@ def rebuilt(
     if not len(indices):
         return ()
     images = torch.from_numpy(_images(dataset, indices))[:, None]
-    codes = encode(run.tokenizer, images, device=run.device)
-    decoded = decode(run.tokenizer, codes, device=run.device)
+    codes = model.coder.encode(images)
+    decoded = model.coder.decode(codes)
     scores = ssim(decoded, images).tolist()
-    with torch.inference_mode():
-        coarsest = run.tokenizer.decode_coarsest((codes[0].to(run.device),)) if len(codes) > 1 else None
+    coarsest = model.coder.decode_coarsest(codes)
     return tuple(
         Rebuilt(
             image=images[n, 0].numpy(),
@@ -70,7 +65,7 @@ def rebuilt(
             codes=tuple(level[n].numpy() for level in codes),
             reconstruction=decoded[n, 0].numpy(),
             ssim=scores[n],
-            coarsest=None if coarsest is None else coarsest[n, 0].float().clamp(0, 1).cpu().numpy(),
+            coarsest=None if coarsest is None else coarsest[n, 0].numpy(),
             rank=ranks[n] if ranks else "",
         )
         for n, index in enumerate(indices)
@@ -83,20 +78,20 @@ def best_median_worst(scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], t
     return order[[0, (len(order) - 1) // 2, len(order) - 1]].astype(np.int64), ("best", "median", "worst")
 
 
-def generated(run: Trained, data: RunData | None) -> tuple[Generated, ...]:
+def generated(model: Model, data: RunData | None) -> tuple[Generated, ...]:
     """New images from the prior, for each label, beside real test images of that label."""
-    labels: tuple[str | None, ...] = run.labels[:MOST_LABELS] or (None,)
+    labels: tuple[str | None, ...] = model.labels[:MOST_LABELS] or (None,)
     count = max(2, SAMPLES // len(labels))
     found = []
     for label in labels:
-        codes = run.sample_codes(count, label=label, params=run.sampling_params(label=label), seed=SEED)
-        images = decode(run.tokenizer, codes, device=run.device)[:, 0].numpy()
+        codes = model.sample_codes(count, label=label, params=model.sampling_params(label=label), seed=SEED)
+        images = model.coder.decode(codes)[:, 0].numpy()
         real = np.zeros((0, *images.shape[1:]), np.float32)
         if data is not None:
             dataset = data.dataset("test")
             own = np.arange(len(dataset))
             if label is not None:
-                own = own[dataset.labels == run.labels.index(label)]
+                own = own[dataset.labels == model.labels.index(label)]
             if len(own):
                 real = _images(dataset, own[spread(len(own), count)])
         grids = tuple(level.numpy() for level in codes)
@@ -104,30 +99,15 @@ def generated(run: Trained, data: RunData | None) -> tuple[Generated, ...]:
     return tuple(found)
 
 
-def completed(run: Trained, data: RunData) -> tuple[Completed, ...]:
+def completed(model: Model, data: RunData) -> tuple[Completed, ...]:
     """Test images whose lower half is drawn anew. Empty where the prior makes whole grids only."""
     dataset = data.dataset("test")
     indices = spread(len(dataset), COMPLETED)
-    if any(level.inpainting_support == "nothing" for level in run.prior.priors) or not len(indices):
+    if not model.prior.can_inpaint or not len(indices):
         return ()
     images = _images(dataset, indices)
     hidden = unknown_region(KEPT_HALF, images.shape[1:])
-    height, width = images.shape[1:]
-    as_is = Preparation(
-        geometry=Geometry(height=height, width=width, fit="pad"),
-        intensity=Intensity(kind="full", low=0.0, high=1.0),
-    )
-    scans = inpaint_scan(
-        run.tokenizer,
-        run.prior,
-        Scan(slices=images),
-        hidden,
-        as_is,
-        count=COMPLETIONS,
-        params=run.sampling_params(),
-        seed=SEED,
-        device=run.device,
-    )
+    scans = model.inpaint(Scan(slices=images), hidden, count=COMPLETIONS, seed=SEED)
     return tuple(
         Completed(
             image=image,

@@ -70,6 +70,11 @@ class RunDirectory:
         return self.path / "fingerprint.json"
 
     @property
+    def encoding(self) -> Path:
+        """The precision that images are encoded in, and the time that was measured."""
+        return self.path / "encoding.json"
+
+    @property
     def environment(self) -> Path:
         return self.path / "environment.json"
 
@@ -100,6 +105,11 @@ class RunDirectory:
     @property
     def metrics(self) -> Path:
         return self.path / "metrics.json"
+
+    @property
+    def test_scores(self) -> Path:
+        """The scores of each test image."""
+        return self.path / "test_scores.json"
 
     @property
     def cost(self) -> Path:

@@ -1,65 +1,77 @@
-"""Weights files: safetensors whose header is JSON with everything needed to rebuild the part."""
+"""Weights files: safetensors whose header is typed JSON with everything needed to rebuild the part."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from scanvq.storage.files import whole_file
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 HEADER_KEY = "scanvq"
+_STAMP = ("format_version", "role")
 
 
 class WeightsError(ValueError):
     """A weights file that is missing, damaged, or not what was asked for."""
 
 
+class Header(BaseModel):
+    """What every header has; each role adds its own fields.
+
+    Attributes:
+        role: "tokenizer", "prior" or "model".
+        id: 16 hexadecimal digits that change with the spec or any weight, see `content_id`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: int = FORMAT_VERSION
+    role: str
+    id: str
+
+
+H = TypeVar("H", bound=Header)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Weights:
+class Weights(Generic[H]):
     """A weights file's header and tensors."""
 
-    header: dict[str, Any]
+    header: H
     tensors: dict[str, Tensor]
 
-    @property
-    def id(self) -> str:
-        return str(self.header["id"])
+
+def save_weights(path: Path, tensors: Mapping[str, Tensor], header: Header) -> None:
+    """Writes tensors and their header, whole or not at all."""
+    kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with whole_file(path) as temporary:
+        save_file(kept, temporary, metadata={HEADER_KEY: header.model_dump_json()})
 
 
-def save_weights(path: Path, module: nn.Module, *, role: str, spec: dict[str, Any], **facts: Any) -> str:
-    """Writes a module's parameters and buffers, whole or not at all.
+def read_weights(path: Path, header: type[H]) -> Weights[H]:
+    """Reads a weights file of one role.
 
     Args:
-        path: the file to write.
-        module: the part whose state is kept.
-        role: "tokenizer" or "prior".
-        spec: the completed spec that rebuilds the part.
-        facts: what else the header should say, JSON values only.
+        path: the file.
+        header: the type of header it must have.
 
-    Returns:
-        The content id: 16 hexadecimal digits that change with the spec or any weight.
+    Raises:
+        WeightsError: no such file, a damaged one, another role or format; the message names file and field.
     """
-    tensors = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
-    content = content_id(spec, tensors)
-    header = {"format_version": FORMAT_VERSION, "role": role, "id": content, "spec": spec, **facts}
-    with whole_file(path) as temporary:
-        save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header)})
-    return content
-
-
-def read_weights(path: Path, *, role: str) -> Weights:
-    """Reads a weights file of a role. Raises WeightsError with what is wrong with which file."""
+    wanted = header.model_fields["role"].default
     if not path.is_file():
-        raise WeightsError(f"there is no {role} at {path}; train it with `scanvq fit`")
+        raise WeightsError(f"there is no {wanted} at {path}; train it with `scanvq fit`")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -69,30 +81,39 @@ def read_weights(path: Path, *, role: str) -> Weights:
         raise WeightsError(f"{path} is not a whole safetensors file: {error}") from None
     if HEADER_KEY not in metadata:
         raise WeightsError(f"{path} was not written by ScanVQ: its header has no {HEADER_KEY!r} entry")
-    header = _header(path, metadata[HEADER_KEY])
-    if header["format_version"] > FORMAT_VERSION:
-        raise WeightsError(
-            f"{path} was written by a newer ScanVQ (format {header['format_version']}); upgrade it"
-        )
-    if header["role"] != role:
-        raise WeightsError(f"{path} holds a {header['role']}, not a {role}")
-    return Weights(header=header, tensors=tensors)
+    return Weights(header=_header(path, metadata[HEADER_KEY], header, wanted), tensors=tensors)
 
 
-def _header(path: Path, text: str) -> dict[str, Any]:
+def _header(path: Path, text: str, header: type[H], wanted: str) -> H:
+    damaged = f"{path} has a damaged header; train again, or get the file anew"
     try:
-        header: dict[str, Any] = json.loads(text)
-        if {"format_version", "role", "id", "spec"} <= header.keys():
-            return header
-    except (json.JSONDecodeError, AttributeError):
-        pass
-    raise WeightsError(f"{path} has a damaged header; train again, or get the file anew")
+        stored: Any = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        raise WeightsError(damaged) from None
+    if not isinstance(stored, dict) or not all(name in stored for name in _STAMP):
+        raise WeightsError(damaged)
+    version, role = stored["format_version"], stored["role"]
+    if not isinstance(version, int) or not isinstance(role, str):
+        raise WeightsError(damaged)
+    if version > FORMAT_VERSION:
+        raise WeightsError(f"{path} was written by a newer ScanVQ (format {version}); upgrade it")
+    if version < FORMAT_VERSION:
+        raise WeightsError(f"{path} was written by an older ScanVQ (format {version}): train again")
+    if role != wanted:
+        raise WeightsError(f"{path} holds a {role}, not a {wanted}")
+    try:
+        return header.model_validate(stored)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise WeightsError(f"{damaged} ({field}: {first['msg']})") from None
 
 
-def content_id(spec: dict[str, Any], tensors: dict[str, Tensor]) -> str:
-    """A digest of a spec and its tensors."""
+def content_id(spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """A digest of a spec and its tensors: 16 hexadecimal digits."""
     digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        values = tensors[name].detach().cpu().contiguous()
+        digest.update(values.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]

@@ -17,7 +17,7 @@ from scanvq.store.store import BadScans, prepare_store
 
 
 @dataclass(frozen=True, kw_only=True)
-class OtherData:
+class EvaluationData:
     """Other scans, all that are to be scored in the split "test".
 
     Attributes:
@@ -31,7 +31,7 @@ class OtherData:
     unmatched: str
 
 
-def prepare_other(
+def prepare_evaluation_data(
     folder: Path,
     own: Callable[[], RunData],
     data: DataSettings,
@@ -42,7 +42,7 @@ def prepare_other(
     allow_leak: bool = False,
     cache: Path | None = None,
     checking: Progress | None = None,
-) -> OtherData:
+) -> EvaluationData:
     """Other scans: their test split where they have one, else all of them as test.
 
     Who is who, the run's `data.subject` says wherever it finds somebody, else the folder's layout.
@@ -68,10 +68,10 @@ def prepare_other(
     try:
         leaks = _shared(own(), other, data, cache=cache, checking=checking)
     except (SourceChangedError, BadScans) as error:
-        return OtherData(data=other, unchecked=str(error), unmatched=unmatched)
+        return EvaluationData(data=other, unchecked=str(error), unmatched=unmatched)
     if leaks and not allow_leak:
         raise LeakError(leaks)
-    return OtherData(data=replace(other, leaks=leaks), unchecked="", unmatched=unmatched)
+    return EvaluationData(data=replace(other, leaks=leaks), unchecked="", unmatched=unmatched)
 
 
 def _prepared(

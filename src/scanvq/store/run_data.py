@@ -17,6 +17,7 @@ from scanvq.cohort.splits import assign_splits
 from scanvq.imaging.geometry import decide_geometry
 from scanvq.imaging.preparation import Preparation
 from scanvq.settings import DataSettings, PreparationSettings
+from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.leakage import Leak, LeakError, find_leaks
 from scanvq.store.statistics import decide_intensity, training_statistics
@@ -220,3 +221,12 @@ def reopen_data(
         content=content,
         leaks=tuple(Leak.from_dict(leak) for leak in record.get("leaks", ())),  # older runs were not checked
     )
+
+
+def open_data(run: RunDirectory, settings: DataSettings, *, cache: Path | None = None) -> RunData:
+    """The data of a run that training has prepared.
+
+    Raises:
+        RunError: no data there yet. SourceChangedError: files were removed or changed since.
+    """
+    return reopen_data(run.read(run.data), settings, cache=cache)

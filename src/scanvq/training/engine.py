@@ -12,6 +12,7 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from scanvq.kernels.allocator import keep_freed_memory
+from scanvq.nn.device import choose_device
 from scanvq.types import Objective
 
 
@@ -26,17 +27,9 @@ class Engine:
     """
 
     def __init__(self, *, device: str = "auto") -> None:
-        if device not in ("auto", "cpu", "cuda", "mps"):
-            raise ValueError(f"device is {device!r}; use auto, cpu, cuda or mps")
-        if device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("device is cuda, but PyTorch sees no CUDA device here; use --device auto or cpu")
-        if device == "mps" and not torch.backends.mps.is_available():
-            raise ValueError("device is mps, but PyTorch sees no Metal device here; use --device auto or cpu")
+        chosen = choose_device(device)
         self._parallel = DistributedDataParallelKwargs(broadcast_buffers=False)
-        no_accelerator = not (torch.cuda.is_available() or torch.backends.mps.is_available())
-        self.accelerator = Accelerator(
-            cpu=device == "cpu" or no_accelerator, kwargs_handlers=[self._parallel]
-        )
+        self.accelerator = Accelerator(cpu=chosen.type == "cpu", kwargs_handlers=[self._parallel])
         self.device: torch.device = self.accelerator.device
         if self.device.type == "cpu":
             keep_freed_memory()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from scanvq.build import make_objective, make_prior, make_tokenizer
 from scanvq.cohort.fingerprint import fingerprint
+from scanvq.model.coder import Coder
+from scanvq.model.weights import load_tokenizer
 from scanvq.recipe.recipe import Recipe, read_recipe
 from scanvq.settings import StageSettings
 from scanvq.storage.files import UNFINISHED, remove_unfinished, write_text
@@ -20,7 +22,7 @@ from scanvq.training.history import Loggers
 from scanvq.training.interrupt import Interrupted, stop_on_signal
 from scanvq.training.stages.codes import Encoding, encode_splits, plan_encoding, read_encoding
 from scanvq.training.stages.prior import train_prior
-from scanvq.training.stages.tokenizer import load_tokenizer, train_tokenizer
+from scanvq.training.stages.tokenizer import train_tokenizer
 from scanvq.training.training_limit import TrainingLimit
 
 
@@ -97,6 +99,7 @@ def train_run(
                 recipe,
                 data,
                 run,
+                precision=encoding.precision,
                 limit=_limit("tokenizer", recipe, request, len(data.rows("train")), engine, encoding),
                 seed=seed,
                 engine=engine,
@@ -108,13 +111,11 @@ def train_run(
         tokenizer, header = load_tokenizer(run.tokenizer.best)
         if engine.is_main:
             encode_splits(
-                tokenizer,
-                header["id"],
+                Coder(tokenizer, precision=header.precision, device=engine.device),
+                header.id,
                 data,
                 run.codes,
                 mirrored=recipe.stage("prior").augment == "flip",
-                precision=encoding.precision,
-                device=engine.device,
                 progress=progress("codes"),
             )
         engine.wait()
@@ -134,11 +135,6 @@ def train_run(
             start=start.prior.best if start is not None and start.prior.best.is_file() else None,
         )
         engine.wait()
-
-
-def open_data(run: RunDirectory, recipe: Recipe, *, cache: Path | None = None) -> RunData:
-    """The data of a run that `train_run` has prepared."""
-    return reopen_data(run.read(run.data), recipe.data, cache=cache)
 
 
 def _data(
@@ -194,13 +190,13 @@ def _encoding(run: RunDirectory, recipe: Recipe, data: RunData, engine: Engine) 
         plan_encoding(
             make_tokenizer(recipe.tokenizer),
             data,
-            run.codes,
+            run.encoding,
             mirrored=recipe.stage("prior").augment == "flip",
             precision=recipe.stage("tokenizer").precision,
             device=engine.device,
         )
     engine.wait()
-    return read_encoding(run.codes)
+    return read_encoding(run.encoding)
 
 
 def _limit(

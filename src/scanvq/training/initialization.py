@@ -8,9 +8,10 @@ from pathlib import Path
 
 from torch import nn
 
+from scanvq.model.headers import TokenizerHeader
 from scanvq.recipe.recipe import Recipe, read_recipe
 from scanvq.storage.run_directory import RunDirectory, RunError
-from scanvq.storage.weights import WeightsError, read_weights
+from scanvq.storage.weights import Header, WeightsError, read_weights
 from scanvq.training.fit_request import FitRequest
 
 OF_THE_TOKENIZER = ("data", "preparation", "tokenizer")
@@ -56,7 +57,7 @@ def inherit_from(run: RunDirectory, request: FitRequest) -> None:
 
 def _copy_tokenizer(run: RunDirectory, other: RunDirectory) -> None:
     """Takes over a trained tokenizer with the history of its training, and the codes that it has made."""
-    read_weights(other.tokenizer.best, role="tokenizer")
+    read_weights(other.tokenizer.best, TokenizerHeader)
     theirs, ours = other.tokenizer, run.tokenizer
     ours.path.mkdir(parents=True, exist_ok=True)
     for source, target in (
@@ -71,15 +72,17 @@ def _copy_tokenizer(run: RunDirectory, other: RunDirectory) -> None:
         shutil.copytree(other.codes, run.codes)
 
 
-def load_pretrained(module: nn.Module, path: Path, *, role: str) -> None:
+def load_pretrained(module: nn.Module, path: Path, header: type[Header]) -> None:
     """Sets a part to begin from another run's weights.
 
     Raises:
         WeightsError: they are of a part with other settings.
     """
-    weights = read_weights(path, role=role)
+    weights = read_weights(path, header)
     try:
         module.load_state_dict(weights.tensors)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise WeightsError(f"the {role} in {path} does not fit this recipe ({first})") from None
+        raise WeightsError(
+            f"the {weights.header.role} in {path} does not fit this recipe ({first})"
+        ) from None

@@ -8,6 +8,8 @@ import torch
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.intensity import Intensity
 from scanvq.imaging.preparation import Preparation
+from scanvq.model.coder import Coder
+from scanvq.nn.precision import Precision
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.quantizers import MovingAverageQuantizer
@@ -28,6 +30,11 @@ def tokenizer() -> VQVAE:
         (tokenizer(images).images - images).square().mean().backward()
         optimizer.step()
     return tokenizer.eval()
+
+
+@pytest.fixture(scope="session")
+def coder(tokenizer: VQVAE) -> Coder:
+    return Coder(tokenizer, precision=Precision(), device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
@@ -12,11 +14,11 @@ from scanvq.imaging.formats import Scan
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.intensity import Intensity
 from scanvq.imaging.preparation import Preparation
-from scanvq.model import inpaint
-from scanvq.model.inpaint import REGIONS, inpaint_scan, known_codes, unknown_region
+from scanvq.model.coder import Coder
+from scanvq.model.inpaint import REGIONS, inpaint_images, known_codes, unknown_region
+from scanvq.model.scans import Images
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.maskgit import MaskGIT
-from scanvq.tokenizers import VQVAE
 from scanvq.types import UNKNOWN, CodePrior, Codes, SamplingParams
 
 CPU = torch.device("cpu")
@@ -37,7 +39,7 @@ def hole() -> NDArray[np.bool_]:
 
 
 def complete(
-    tokenizer: VQVAE,
+    coder: Coder,
     prior: HierarchicalPrior,
     scan: Scan,
     mask: NDArray[np.bool_],
@@ -45,15 +47,16 @@ def complete(
     count: int = 2,
     seed: int = 0,
 ) -> list[Scan]:
-    return inpaint_scan(
-        tokenizer, prior, scan, mask, preparation, count=count, params=SamplingParams(), seed=seed, device=CPU
+    images = Images.of(scan, preparation)
+    return inpaint_images(
+        coder, prior, images, mask, count=count, params=SamplingParams(), seed=seed, device=CPU
     )
 
 
 def test_known_pixels_come_back_bit_for_bit(
-    tokenizer: VQVAE, prior: HierarchicalPrior, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
+    coder: Coder, prior: HierarchicalPrior, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
 ) -> None:
-    completions = complete(tokenizer, prior, scan, hole, preparation)
+    completions = complete(coder, prior, scan, hole, preparation)
     assert len(completions) == 2
     for one in completions:
         assert one.slices.dtype == scan.slices.dtype
@@ -64,14 +67,14 @@ def test_known_pixels_come_back_bit_for_bit(
 
 
 def test_a_completion_does_not_depend_on_how_many_are_asked_for(
-    tokenizer: VQVAE, prior: HierarchicalPrior, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
+    coder: Coder, prior: HierarchicalPrior, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
 ) -> None:
-    one, three = (complete(tokenizer, prior, scan, hole, preparation, count=n) for n in (1, 3))
+    one, three = (complete(coder, prior, scan, hole, preparation, count=n) for n in (1, 3))
     assert np.array_equal(one[0].slices, three[0].slices)
 
 
 def test_a_masked_prior_heeds_what_comes_after_the_hole_and_a_raster_prior_does_not(
-    tokenizer: VQVAE,
+    coder: Coder,
     prior: HierarchicalPrior,
     scan: Scan,
     hole: NDArray[np.bool_],
@@ -90,20 +93,21 @@ def test_a_masked_prior_heeds_what_comes_after_the_hole_and_a_raster_prior_does_
     pixels[:, 14:, 18:] = 2900
     drawn: list[torch.Tensor] = []
 
-    def brightness(tokenizer: VQVAE, images: torch.Tensor, device: torch.device) -> Codes:
-        return ((avg_pool2d(images, 4)[:, 0] * 15).long(),)
+    class Brightness:
+        """Each code is the brightness of its cell."""
 
-    def nothing(tokenizer: VQVAE, codes: Codes, device: torch.device) -> torch.Tensor:
-        drawn.append(codes[0])
-        return torch.zeros(len(codes[0]), 1, 16, 24)
+        def encode(self, images: torch.Tensor) -> Codes:
+            return ((avg_pool2d(images, 4)[:, 0] * 15).long(),)
 
-    monkeypatch.setattr(inpaint, "encode", brightness)
-    monkeypatch.setattr(inpaint, "decode", nothing)
+        def decode(self, codes: Codes) -> torch.Tensor:
+            drawn.append(codes[0])
+            return torch.zeros(len(codes[0]), 1, 16, 24)
+
     changed = {}
     for name, one in (("raster", prior), ("masked", HierarchicalPrior(levels=[masked]))):
         drawn.clear()
         for slices in (scan.slices, pixels):
-            complete(tokenizer, one, Scan(slices=slices), hole, preparation, count=10)
+            complete(cast(Coder, Brightness()), one, Scan(slices=slices), hole, preparation, count=10)
         before, after = torch.stack(drawn[:10]), torch.stack(drawn[10:])  # (10, slices, h, w)
         assert not torch.equal(before[..., 3, 5], after[..., 3, 5])  # the known code itself
         changed[name] = not torch.equal(before[..., :2, 1:5], after[..., :2, 1:5])
@@ -114,7 +118,7 @@ def test_a_masked_prior_heeds_what_comes_after_the_hole_and_a_raster_prior_does_
 @pytest.mark.parametrize("kind", ["file", "full"])
 @pytest.mark.parametrize("hidden", [-3000, 0, 30000])
 def test_unknown_pixels_change_nothing(
-    tokenizer: VQVAE,
+    coder: Coder,
     prior: HierarchicalPrior,
     scan: Scan,
     hole: NDArray[np.bool_],
@@ -127,7 +131,7 @@ def test_unknown_pixels_change_nothing(
         intensity=Intensity(kind=kind, low=0.0, high=4000.0),  # type: ignore[arg-type]
     )
     other = Scan(slices=np.where(hole, np.int16(hidden), scan.slices))
-    first, second = (complete(tokenizer, prior, one, hole, preparation)[0] for one in (scan, other))
+    first, second = (complete(coder, prior, one, hole, preparation)[0] for one in (scan, other))
     assert np.array_equal(first.slices, second.slices)
 
 
@@ -184,7 +188,7 @@ def test_an_unknown_half() -> None:
     ],
 )
 def test_a_mask_that_makes_no_sense(
-    tokenizer: VQVAE,
+    coder: Coder,
     prior: HierarchicalPrior,
     scan: Scan,
     preparation: Preparation,
@@ -192,11 +196,11 @@ def test_a_mask_that_makes_no_sense(
     message: str,
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        complete(tokenizer, prior, scan, mask, preparation)
+        complete(coder, prior, scan, mask, preparation)
 
 
 def test_a_prior_of_whole_grids_cannot_complete(
-    tokenizer: VQVAE, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
+    coder: Coder, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
 ) -> None:
     class WholeGrids(CodePrior):
         inpainting_support = "nothing"
@@ -205,4 +209,4 @@ def test_a_prior_of_whole_grids_cannot_complete(
             raise AssertionError
 
     with pytest.raises(ValueError, match="whole images only"):
-        complete(tokenizer, HierarchicalPrior(levels=[WholeGrids()]), scan, hole, preparation)
+        complete(coder, HierarchicalPrior(levels=[WholeGrids()]), scan, hole, preparation)

@@ -10,7 +10,6 @@ from PIL import Image
 
 from scanvq import api
 from scanvq.report.pictures import spread
-from scanvq.report.write import write_run_report
 
 SMALL = (
     "preparation.size=[32, 32]",
@@ -43,7 +42,7 @@ def run(trained: Path, tmp_path: Path) -> Path:
 
 
 def report(run: Path) -> str:
-    write_run_report(api.load(run, device="cpu"), progress_for=silent)
+    api.load(run, device="cpu").write_report(progress_for=silent)
     return (run / "report.html").read_text(encoding="utf-8")
 
 
@@ -53,7 +52,7 @@ def test_a_whole_run(run: Path) -> None:
     def progress_for(name: str) -> Callable[[int, int], None]:
         return lambda done, total: reported.setdefault(name, []).append((done, total))
 
-    write_run_report(api.load(run, device="cpu"), progress_for=progress_for)
+    api.load(run, device="cpu").write_report(progress_for=progress_for)
     html = (run / "report.html").read_text(encoding="utf-8")
     for section in ("summary", "data", "extremes", "codebook", "generated", "completions", "progress"):
         assert f'<section id="{section}">' in html

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from scanvq.storage.weights import FORMAT_VERSION, WeightsError, content_id, read_weights, save_weights
+from scanvq.storage.weights import (
+    FORMAT_VERSION,
+    Header,
+    WeightsError,
+    content_id,
+    read_weights,
+    save_weights,
+)
 
 SPEC = {"kind": "vqvae", "channels": [4, 8]}
 
@@ -22,14 +30,25 @@ class Part(nn.Module):
         self.register_buffer("steps", torch.tensor(3))
 
 
+class TokenizerHeader(Header):
+    role: Literal["tokenizer"] = "tokenizer"
+    labels: tuple[str, ...] = ()
+
+
+class PriorHeader(Header):
+    role: Literal["prior"] = "prior"
+
+
+def header_of(part: nn.Module) -> TokenizerHeader:
+    return TokenizerHeader(id=content_id(SPEC, part.state_dict()), labels=("AD", "NC"))
+
+
 def test_saved_and_read_weights_are_equal(tmp_path: Path) -> None:
     part = Part().to(memory_format=torch.channels_last)
-    given = save_weights(tmp_path / "a.safetensors", part, role="tokenizer", spec=SPEC, labels=["AD", "NC"])
-    weights = read_weights(tmp_path / "a.safetensors", role="tokenizer")
-    assert weights.id == given
-    assert weights.header["spec"] == SPEC
-    assert weights.header["labels"] == ["AD", "NC"]
-    assert weights.header["format_version"] == FORMAT_VERSION
+    save_weights(tmp_path / "a.safetensors", part.state_dict(), header_of(part))
+    weights = read_weights(tmp_path / "a.safetensors", TokenizerHeader)
+    assert weights.header == header_of(part)
+    assert weights.header.format_version == FORMAT_VERSION
     assert weights.tensors.keys() == part.state_dict().keys()
     assert all(torch.equal(value, weights.tensors[name]) for name, value in part.state_dict().items())
 
@@ -45,20 +64,20 @@ def test_the_id_changes_with_the_spec_and_any_weight() -> None:
 def test_what_is_no_weights_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     with pytest.raises(WeightsError, match=r"no tokenizer at .*a\.safetensors; train it"):
-        read_weights(path, role="tokenizer")
+        read_weights(path, TokenizerHeader)
     path.write_bytes(b"not safetensors at all")
     with pytest.raises(WeightsError, match="not a whole safetensors file"):
-        read_weights(path, role="tokenizer")
-    save_weights(path, Part(), role="tokenizer", spec=SPEC)
+        read_weights(path, TokenizerHeader)
+    save_weights(path, Part().state_dict(), header_of(Part()))
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(WeightsError, match="not a whole safetensors file"):
-        read_weights(path, role="tokenizer")
+        read_weights(path, TokenizerHeader)
 
 
 def test_another_role_is_refused(tmp_path: Path) -> None:
-    save_weights(tmp_path / "a.safetensors", Part(), role="tokenizer", spec=SPEC)
+    save_weights(tmp_path / "a.safetensors", Part().state_dict(), header_of(Part()))
     with pytest.raises(WeightsError, match="holds a tokenizer, not a prior"):
-        read_weights(tmp_path / "a.safetensors", role="prior")
+        read_weights(tmp_path / "a.safetensors", PriorHeader)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +86,18 @@ def test_another_role_is_refused(tmp_path: Path) -> None:
         ({}, "not written by ScanVQ"),
         ({"scanvq": "{"}, "damaged header"),
         ({"scanvq": "[]"}, "damaged header"),
-        ({"scanvq": json.dumps({"format_version": 1})}, "damaged header"),
+        ({"scanvq": json.dumps({"format_version": 2})}, "damaged header"),
+        ({"scanvq": json.dumps({"format_version": "2", "role": "tokenizer"})}, "damaged header"),
+        ({"scanvq": "[" * 200_000}, "damaged header"),
+        ({"scanvq": json.dumps({"format_version": 2, "role": "tokenizer"})}, r"damaged header.*\(id: "),
+        (
+            {"scanvq": json.dumps({"format_version": 2, "role": "tokenizer", "id": "0", "labels": None})},
+            r"damaged header.*\(labels: ",
+        ),
+        (
+            {"scanvq": json.dumps({"format_version": 1, "role": "tokenizer", "id": "0", "spec": {}})},
+            r"older ScanVQ \(format 1\): train again",
+        ),
         (
             {"scanvq": json.dumps({"format_version": 99, "role": "tokenizer", "id": "0", "spec": {}})},
             r"newer ScanVQ \(format 99\)",
@@ -78,4 +108,4 @@ def test_a_header_that_is_not_ours(tmp_path: Path, metadata: dict[str, str], mes
     path = tmp_path / "a.safetensors"
     save_file({"a": torch.zeros(1)}, path, metadata=metadata)
     with pytest.raises(WeightsError, match=message):
-        read_weights(path, role="tokenizer")
+        read_weights(path, TokenizerHeader)

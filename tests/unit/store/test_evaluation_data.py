@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from scanvq.settings import DataSettings, PreparationSettings
-from scanvq.store.evaluation_data import OtherData, prepare_other
+from scanvq.store.evaluation_data import EvaluationData, prepare_evaluation_data
 from scanvq.store.leakage import LeakError
 from scanvq.store.run_data import RunData, prepare_data
 
@@ -45,8 +45,10 @@ def learned(own: RunData, group: str | None = None) -> str:
     )
 
 
-def other(folder: Path, own: RunData, data: DataSettings = RUN, *, allow_leak: bool = False) -> OtherData:
-    return prepare_other(folder, lambda: own, data, own.preparation, (), allow_leak=allow_leak)
+def other(
+    folder: Path, own: RunData, data: DataSettings = RUN, *, allow_leak: bool = False
+) -> EvaluationData:
+    return prepare_evaluation_data(folder, lambda: own, data, own.preparation, (), allow_leak=allow_leak)
 
 
 def test_a_known_person_under_another_file_name_is_refused(own: RunData, tmp_path: Path) -> None:

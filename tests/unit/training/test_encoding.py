@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from scanvq.model.coder import Coder
 from scanvq.nn.precision import CANDIDATES, Precision
 from scanvq.quantizers import MovingAverageQuantizer
 from scanvq.store.run_data import RunData
@@ -53,9 +54,9 @@ def tokenizer() -> VQVAE:
     return network.eval()
 
 
-def plan(tokenizer: VQVAE, data: RunData, folder: Path, **given: Any) -> codes.Encoding:
+def plan(tokenizer: VQVAE, data: RunData, file: Path, **given: Any) -> codes.Encoding:
     settings = {"mirrored": False, "precision": "auto", "device": CPU, **given}
-    return codes.plan_encoding(tokenizer, data, folder, **settings)
+    return codes.plan_encoding(tokenizer, data, file, **settings)
 
 
 def test_the_fastest_setting_is_kept_with_the_run(
@@ -63,11 +64,12 @@ def test_the_fastest_setting_is_kept_with_the_run(
 ) -> None:
     times = dict(zip(CANDIDATES, (3.2, 1.6, 2.4), strict=True))
     monkeypatch.setattr(codes, "measure_encoding", lambda *_: times)
-    found = plan(tokenizer, data, tmp_path)
+    found = plan(tokenizer, data, tmp_path / "encoding.json")
     assert found.precision == Precision(channels_last=True)
     assert found.seconds == pytest.approx(1.6 / 16 * 51)
     times.clear()  # measuring again would fail
-    assert plan(tokenizer, data, tmp_path) == codes.read_encoding(tmp_path) == found
+    again = plan(tokenizer, data, tmp_path / "encoding.json")
+    assert again == codes.read_encoding(tmp_path / "encoding.json") == found
 
 
 def test_mirrored_images_count_and_a_fixed_format_is_obeyed(
@@ -86,7 +88,7 @@ def test_measuring_leaves_the_tokenizer_as_it_was(tokenizer: VQVAE) -> None:
     assert all(torch.equal(value, before[name]) for name, value in tokenizer.state_dict().items())
 
 
-def test_codes_are_encoded_anew_only_for_another_tokenizer_or_setting(
+def test_codes_are_encoded_again_only_for_another_tokenizer(
     tokenizer: VQVAE, data: RunData, tmp_path: Path
 ) -> None:
     encoded = 0
@@ -99,13 +101,12 @@ def test_codes_are_encoded_anew_only_for_another_tokenizer_or_setting(
             nonlocal encoded
             encoded = done
 
-        codes.encode_splits(
-            tokenizer, name, data, tmp_path, mirrored=False, precision=precision, device=CPU, progress=count
-        )
+        coder = Coder(tokenizer, precision=precision, device=CPU)
+        codes.encode_splits(coder, name, data, tmp_path, mirrored=False, progress=count)
         return encoded
 
     assert [encode("one", Precision()), encode("one", Precision()), encode("two", Precision())] == [51, 0, 51]
     plain = codes.read_codes(tmp_path, "train")[0]
     assert np.array_equal(plain, tokenizer.encode(SPLITS["train"].images)[0].numpy())
-    assert encode("two", CANDIDATES[-1]) == 51
+    assert encode("three", CANDIDATES[-1]) == 51
     assert (codes.read_codes(tmp_path, "train")[0] == plain).mean() > 0.9  # bf16 moves near ties

@@ -13,13 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scanvq.model.coder import BATCH, Coder, stored_type
 from scanvq.nn.precision import Precision, candidates, take_turns
 from scanvq.storage.files import read_json, whole_file, write_json
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.run_data import SPLITS, RunData
 from scanvq.types import Tokenizer
 
-BATCH = 16
+_TRIED = 16  # images of a trial
 Levels = tuple[NDArray[np.integer], ...]
 
 
@@ -39,21 +40,20 @@ class Encoding:
 def plan_encoding(
     tokenizer: Tokenizer,
     data: RunData,
-    folder: Path,
+    file: Path,
     *,
     mirrored: bool,
     precision: Literal["auto", "fp32", "bf16"],
     device: torch.device,
 ) -> Encoding:
-    """Measures a batch by every setting that `precision` allows, unless `folder` holds the answer.
+    """Measures a batch by every setting that `precision` allows, unless `file` holds the answer.
 
     The time depends on the network and not on its weights, so a tokenizer may be measured untrained.
     """
-    file = folder / "encoding.json"
     if file.exists():
-        return read_encoding(folder)
+        return read_encoding(file)
     everything = data.dataset("train")
-    images, _ = everything.batch(np.arange(min(BATCH, len(everything))), device)
+    images, _ = everything.batch(np.arange(min(_TRIED, len(everything))), device)
     seconds = measure_encoding(tokenizer, images, device)
     allowed = {one: time for one, time in seconds.items() if precision in ("auto", one.autocast)}
     best = min(allowed, key=lambda one: allowed[one])
@@ -63,9 +63,9 @@ def plan_encoding(
     return encoding
 
 
-def read_encoding(folder: Path) -> Encoding:
+def read_encoding(file: Path) -> Encoding:
     """What `plan_encoding` found for a run."""
-    saved = read_json(folder / "encoding.json")
+    saved = read_json(file)
     return Encoding(precision=Precision(**saved["precision"]), seconds=saved["seconds"])
 
 
@@ -78,7 +78,7 @@ def measure_encoding(tokenizer: Tokenizer, images: Tensor, device: torch.device)
 
         def encode() -> object:
             with torch.inference_mode(), precision.context(device):
-                return copy.encode(images)
+                return [copy.encode(batch) for batch in images.split(BATCH)]
 
         return encode
 
@@ -86,39 +86,29 @@ def measure_encoding(tokenizer: Tokenizer, images: Tensor, device: torch.device)
 
 
 def encode_splits(
-    tokenizer: Tokenizer,
+    coder: Coder,
     tokenizer_id: str,
     data: RunData,
     folder: Path,
     *,
     mirrored: bool,
-    precision: Precision,
-    device: torch.device,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Writes the codes of all splits into `folder`, unless those of this very tokenizer are there.
 
     Args:
-        tokenizer: in evaluation mode.
+        coder: the tokenizer's.
         tokenizer_id: its content id, kept beside the codes.
         data: the run's slices.
         folder: where `<split>.npz` and `codes.json` go.
         mirrored: also encode the training images mirrored left to right.
-        precision: how to compute.
-        device: where to compute.
         progress: called with images done and all images.
     """
-    wanted = {
-        "tokenizer": tokenizer_id,
-        "mirrored": mirrored,
-        "store": data.content,
-        "precision": asdict(precision),
-    }
+    wanted = {"tokenizer": tokenizer_id, "mirrored": mirrored, "store": data.content}
     marker = folder / "codes.json"
     if marker.exists() and read_json(marker) == wanted:
         return
     marker.unlink(missing_ok=True)
-    tokenizer.to(device)
     jobs = _jobs(mirrored)
     total, done = sum(len(data.rows(split)) for split, _ in jobs), 0
     for split, flip in jobs:
@@ -130,9 +120,7 @@ def encode_splits(
             if progress is not None:
                 progress(done, total)
 
-        levels = encode_dataset(
-            tokenizer, dataset, precision=precision, device=device, flip=flip, advance=advance
-        )
+        levels = encode_dataset(coder, dataset, flip=flip, advance=advance)
         with whole_file(codes_file(folder, split, mirrored=flip)) as temporary, temporary.open("wb") as file:
             arrays: dict[str, Any] = {f"level_{number}": level for number, level in enumerate(levels)}
             np.savez(file, **arrays)
@@ -140,26 +128,22 @@ def encode_splits(
 
 
 def encode_dataset(
-    tokenizer: Tokenizer,
+    coder: Coder,
     dataset: SliceDataset,
     *,
-    precision: Precision,
-    device: torch.device,
     flip: bool = False,
     advance: Callable[[int], None] | None = None,
 ) -> Levels:
-    """The codes of a data set, one (n, h, w) array a level, 8 or 16 bit as the codebook needs."""
-    kinds = [np.uint8 if size <= 256 else np.uint16 for size in tokenizer.codebook_sizes]
+    """The codes of a data set, one (n, h, w) array a level, of the smallest type that holds them."""
+    kinds = [stored_type(size) for size in coder.tokenizer.codebook_sizes]
     batches: list[list[NDArray[np.integer]]] = [[] for _ in kinds]
-    precision.lay_out(tokenizer)
-    with torch.inference_mode(), precision.context(device):
-        for start in range(0, len(dataset), BATCH):
-            images, _ = dataset.batch(np.arange(start, min(start + BATCH, len(dataset))), device)
-            codes = tokenizer.encode(images.flip(-1) if flip else images)
-            for level, kind in enumerate(kinds):
-                batches[level].append(codes[level].cpu().numpy().astype(kind))
-            if advance is not None:
-                advance(len(images))
+    for start in range(0, len(dataset), BATCH):
+        images, _ = dataset.batch(np.arange(start, min(start + BATCH, len(dataset))), coder.device)
+        codes = coder.encode_batch(images.flip(-1) if flip else images)
+        for level, kind in enumerate(kinds):
+            batches[level].append(codes[level].cpu().numpy().astype(kind))
+        if advance is not None:
+            advance(len(images))
     return tuple(np.concatenate(level) for level in batches)
 
 

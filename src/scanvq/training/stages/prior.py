@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from scanvq.build import make_objective, make_prior
-from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.model.headers import PriorHeader, TokenizerHeader
 from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
-from scanvq.storage.weights import WeightsError, read_weights, save_weights
+from scanvq.storage.weights import content_id, save_weights
 from scanvq.store.run_data import RunData
 from scanvq.training.batch_sources import CodeSource
 from scanvq.training.engine import Engine
@@ -34,7 +33,7 @@ def train_prior(
     data: RunData,
     run: RunDirectory,
     tokenizer: Tokenizer,
-    tokenizer_header: dict[str, Any],
+    tokenizer_header: TokenizerHeader,
     *,
     limit: TrainingLimit,
     seed: int,
@@ -49,31 +48,33 @@ def train_prior(
     """
     torch.manual_seed(seed)
     settings = recipe.stage("prior")
-    facts = {
-        "codebook_sizes": tokenizer_header["codebook_sizes"],
-        "code_shapes": tokenizer_header["code_shapes"],
-        "code_dims": list(tokenizer.code_dims),
-        "classes": len(data.labels),
-    }
-    prior = _build(recipe.prior, facts)
+    prior = make_prior(
+        recipe.prior,
+        codebook_sizes=tokenizer_header.codebook_sizes,
+        code_shapes=tokenizer_header.code_shapes,
+        code_dims=tokenizer.code_dims,
+        classes=len(data.labels),
+    )
     if start is not None:
-        load_pretrained(prior, start, role="prior")
+        load_pretrained(prior, start, PriorHeader)
     prior.set_codebook(tokenizer.codebooks())
     objective = make_objective(recipe.objective("prior"), prior=prior)
     validation = _source(run, data, "validation")
     tokenizer.to(engine.device)
 
     def save(path: Path) -> None:
-        save_weights(
-            path,
-            prior,
-            role="prior",
-            spec=dict(recipe.prior),
+        spec, tensors = dict(recipe.prior), prior.state_dict()
+        header = PriorHeader(
+            id=content_id(spec, tensors),
+            spec=spec,
             recipe=recipe.name,
-            tokenizer=tokenizer_header["id"],
-            labels=list(data.labels),
-            **facts,
+            tokenizer=tokenizer_header.id,
+            labels=data.labels,
+            codebook_sizes=tokenizer_header.codebook_sizes,
+            code_shapes=tokenizer_header.code_shapes,
+            code_dims=tokenizer.code_dims,
         )
+        save_weights(path, tensors, header)
 
     def validate() -> dict[str, float]:
         values: dict[str, float] = {}
@@ -85,7 +86,7 @@ def train_prior(
         generator = torch.Generator(engine.device).manual_seed(seed)
         known = tuple(
             torch.full((WATCHED_SAMPLES, *shape), UNKNOWN, device=engine.device)
-            for shape in facts["code_shapes"]
+            for shape in tokenizer_header.code_shapes
         )
         codes = prior.sample(known, params=SamplingParams(), generator=generator)
         return tokenizer.decode(codes)[:, 0].float().clamp(0, 1).cpu().numpy()
@@ -98,7 +99,7 @@ def train_prior(
         limit=limit,
         seed=seed,
         directory=run.prior,
-        context=tokenizer_header["id"],
+        context=tokenizer_header.id,
         validate=validate,
         criterion=objective.criterion,
         larger_is_better=False,
@@ -106,33 +107,6 @@ def train_prior(
         pictures=pictures,
     )
     return train(stage, engine, loggers, request)
-
-
-def load_prior(path: Path, *, tokenizer_id: str) -> tuple[HierarchicalPrior, dict[str, Any]]:
-    """A prior with its weights, in evaluation mode, and the header of its file.
-
-    Raises:
-        WeightsError: the prior was trained on the codes of another tokenizer.
-    """
-    weights = read_weights(path, role="prior")
-    if weights.header["tokenizer"] != tokenizer_id:
-        raise WeightsError(
-            f"{path} was trained on the codes of tokenizer {weights.header['tokenizer']}, not of "
-            f"{tokenizer_id}: codes of one mean nothing to the other; train a prior on this tokenizer"
-        )
-    prior = _build(weights.header["spec"], weights.header)
-    prior.load_state_dict(weights.tensors)
-    return prior.eval(), weights.header
-
-
-def _build(spec: Any, facts: dict[str, Any]) -> HierarchicalPrior:
-    return make_prior(
-        spec,
-        codebook_sizes=tuple(facts["codebook_sizes"]),
-        code_shapes=tuple((shape[0], shape[1]) for shape in facts["code_shapes"]),
-        code_dims=tuple(facts.get("code_dims", ())),
-        classes=facts["classes"],
-    )
 
 
 def _source(run: RunDirectory, data: RunData, split: str, *, mirrored: bool = False) -> CodeSource:

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scanvq.build import make_objective, make_tokenizer
+from scanvq.model.headers import TokenizerHeader
+from scanvq.nn.precision import Precision
 from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
-from scanvq.storage.weights import read_weights, save_weights
+from scanvq.storage.weights import content_id, save_weights
 from scanvq.store.run_data import RunData
 from scanvq.training.batch_sources import ImageSource
 from scanvq.training.codebook_monitor import CodebookMonitor
@@ -25,7 +27,6 @@ from scanvq.training.interrupt import StopRequest
 from scanvq.training.loop import Stage, State, train
 from scanvq.training.training_limit import TrainingLimit
 from scanvq.training.validation import mean_parts
-from scanvq.types import Tokenizer
 
 WATCHED_IMAGES = 6
 
@@ -35,6 +36,7 @@ def train_tokenizer(
     data: RunData,
     run: RunDirectory,
     *,
+    precision: Precision,
     limit: TrainingLimit,
     seed: int,
     engine: Engine,
@@ -44,31 +46,33 @@ def train_tokenizer(
 ) -> State:
     """Trains the recipe's tokenizer on the training split; best and last weights are kept in the run.
 
-    `start` is a weights file to begin from, in place of random weights.
+    `precision` is that of encoding, kept in the weights' header. `start` is a weights file to begin from, in
+    place of random weights.
     """
     torch.manual_seed(seed)
     spec = tokenizer_spec(recipe, data)
     tokenizer = make_tokenizer(spec)
     if start is not None:
-        load_pretrained(tokenizer, start, role="tokenizer")
+        load_pretrained(tokenizer, start, TokenizerHeader)
     settings = recipe.stage("tokenizer")
     objective = make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer, variance=data.std**2)
     validation = ImageSource(data.dataset("validation"))
     geometry = data.preparation.geometry
 
     def save(path: Path) -> None:
-        save_weights(
-            path,
-            tokenizer,
-            role="tokenizer",
+        tensors = tokenizer.state_dict()
+        header = TokenizerHeader(
+            id=content_id(spec, tensors),
             spec=spec,
             recipe=recipe.name,
-            preparation=data.preparation.to_dict(),
+            preparation=data.preparation,
             plane=recipe.data.plane,
-            labels=list(data.labels),
-            codebook_sizes=list(tokenizer.codebook_sizes),
-            code_shapes=[list(shape) for shape in tokenizer.code_shapes(geometry.height, geometry.width)],
+            labels=data.labels,
+            codebook_sizes=tokenizer.codebook_sizes,
+            code_shapes=tokenizer.code_shapes(geometry.height, geometry.width),
+            precision=precision,
         )
+        save_weights(path, tensors, header)
 
     watched = np.linspace(0, len(validation) - 1, min(WATCHED_IMAGES, len(validation))).astype(np.int64)
 
@@ -127,11 +131,3 @@ def tokenizer_spec(recipe: Recipe, data: RunData) -> dict[str, Any]:
     if recipe.preparation.normalization == "z_score":
         return {**recipe.tokenizer, "input_mean": data.mean, "input_std": data.std}
     return {**recipe.tokenizer, "input_mean": 0.0, "input_std": 1.0}
-
-
-def load_tokenizer(path: Path) -> tuple[Tokenizer, dict[str, Any]]:
-    """A tokenizer with its weights, in evaluation mode, and the header of its file."""
-    weights = read_weights(path, role="tokenizer")
-    tokenizer = make_tokenizer(weights.header["spec"])
-    tokenizer.load_state_dict(weights.tensors)
-    return tokenizer.eval(), weights.header

@@ -1,9 +1,9 @@
-"""The prior's scores on one split: exact bits."""
+"""Likelihood of codes under a prior: exact bits of every image."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,6 +12,31 @@ from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.types import Codes, Condition
 
 BATCH = 4  # images at once; as few as a dry run scores, so that its memory is that of a run
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeLength:
+    """How many bits the prior needs for each image.
+
+    Attributes:
+        bits: -log2 p(codes) of every image, (n,) float64.
+        cells: codes of an image, over all levels.
+        pixels: of the network's image.
+    """
+
+    bits: Tensor
+    cells: int
+    pixels: int
+
+    @property
+    def bits_per_code(self) -> Tensor:
+        """(n,) float64."""
+        return self.bits / self.cells
+
+    @property
+    def bits_per_pixel(self) -> Tensor:
+        """(n,) float64, per pixel of the network's image."""
+        return self.bits / self.pixels
 
 
 @torch.inference_mode()
@@ -41,12 +66,3 @@ def bits_of(
         if progress is not None:
             progress(start + len(part[0]), count)
     return torch.cat(bits)
-
-
-def summarize_bits(bits: Tensor, *, cells: int, pixels: int) -> dict[str, Any]:
-    """The form of metrics.json: mean bits for a code and for a pixel of the network's image."""
-    return {
-        "n": len(bits),
-        "bits_per_code": float(bits.mean()) / cells,
-        "bits_per_pixel": float(bits.mean()) / pixels,
-    }

@@ -1,10 +1,13 @@
-"""The scans named on a command line, and where what is made of them goes."""
+"""The scans that a user names, and the names of the files made of them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+
+from scanvq.imaging.formats import READABLE, is_inside, is_series, own_name, stem_of
+from scanvq.imaging.formats.listing import list_scans
 
 
 def scan_files(named: Sequence[Path]) -> list[Path]:
@@ -13,9 +16,6 @@ def scan_files(named: Sequence[Path]) -> list[Path]:
     Raises:
         ValueError: something that does not exist, or a folder without scans.
     """
-    from scanvq.imaging.formats import READABLE, is_inside, is_series
-    from scanvq.imaging.formats.listing import list_scans
-
     found: list[Path] = []
     for path in named:
         if path.is_dir():
@@ -33,8 +33,6 @@ def scan_files(named: Sequence[Path]) -> list[Path]:
 
 def names_of(scans: Sequence[Path]) -> list[Path]:
     """The scans' own names; with their folders, below the common one, where names repeat."""
-    from scanvq.imaging.formats import is_inside, own_name
-
     names = [own_name(scan)[0] for scan in scans]
     if len(set(names)) == len(scans):
         return [Path(name) for name in names]
@@ -48,8 +46,6 @@ def stems_of(names: Sequence[str | Path]) -> list[Path]:
 
     What a name says about folders outside is left out: it may come from a file by somebody else.
     """
-    from scanvq.imaging.formats import stem_of
-
     inside = [Path(*(part for part in Path(name).parts if part not in ("..", "/"))) for name in names]
     stems = [name.with_name(stem_of(name)) for name in inside]
     count = Counter(stems)

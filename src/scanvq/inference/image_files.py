@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
-    from scanvq.imaging.formats import Provenance
+from scanvq.imaging.formats import FORMATS, Provenance, Scan
+
+KINDS = ("png", "nifti", "npz")
+
+
+def check_kind(kind: str) -> None:
+    """Raises ValueError for a kind of file that `write_pictures` does not write."""
+    if kind not in KINDS:
+        raise ValueError(f"--format is {kind!r}; use png, nifti or npz")
 
 
 def write_pictures(
@@ -27,12 +34,7 @@ def write_pictures(
     Raises:
         ValueError: another kind.
     """
-    import numpy as np
-
-    from scanvq.imaging.formats import FORMATS, Scan
-
-    if kind not in ("png", "nifti", "npz"):
-        raise ValueError(f"--format is {kind!r}; use png, nifti or npz")
+    check_kind(kind)
     out.mkdir(parents=True, exist_ok=True)
     if kind == "npz":
         FORMATS["npz"].write(out / f"{stem}s.npz", Scan(slices=images), provenance)
@@ -48,8 +50,6 @@ def write_pictures(
 
 def contact_sheet(images: NDArray[np.float32], *, columns: int = 8) -> NDArray[np.uint8]:
     """Images (n, H, W) in [0, 1] side by side on one sheet, with a thin line between them."""
-    import numpy as np
-
     count, height, width = images.shape
     columns = min(columns, count)
     rows = -(-count // columns)

@@ -1,0 +1,52 @@
+"""New scans as files: the images, their codes, and one sheet with all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scanvq.imaging.formats import FORMATS, Scan
+from scanvq.inference.code_file import write_codes
+from scanvq.inference.image_files import check_kind, contact_sheet, write_pictures
+from scanvq.model.model import Model
+from scanvq.types import Progress, SamplingParams
+
+SHEET = "samples.png"
+
+
+def sample_files(
+    model: Model,
+    out: Path,
+    count: int,
+    *,
+    label: str | None = None,
+    params: SamplingParams,
+    seed: int,
+    kind: str = "png",
+    progress: Progress | None = None,
+) -> Path:
+    """Writes new images, `codes.npz` and a sheet of all images, each marked as synthetic.
+
+    Args:
+        model: with a prior.
+        out: the folder.
+        count: how many.
+        label: only of this class; None for any.
+        params: how codes are drawn.
+        seed: image i depends on it and on i alone.
+        kind: "png", "nifti" or "npz".
+        progress: called with samples done and all.
+
+    Returns:
+        The sheet.
+
+    Raises:
+        ValueError: another kind of file, or a label that the model does not know.
+    """
+    check_kind(kind)
+    codes = model.sample_codes(count, label=label, params=params, seed=seed, progress=progress)
+    images = model.coder.decode(codes)[:, 0].numpy()
+    provenance = model.provenance(seed=seed)
+    write_pictures(out, images, kind, provenance, stem="sample")
+    write_codes(out / "codes.npz", model.id, codes, [], provenance=provenance)
+    FORMATS["png"].write(out / SHEET, Scan(slices=contact_sheet(images)[None]), provenance)
+    return out / SHEET

@@ -1,0 +1,139 @@
+"""Where a model comes from: a run directory, one file, or a file that ships with ScanVQ."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from importlib import resources
+from pathlib import Path
+
+from torch import Tensor
+
+from scanvq.model.headers import ModelHeader, PriorHeader, TokenizerHeader
+from scanvq.model.weights import load_prior, load_tokenizer, prior_of, tokenizer_of
+from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.recipe.recipe import Recipe, parse_recipe, read_recipe
+from scanvq.storage.run_directory import RunDirectory, RunError
+from scanvq.storage.weights import Weights, WeightsError, content_id, read_weights, save_weights
+from scanvq.types import Tokenizer
+
+SUFFIX = ".safetensors"
+_TOKENIZER, _PRIOR = "tokenizer.", "prior."
+
+
+class ModelError(RunError):
+    """No model of that path or name."""
+
+
+class ModelSource(ABC):
+    """Gives the parts of a model. The prior is read only when it is asked for."""
+
+    recipe: Recipe
+    header: TokenizerHeader
+    tokenizer: Tokenizer
+    has_prior: bool
+
+    @abstractmethod
+    def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
+        """The prior and its header. Raises WeightsError where there is none that fits."""
+
+
+class RunSource(ModelSource):
+    """The best weights of a run directory.
+
+    Args:
+        directory: the run.
+
+    Raises:
+        RunError: no run there. WeightsError: its tokenizer is not trained yet.
+    """
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self._directory = directory
+        if not directory.recipe.is_file():
+            raise RunError(
+                f"{directory.path} is no ScanVQ run (it has no recipe.toml); make one with `scanvq fit`"
+            )
+        self.recipe = read_recipe(directory.recipe)
+        self.tokenizer, self.header = load_tokenizer(directory.tokenizer.best)
+
+    @property
+    def has_prior(self) -> bool:  # type: ignore[override]  # training may still make it
+        return self._directory.prior.best.is_file()
+
+    def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
+        return load_prior(self._directory.prior.best, tokenizer_id=self.header.id)
+
+
+class FileSource(ModelSource):
+    """One file with the whole model, as `write_model` writes it.
+
+    Args:
+        path: the file.
+
+    Raises:
+        WeightsError: no such file, or a damaged one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._weights: Weights[ModelHeader] = read_weights(path, ModelHeader)
+        self.header = self._weights.header.tokenizer
+        self.recipe = parse_recipe(self._weights.header.recipe, label=str(path))
+        self.tokenizer = tokenizer_of(self.header, self._tensors(_TOKENIZER), path)
+        self.has_prior = self._weights.header.prior is not None
+
+    def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
+        header = self._weights.header.prior
+        if header is None:
+            raise WeightsError(f"{self._path} holds a tokenizer without a prior")
+        return prior_of(header, self._tensors(_PRIOR), self._path), header
+
+    def _tensors(self, prefix: str) -> dict[str, Tensor]:
+        found = self._weights.tensors.items()
+        return {name.removeprefix(prefix): value for name, value in found if name.startswith(prefix)}
+
+
+def read_model(path: str | Path) -> ModelSource:
+    """Opens a run directory, a model file, or a shipped model by its name; an existing path wins."""
+    place = Path(path)
+    if place.is_dir():
+        return RunSource(RunDirectory(place))
+    if place.is_file():
+        return FileSource(place)
+    shipped = shipped_models()
+    if str(path) in shipped:
+        return FileSource(shipped[str(path)])
+    known = f"; shipped models: {', '.join(shipped)}" if shipped else ""
+    raise ModelError(f"{path} is no ScanVQ run and no model file; make a run with `scanvq fit`{known}")
+
+
+def shipped_models() -> dict[str, Path]:
+    """The model files that come with ScanVQ, by name."""
+    shelf = Path(str(resources.files("scanvq") / "pretrained"))
+    return {file.name.removesuffix(SUFFIX): file for file in sorted(shelf.glob(f"*{SUFFIX}"))}
+
+
+def write_model(path: Path, source: ModelSource) -> None:
+    """Writes the whole model into one file, whole or not at all.
+
+    Raises:
+        ValueError: a name that does not end in .safetensors.
+    """
+    if path.suffix != SUFFIX:
+        raise ValueError(f"{path} must end in {SUFFIX}")
+    tensors = {f"{_TOKENIZER}{name}": value for name, value in source.tokenizer.state_dict().items()}
+    header = None
+    if source.has_prior:
+        prior, header = source.load_prior()
+        tensors |= {f"{_PRIOR}{name}": value for name, value in prior.state_dict().items()}
+    recipe = source.recipe.toml()
+    save_weights(
+        path,
+        tensors,
+        ModelHeader(
+            id=content_id({"recipe": recipe}, tensors),
+            tokenizer=source.header,
+            prior=header,
+            recipe=recipe,
+        ),
+    )

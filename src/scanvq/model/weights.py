@@ -1,0 +1,62 @@
+"""Tokenizers and priors to weights files and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from scanvq.build import make_prior, make_tokenizer
+from scanvq.model.headers import PriorHeader, TokenizerHeader
+from scanvq.priors.hierarchical import HierarchicalPrior
+from scanvq.storage.weights import WeightsError, read_weights
+from scanvq.types import Tokenizer
+
+
+def load_tokenizer(path: Path) -> tuple[Tokenizer, TokenizerHeader]:
+    """A tokenizer with its weights, in evaluation mode, and its header. Raises WeightsError."""
+    weights = read_weights(path, TokenizerHeader)
+    return tokenizer_of(weights.header, weights.tensors, path), weights.header
+
+
+def load_prior(path: Path, *, tokenizer_id: str) -> tuple[HierarchicalPrior, PriorHeader]:
+    """A prior with its weights, in evaluation mode, and its header.
+
+    Raises:
+        WeightsError: no such file, a damaged one, or the prior was trained on the codes of another tokenizer.
+    """
+    weights = read_weights(path, PriorHeader)
+    if weights.header.tokenizer != tokenizer_id:
+        raise WeightsError(
+            f"{path} was trained on the codes of tokenizer {weights.header.tokenizer}, not of "
+            f"{tokenizer_id}: codes of one mean nothing to the other; train a prior on this tokenizer"
+        )
+    return prior_of(weights.header, weights.tensors, path), weights.header
+
+
+def tokenizer_of(header: TokenizerHeader, tensors: Mapping[str, Tensor], path: Path) -> Tokenizer:
+    """The tokenizer that a header describes; `path` is for messages."""
+    tokenizer = make_tokenizer(header.spec)
+    _load(tokenizer, tensors, path, "tokenizer")
+    return tokenizer.eval()
+
+
+def prior_of(header: PriorHeader, tensors: Mapping[str, Tensor], path: Path) -> HierarchicalPrior:
+    """The prior that a header describes; `path` is for messages."""
+    prior = make_prior(
+        header.spec,
+        codebook_sizes=header.codebook_sizes,
+        code_shapes=header.code_shapes,
+        code_dims=header.code_dims,
+        classes=len(header.labels),
+    )
+    _load(prior, tensors, path, "prior")
+    return prior.eval()
+
+
+def _load(part: Tokenizer | HierarchicalPrior, tensors: Mapping[str, Tensor], path: Path, role: str) -> None:
+    try:
+        part.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        raise WeightsError(f"the {role} in {path} does not fit its header: {error}") from None

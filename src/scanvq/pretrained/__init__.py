@@ -1,0 +1,1 @@
+"""Models that ship with ScanVQ: one safetensors file each, named as the model."""
