@@ -3,22 +3,29 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test check docs bench clean
+# Tests run in one process a core. A whole file goes to one process, so that what its tests share is made once;
+# files go in the order of their names, so that the long ones of end_to_end start early.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
+.PHONY: help demo test test-fast check docs bench clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 demo: .venv/demo  ## synthetic brains, a tokenizer, a prior, new scans and a report, in under ten minutes
 	$(BIN)/scanvq demo
 
 test: .venv/dev  ## set up and run all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
-check: .venv/dev  ## what continuous integration runs: ruff, mypy, tests
+test-fast: .venv/dev  ## the tests of under two minutes, to run at each change
+	$(PYTEST) -m "not slow and not end_to_end and not gpu"
+
+check: .venv/dev  ## what continuous integration runs: ruff, mypy, all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 docs: .venv/dev  ## write docs/reference from signatures
 	$(BIN)/python docs/make_reference.py

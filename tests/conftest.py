@@ -13,6 +13,16 @@ from PIL import Image
 SUBJECTS, PICTURES = 24, 2
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Divides the cores among the workers of pytest-xdist.
+
+    NumPy and PyTorch read the number of threads as they load, so it is set here, before workers start.
+    """
+    workers = len(getattr(config.option, "tx", None) or ())
+    if workers > 1:
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

@@ -1,12 +1,14 @@
-"""What every quantizer promises."""
+"""What every quantizer of the build table promises."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 
+from scanvq.build import TABLES
 from scanvq.quantizers import IdentityQuantizer, MovingAverageQuantizer, NearestQuantizer
 from scanvq.types import Quantizer
 
@@ -18,9 +20,12 @@ def rotating() -> Quantizer:
 
 
 WITH_CODEBOOK: dict[str, Callable[[], Quantizer]] = {
-    "nearest": lambda: NearestQuantizer(codebook_size=SIZE, code_dim=DIM),
+    **{
+        name: partial(kind, codebook_size=SIZE, code_dim=DIM)
+        for name, kind in TABLES[Quantizer].items()
+        if kind is not IdentityQuantizer
+    },
     "nearest from data": lambda: NearestQuantizer(codebook_size=SIZE, code_dim=DIM, start="data"),
-    "moving_average": lambda: MovingAverageQuantizer(codebook_size=SIZE, code_dim=DIM),
     "moving_average, rotation": rotating,
 }
 QUANTIZERS = {**WITH_CODEBOOK, "identity": lambda: IdentityQuantizer(code_dim=DIM)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -11,10 +12,36 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[[Sequence[Sequence[object]]], list[str]]
+MadeOnce = Callable[[str, Callable[[Path], None]], Path]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.end_to_end)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Makes a folder by its name; of several workers of pytest-xdist one makes it and the others wait."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def folder(name: str, make: Callable[[Path], None]) -> Path:
+        path, done = base / name, base / f"{name}.done"
+        with FileLock(base / f"{name}.lock"):
+            if not done.exists():
+                make(path)
+                done.touch()
+        return path
+
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -104,25 +131,25 @@ def refused(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
-def cohorts(scanvq: Command, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The demo cohort in the trees of the three course data sets."""
-    folder = tmp_path_factory.mktemp("cohorts")
-    for layout in ("oasis", "hipmri", "adni"):
-        scanvq("data", "demo", folder / layout, "--subjects", 8, "--slices", 3, "--layout", layout)
+def cohorts(scanvq: Command, made_once: MadeOnce) -> dict[str, Path]:
+    """The demo cohort in the trees of the three course data sets; tests leave it as it is."""
+
+    def make(folder: Path) -> None:
+        for layout in ("oasis", "hipmri", "adni"):
+            scanvq("data", "demo", folder / layout, "--subjects", 8, "--slices", 3, "--layout", layout)
+
+    folder = made_once("cohorts", make)
     return {layout: folder / layout for layout in ("oasis", "hipmri", "adni")}
 
 
 @pytest.fixture(scope="session")
-def trained(
-    scanvq: Command,
-    cohorts: dict[str, Path],
-    tiny: tuple[str, ...],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """A run on ADNI's layout, with labels, of images of 32x32; its quality is of no interest."""
-    run = tmp_path_factory.mktemp("runs") / "trained"
-    scanvq("fit", cohorts["adni"], *tiny, "--epochs", 2, "--out", run)
-    return run
+def trained(scanvq: Command, cohorts: dict[str, Path], tiny: tuple[str, ...], made_once: MadeOnce) -> Path:
+    """A run on ADNI's layout, with labels, of images of 32x32; tests leave it as it is."""
+
+    def make(run: Path) -> None:
+        scanvq("fit", cohorts["adni"], *tiny, "--epochs", 2, "--out", run)
+
+    return made_once("trained", make)
 
 
 @pytest.fixture(scope="session")

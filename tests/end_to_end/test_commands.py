@@ -139,7 +139,7 @@ def test_codes_and_back(trained: Path, own_scans: Path, scanvq: Command, tmp_pat
     assert "11 slices of 7 scans" in scanvq("encode", trained, own_scans, "--out", codes).stdout
     with np.load(codes) as saved:
         assert saved["level_0"].shape == (11, 8, 8)
-        assert saved["level_0"].min() >= 0
+        assert 0 <= saved["level_0"].min() <= saved["level_0"].max() < 64
         assert sorted(saved["files"]) == sorted(scan.name for scan in own_scans.iterdir())
     scanvq("decode", trained, codes, "--out", tmp_path / "decoded")
     scanvq("reconstruct", trained, own_scans, "--out", tmp_path / "rebuilt", "--no-panels")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,18 @@ def test_it_is_complete_and_says_where_it_comes_from(name: str) -> None:
     assert recipe.name == name
     assert recipe.about["summary"]
     assert recipe.about["source"]["assumed"]
-    assert recipe.data
-    assert recipe.preparation
-    assert recipe.sampling
     for stage in ("tokenizer", "prior"):
         assert recipe.stage(stage).epochs > 0
+
+
+@every
+@pytest.mark.parametrize("section", ["data", "preparation", "sampling"])
+def test_a_section_has_every_setting_and_what_the_file_says(name: str, section: str) -> None:
+    recipe = read_recipe(name)
+    settings = vars(getattr(recipe, section))
+    assert recipe.sections[section].keys() == settings.keys()
+    for key, value in tomllib.loads(recipe_text(name)).get(section, {}).items():
+        assert settings[key] == (tuple(value) if isinstance(value, list) else value)
 
 
 @every

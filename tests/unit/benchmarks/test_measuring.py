@@ -56,6 +56,7 @@ def allocating(megabytes):
     return lambda: torch.ones(megabytes * 2**18).sum()
 
 
+@pytest.mark.slow
 def test_extra_memory_is_the_peak_of_the_call():
     extra = peak_extra_mb(allocating, size=(96,), warm=(1,))
     assert extra is None or extra == pytest.approx(96, abs=12)
@@ -71,6 +72,7 @@ def dying():
     return lambda: os._exit(1)
 
 
+@pytest.mark.slow
 def test_a_work_apart_runs_in_a_process_of_its_own(tmp_path):
     work = Apart(counting, 5, tmp_path / "count")
     try:
@@ -83,6 +85,7 @@ def test_a_work_apart_runs_in_a_process_of_its_own(tmp_path):
     assert count == 6
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_told():
     work = Apart(dying)
     with pytest.raises(RuntimeError, match=r"dying.*died"):

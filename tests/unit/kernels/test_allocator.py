@@ -31,5 +31,6 @@ def faults(first: str) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
+@pytest.mark.slow
 def test_memory_is_not_taken_anew() -> None:
     assert faults("assert keep_freed_memory()") < 0.1 * faults("")

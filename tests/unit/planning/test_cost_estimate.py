@@ -34,6 +34,7 @@ def test_the_parts_add_up(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.disk_mb == pytest.approx(plainer.disk_mb + 2, abs=0.11)
 
 
+@pytest.mark.slow
 def test_a_rehearsal_that_fails_says_why(scans: Path) -> None:
     catalog = assign_splits(read_catalog(scans))
     recipe = read_recipe("tiny", overrides=["preparation.size=[33, 33]"])

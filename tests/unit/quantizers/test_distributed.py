@@ -42,6 +42,7 @@ def train(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(tmp_path: Path) -> None:
     commands = [[sys.executable, __file__, str(rank), str(tmp_path)] for rank in range(2)]
     processes = [subprocess.Popen(command) for command in commands]

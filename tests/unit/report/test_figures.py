@@ -107,8 +107,9 @@ def test_an_inline_chart_has_its_own_ids_and_its_description() -> None:
     drawn = draw(code_use(np.array([3, 1])), "use")
     inline = drawn.inline('codes "0" & <1>')
     assert 'aria-label="codes &quot;0&quot; &amp; &lt;1&gt;"' in inline
-    assert all(found.tag for found in ElementTree.fromstring(inline).iter())
-    ids = [e.get("id") for e in ElementTree.fromstring(inline).iter() if e.get("id")]
+    elements = list(ElementTree.fromstring(inline).iter())
+    assert elements[0].tag == "{http://www.w3.org/2000/svg}svg"
+    ids = [e.get("id") for e in elements if e.get("id")]
     assert ids
     assert all(name.startswith("use-") for name in ids)
 

@@ -58,6 +58,7 @@ def test_a_whole_run(run: Path) -> None:
         assert f'<section id="{section}">' in html
     assert "Not on this page" not in html
     assert "real test scans · narrow" in html
+    assert reported.keys() == {"report", "figures"}
     assert all(done[-1][0] == done[-1][1] for done in reported.values())
     names = {file.stem for file in (run / "figures").iterdir()}
     assert {"reconstructions", "ssim-histogram", "prior-bits-per-code"} <= names

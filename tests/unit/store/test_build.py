@@ -195,6 +195,7 @@ def test_a_killed_build_goes_on(tmp_path: Path) -> None:
     _assert_whole(store, catalog, tmp_path)
 
 
+@pytest.mark.slow
 def test_two_processes_share_one_build(tmp_path: Path) -> None:
     catalog = _catalog(tmp_path / "data", 40)
     calls: list[int] = []

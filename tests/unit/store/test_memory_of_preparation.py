@@ -58,6 +58,7 @@ def _peaks(folder: Path, cache: Path) -> dict[str, int]:
     return peaks
 
 
+@pytest.mark.slow
 def test_a_file_takes_a_few_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # pathlib interns names, and the table of all interned strings grows by megabytes at any moment.
     monkeypatch.setattr(sys, "intern", str)
