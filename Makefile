@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # files go in the order of their names, so that the long ones of end_to_end start early.
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-fast check docs bench clean
+.PHONY: help demo test test-fast check docs bench gpu-wheels gpu-check clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -33,6 +33,12 @@ docs: .venv/dev  ## write docs/reference from signatures
 bench: .venv/bench  ## measure speed beside other software, everything or TABLE=name, and write the page of it
 	$(BIN)/python -m benchmarks $(TABLE)
 	$(BIN)/python -m benchmarks.page
+
+gpu-wheels:  ## download what a machine without a network needs for gpu-check into wheels/, at most 40 MB
+	$(PYTHON) -m benchmarks.gpu_check.wheels
+
+gpu-check:  ## eight minutes on a GPU: tests, a fit of DATA=folder or the demo cohort, three tables; no network
+	PYTHONPATH=src $(PYTHON) -m benchmarks.gpu_check $(if $(DATA),--data "$(DATA)") $(CHECK)
 
 clean:  ## remove the environment and caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument(
         "--short", action="store_true", help="tiny sizes, to see that it works; keeps nothing"
     )
+    parser.add_argument("--turns", type=int, metavar="N", help="at most N turns of each; quicker, less exact")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where networks run")
     parser.add_argument("--scans", type=Path, help="a folder to train on, in place of synthetic brains")
     parser.add_argument(
@@ -29,7 +30,7 @@ def main() -> None:
     for name in given.tables:
         if name not in TABLES:
             parser.error(f"there is no table {name!r}; there are {', '.join(TABLES)}")
-    setup = Setup(short=given.short, device=torch.device(given.device), scans=given.scans)
+    setup = Setup(short=given.short, device=torch.device(given.device), scans=given.scans, turns=given.turns)
     out = given.out or (None if given.short else RESULTS)
     for name in given.tables or TABLES:
         table = importlib.import_module(f"benchmarks.{name}")

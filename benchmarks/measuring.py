@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.peers import PEERS, absent
+
 Work = Callable[[], object]
 
 
@@ -182,5 +184,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "load_average_before": list(os.getloadavg()),
         "system": platform.platform(),
         "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "scanvq", "monai", "vector-quantize-pytorch")},
+        "torch": version("torch"),
+        "scanvq": version("scanvq"),
+        **{name: None if absent(name) else version(name) for name in PEERS},
     }

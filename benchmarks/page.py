@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.__main__ import TABLES
+from benchmarks.gpu_check import section as gpu
 from benchmarks.record import RESULTS, file_of, told_number, told_ratio, told_seconds
 
 ROOT = Path(__file__).parent.parent
@@ -28,26 +29,35 @@ machine needs for the arithmetic alone. Machines differ: compare ratios, not tim
 
 
 def main() -> None:
-    records = read(RESULTS)
+    records, check = read(RESULTS), gpu.read(RESULTS)
     ratios = bars(records)
     if ratios:
         plot(ratios)
-    PAGE.write_text(page(records), encoding="utf-8")
+    PAGE.write_text(page(records, check), encoding="utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")
 
 
 def read(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """(table, device) -> its record, of those that were measured."""
-    found = {}
+    """(table, device) -> its record, of those that were measured; the check's where a GPU has no other."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    brief = gpu.tables(gpu.read(folder))
     for table in TABLES:
         for device in DEVICES:
             path = folder / file_of(table, device)
             if path.is_file():
                 found[table, device] = json.loads(path.read_text(encoding="utf-8"))
+            elif device == "cuda" and table in brief:
+                found[table, device] = brief[table]
     return found
 
 
-def page(records: Mapping[tuple[str, str], dict[str, Any]]) -> str:
+def page(records: Mapping[tuple[str, str], dict[str, Any]], check: gpu.Record | None = None) -> str:
+    """The text of the page.
+
+    Args:
+        records: what `read` gives.
+        check: the record of the check on a GPU; None where it was not run.
+    """
     lines = [INTRODUCTION]
     if bars(records):
         lines += [f"![Times of ScanVQ's time](../pictures/{PLOT.name})", ""]
@@ -55,6 +65,7 @@ def page(records: Mapping[tuple[str, str], dict[str, Any]]) -> str:
     for table in TABLES:
         machines = (_machine(records.get((table, device))) for device in DEVICES)
         lines.append(f"| [{table}](#{table}) | {' | '.join(machines)} |")
+    lines += ["", *gpu.section(check, pictures="../../benchmarks/results")]
     for table in TABLES:
         lines += ["", f"## {table}", "", _docstring(table)]
         for device in DEVICES:

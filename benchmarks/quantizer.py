@@ -7,15 +7,14 @@ and the matrix product in it alone. Memory is the most that one call adds to a p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from monai.networks.layers.vector_quantizer import EMAQuantizer
 from torch import Tensor, nn
-from vector_quantize_pytorch import VectorQuantize
 
 from benchmarks.measuring import Work, peak_extra_mb, turns
+from benchmarks.peers import absent, left_out
 from benchmarks.plain import OneHotQuantizer
 from benchmarks.record import Row, Setup
 from scanvq.kernels.nearest_search import nearest_codes
@@ -30,6 +29,7 @@ OURS, GRADIENT, MONAI, VQP = (
 )
 PLAIN, SEARCH, PRODUCT = "plain, one-hot", "floor: search alone", "floor: GEMM alone, in chunks"
 PEERS = (OURS, GRADIENT, MONAI, VQP, PLAIN)
+DISTRIBUTIONS = {MONAI: "monai", VQP: "vector-quantize-pytorch"}
 COMMITMENT, DECAY, SEED = 0.25, 0.99, 0
 CHUNK_SCORES = 2**19
 
@@ -58,18 +58,17 @@ CASES = (
 TINY = Case(batch=2, height=8, width=8, dim=64, codes=32, repeats=2, warm=True)
 
 
-def rows(setup: Setup) -> list[Row]:
-    cases = (TINY,) if setup.short else CASES
-    return [
-        _row(case, training, backward, setup)
-        for case in cases
-        for training in (False, True)
-        for backward in (False, True)
-    ]
+def rows(setup: Setup) -> Iterator[Row]:
+    for case in (TINY,) if setup.short else CASES:
+        for training in (False, True):
+            for backward in (False, True):
+                yield _row(case, training, backward, setup)
 
 
 def _row(case: Case, training: bool, backward: bool, setup: Setup) -> Row:
-    able = [name for name in PEERS if training or not backward or name != VQP]  # no gradient in its eval
+    missing = absent(*DISTRIBUTIONS.values())
+    peers = [name for name in PEERS if DISTRIBUTIONS.get(name) not in missing]
+    able = [name for name in peers if training or not backward or name != VQP]  # no gradient in its eval
     work = {name: call(name, case, training, backward, setup.device) for name in able}
     features = _features(case, setup.device)
     flat, codebook = rows_of(features, case.dim), _codebook(case, setup.device)
@@ -84,14 +83,19 @@ def _row(case: Case, training: bool, backward: bool, setup: Setup) -> Row:
                 warm=(name, TINY, training, backward, setup.device),
             )
             memory[name] = {"extra MB": extra}
-    measured = turns(work, repeats=case.repeats, device=setup.device, warm=case.warm)
+    measured = turns(work, repeats=setup.limited(case.repeats), device=setup.device, warm=case.warm)
     mode = f"{'forward + backward' if backward else 'forward'}, {'train' if training else 'eval'}"
     return Row(
         case=f"{case.name}: {mode}",
-        seconds={**dict.fromkeys(PEERS, ()), **measured},
+        seconds={**dict.fromkeys(peers, ()), **measured},
         ours=OURS,
-        wanted={MONAI: 6.0, VQP: 6.0, SEARCH: 1 / 1.5},
+        wanted={
+            name: aim
+            for name, aim in {MONAI: 6.0, VQP: 6.0, SEARCH: 1 / 1.5}.items()
+            if name in peers or name == SEARCH
+        },
         numbers=memory,
+        notes=left_out(missing),
     )
 
 
@@ -138,6 +142,8 @@ def _nearest(case: Case, codebook: Tensor) -> nn.Module:
 
 
 def _monai(case: Case, codebook: Tensor) -> nn.Module:
+    from monai.networks.layers.vector_quantizer import EMAQuantizer
+
     quantizer = EMAQuantizer(2, case.codes, case.dim, commitment_cost=COMMITMENT, decay=DECAY)
     quantizer.embedding.weight.data.copy_(codebook)
     quantizer.ema_w.copy_(codebook)
@@ -145,6 +151,8 @@ def _monai(case: Case, codebook: Tensor) -> nn.Module:
 
 
 def _vector_quantize(case: Case, codebook: Tensor) -> nn.Module:
+    from vector_quantize_pytorch import VectorQuantize
+
     quantizer = VectorQuantize(
         case.dim,
         case.codes,

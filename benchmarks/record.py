@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,8 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table as Columns
+
+from scanvq.storage.files import write_json
 
 RESULTS = Path(__file__).parent / "results"
 FILE_WIDTH = 180  # characters of a table that is printed into a file
@@ -26,11 +27,17 @@ class Setup:
         short: tiny sizes, to see that it works; the times then mean nothing.
         device: where networks run.
         scans: a folder of scans in place of synthetic ones, for tables that train.
+        turns: the most turns of each candidate; None takes as many as the table has.
     """
 
     short: bool = False
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     scans: Path | None = None
+    turns: int | None = None
+
+    def limited(self, repeats: int) -> int:
+        """How many turns are taken where a table has `repeats`."""
+        return repeats if self.turns is None else min(repeats, self.turns)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,16 +97,16 @@ def file_of(table: str, device: str) -> str:
 
 def write(folder: Path, table: str, machine: Mapping[str, Any], setup: Setup, rows: Sequence[Row]) -> Path:
     """Keeps a table: the machine, all raw times, medians and ratios."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / file_of(table, setup.device.type)
     record = {
         "table": table,
         "short": setup.short,
+        "turns": setup.turns,
         "device": setup.device.type,
         "machine": dict(machine),
         "rows": [row.to_dict() for row in rows],
     }
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_json(path, record)
     return path
 
 

@@ -14,16 +14,16 @@ against 90 in bf16 on two cores, after 17 seconds of compiling.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
-from monai.networks import nets as monai_nets
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measuring import Apart, Work, gemm, turns
+from benchmarks.peers import absent, left_out
 from benchmarks.plain import OneHotQuantizer
 from benchmarks.record import Row, Setup
 from scanvq.build import make_objective, make_tokenizer
@@ -60,8 +60,9 @@ SHORT = (
 )
 
 
-def rows(setup: Setup) -> list[Row]:
-    return [row for case in (SHORT if setup.short else CASES) for row in _rows(case, setup)]
+def rows(setup: Setup) -> Iterator[Row]:
+    for case in SHORT if setup.short else CASES:
+        yield from _rows(case, setup)
 
 
 def _rows(case: Case, setup: Setup) -> list[Row]:
@@ -69,7 +70,10 @@ def _rows(case: Case, setup: Setup) -> list[Row]:
     recipe = read_recipe(case.recipe)
     keep_freed_memory()  # as a run does
     best, best_fp32 = _fastest(recipe, _images(case, setup.device))
-    precisions = {BEST: best, FP32: best_fp32, PLAIN: Precision(), MONAI: Precision()}
+    precisions = {BEST: best, FP32: best_fp32, PLAIN: Precision()}
+    missing = absent("monai")
+    if not missing:
+        precisions[MONAI] = Precision()
     flops = {name: _flops(make_step(name, case, one, setup.device)) for name, one in precisions.items()}
     side = 64 if setup.short else 2048
     products = {
@@ -77,7 +81,9 @@ def _rows(case: Case, setup: Setup) -> list[Row]:
     }
     steps = {name: Apart(make_step, name, case, one, setup.device) for name, one in precisions.items()}
     try:
-        measured = turns({**steps, **products}, repeats=case.repeats, device=setup.device, steady=True)
+        measured = turns(
+            {**steps, **products}, repeats=setup.limited(case.repeats), device=setup.device, steady=True
+        )
     finally:
         for one in steps.values():
             one.close()
@@ -96,15 +102,16 @@ def _rows(case: Case, setup: Setup) -> list[Row]:
         (BEST, best, {PLAIN: 3.0, MONAI: 5.0}),
         (FP32, best_fp32, {PLAIN: 1.4, MONAI: 2.5}),
     ):
-        shown = (own, PLAIN, MONAI, *FLOORS)
+        shown = (own, *(name for name in (PLAIN, MONAI) if name in steps), *FLOORS)
         found.append(
             Row(
                 case=f"{recipe.name}, {case.height}x{case.width}, batch {case.batch}; {precision}",
                 seconds={name: measured[name] for name in shown},
                 ours=own,
                 times={name: flops[own] / (2 * side**3) for name in FLOORS},
-                wanted=wanted,
+                wanted={name: aim for name, aim in wanted.items() if name in shown},
                 numbers={name: numbers[name] for name in shown if name in numbers},
+                notes=left_out(missing),
             )
         )
     return found
@@ -189,6 +196,8 @@ def monai_network(spec: Mapping[str, object]) -> nn.Module:
 
     It has no normalization, and its residual units (two 3x3 convolutions) stand at every resolution.
     """
+    from monai.networks import nets as monai_nets
+
     channels, quantizer = tuple(spec["channels"]), spec["quantizer"]
     return monai_nets.VQVAE(
         spatial_dims=2,

@@ -263,6 +263,7 @@ def test_a_driver_that_refuses_is_told_and_sampling_goes_on(monkeypatch: pytest.
     assert len(calls) == 1
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("params", [SamplingParams(), SamplingParams(top_k=5, top_p=0.9)])
