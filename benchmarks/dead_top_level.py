@@ -33,7 +33,7 @@ from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.store.run_data import prepare_data
 from scanvq.synthetic.cohort import make_cohort
 from scanvq.tokenizers import VQVAE2
-from scanvq.types import Quantized, Quantizer
+from scanvq.types import Codes, Quantized, Quantizer
 
 CODES, DIM, BATCH, LEARNING_RATE, COMMITMENT = 512, 64, 16, 3e-4, 0.25
 TEST_IMAGES = 64
@@ -44,7 +44,7 @@ class ZeroCountQuantizer(Quantizer):
 
     def __init__(self, *, decay: float = 0.99, epsilon: float = 1e-5) -> None:
         super().__init__()
-        self.size, self.dim, self.decay, self.epsilon = CODES, DIM, decay, epsilon
+        self.codebook_sizes, self.dim, self.decay, self.epsilon = (CODES,), DIM, decay, epsilon
         self.register_buffer("codebook", torch.randn(CODES, DIM))
         self.register_buffer("counts", torch.zeros(CODES))
         self.register_buffer("sums", self.codebook.clone())
@@ -58,20 +58,21 @@ class ZeroCountQuantizer(Quantizer):
         batch, _, height, width = features.shape
         return Quantized(
             vectors=features + (grid_of(vectors, features) - features).detach(),  # straight through
-            codes=codes.view(batch, height, width),
+            codes=(codes.view(batch, height, width),),
             losses={"commitment": COMMITMENT * F.mse_loss(rows, vectors)},
         )
 
-    def embed(self, codes: Tensor) -> Tensor:
-        return look_up(self.codebook, codes)
+    def embed(self, codes: Codes) -> Tensor:
+        (grid,) = codes
+        return look_up(self.codebook, grid)
 
     @torch.no_grad()
     def _update(self, rows: Tensor, codes: Tensor) -> None:
         share = 1 - self.decay
-        self.counts.lerp_(torch.bincount(codes, minlength=self.size).float(), share)
+        self.counts.lerp_(torch.bincount(codes, minlength=CODES).float(), share)
         self.sums.lerp_(torch.zeros_like(self.sums).index_add_(0, codes, rows), share)
         everything = self.counts.sum()
-        smoothed = (self.counts + self.epsilon) / (everything + self.size * self.epsilon) * everything
+        smoothed = (self.counts + self.epsilon) / (everything + CODES * self.epsilon) * everything
         self.codebook.copy_(self.sums / smoothed[:, None])
 
 

@@ -139,8 +139,7 @@ def _prior(case: Case, setup: Setup) -> tuple[HierarchicalPrior, Any]:
 
 
 def _pass(level: CodePrior, codes: Codes, number: int) -> Work:
-    coarser = codes[number - 1] if number else None
-    return lambda: level.logits(codes[number], coarser=coarser)
+    return lambda: level.logits(codes[number], context=codes[:number])
 
 
 def _whole(prior: HierarchicalPrior, case: Case, setup: Setup) -> Tensor:

@@ -83,7 +83,7 @@ def make_prior(
     for level, one in enumerate(specs):
         derived = {
             "codebook_size": codebook_sizes[level],
-            "coarser_size": codebook_sizes[level - 1] if level else 0,
+            "context_sizes": codebook_sizes[:level],
             "classes": classes,
             "height": code_shapes[level][0],
             "width": code_shapes[level][1],

@@ -6,10 +6,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor, nn
+
+from scanvq.sample_checks import check_codes, check_labels
 
 Codes = tuple[Tensor, ...]
 """Integer codes, coarse to fine, each (B, h, w) int64: one level for VQ-VAE, two for VQ-VAE-2."""
@@ -26,10 +28,10 @@ ProgressFactory = Callable[[str], Progress]
 
 @dataclass(frozen=True, kw_only=True)
 class Quantized:
-    """What a quantizer returns: vectors (B, D, h, w), codes (B, h, w), named scalar losses."""
+    """What a quantizer returns: vectors (B, D, h, w), codes of its levels, named scalar losses."""
 
     vectors: Tensor
-    codes: Tensor
+    codes: Codes
     losses: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -71,66 +73,58 @@ class Losses:
 
 
 class Quantizer(nn.Module, ABC):
-    """Turns features into codes of a codebook of `size` K vectors of `dim` D, and back.
+    """Turns features into codes of one or more levels, and back.
 
-    `commitment` weighs the loss that keeps features near their codes, `decay` is the share of a running sum
-    that a step keeps; None where there is none. Both may be changed between two training steps.
+    Attributes:
+        codebook_sizes: K of every level, coarse to fine; one for most, several for residual quantizers.
+        dim: D, channels of the features.
     """
 
-    size: int
+    codebook_sizes: tuple[int, ...]
     dim: int
-    commitment: float | None = None
-    decay: float | None = None
+
+    @property
+    def levels(self) -> tuple[Quantizer, ...]:
+        """For each level the quantizer that has its codebook, and no other: this one, where it has one."""
+        return (self,)
 
     @abstractmethod
     def forward(self, features: Tensor) -> Quantized:
         """Quantizes features (B, D, h, w); vectors pass the gradient straight through."""
 
     @abstractmethod
-    def embed(self, codes: Tensor) -> Tensor:
-        """Looks codes (B, h, w) up: (B, D, h, w)."""
-
-    def restart(self, codes: Tensor) -> int:
-        """Has codes start anew from features of the next training batch.
-
-        Args:
-            codes: which ones, (K,) bool.
-
-        Returns:
-            How many; 0 for a quantizer that cannot.
-        """
-        return 0
+    def embed(self, codes: Codes) -> Tensor:
+        """Codes (B, h, w) of the first levels, all of them as a rule, to vectors (B, D, h, w)."""
 
 
 class Tokenizer(nn.Module, ABC):
-    """Turns images (B, C, H, W) with intensities in [0, 1] into codes, and back.
+    """Turns images (B, C, H, W) with intensities in [0, 1] into codes, and back."""
 
-    `top_weight` weighs the loss of what the coarsest level gives alone; None where there is none. It may be
-    changed between two training steps.
-    """
-
-    codebook_sizes: tuple[int, ...]
     multiple: int  # height and width of an image must be divisible by this
-    top_weight: float | None = None
+
+    @property
+    @abstractmethod
+    def levels(self) -> tuple[Quantizer, ...]:
+        """For each level of codes, coarse to fine, the quantizer that has its codebook, and no other."""
+
+    @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """K of every level, coarse to fine."""
+        return tuple(size for level in self.levels for size in level.codebook_sizes)
 
     @property
     def code_dims(self) -> tuple[int, ...]:
         """D of every level, coarse to fine."""
-        return tuple(quantizer.dim for quantizer in self.quantizers_by_level)
+        return tuple(level.dim for level in self.levels)
 
     def codebooks(self) -> tuple[Tensor, ...]:
         """The vectors of every level's codes, (K, D) each, coarse to fine; without gradient."""
         device = next(self.parameters()).device
         found = []
-        for quantizer in self.quantizers_by_level:
-            codes = torch.arange(quantizer.size, device=device).view(1, 1, -1)
-            found.append(quantizer.embed(codes)[0, :, 0].T.detach())
+        for level, size in zip(self.levels, self.codebook_sizes, strict=True):
+            codes = torch.arange(size, device=device).view(1, 1, -1)
+            found.append(level.embed((codes,))[0, :, 0].T.detach())
         return tuple(found)
-
-    @property
-    def quantizers_by_level(self) -> tuple[Quantizer, ...]:
-        """One a level, coarse to fine: a tokenizer holds them in this order."""
-        return tuple(part for part in self.modules() if isinstance(part, Quantizer))
 
     @abstractmethod
     def forward(self, images: Tensor) -> Reconstruction:
@@ -165,34 +159,126 @@ class CodePrior(nn.Module, ABC):
     """
 
     codebook_size: int
-    classes: int  # 0 = unconditional; the label `classes` means any class
+    classes: int = 0  # 0 = unconditional; the label `classes` means any class
+    context_sizes: tuple[int, ...] = ()  # codebook sizes of the coarser levels that it sees, coarse to fine
     inpainting_support: ClassVar[InpaintingSupport]
 
     def set_codebook(self, codebook: Tensor) -> None:
         """Is told the vectors (K, D) of its codes before training; what it keeps is saved in its weights."""
 
-    @abstractmethod
+    @final
     def sample(
         self,
         known: Tensor,
         *,
-        coarser: Tensor | None = None,
+        context: Codes = (),
         condition: Condition | None = None,
         params: SamplingParams,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Fills every UNKNOWN cell of `known` (B, h, w); known codes come back unchanged."""
+        """Fills every UNKNOWN cell of `known` (B, h, w); known codes come back unchanged.
+
+        Args:
+            known: codes, UNKNOWN where one is to be drawn.
+            context: the codes of all coarser levels, coarse to fine, each (B, h', w').
+            condition: what is asked for; None = anything.
+            params: how a code is drawn.
+            generator: where the randomness comes from; None = torch's own CPU generator.
+
+        Returns:
+            Codes (B, h, w), none UNKNOWN; they may be trained on.
+
+        Raises:
+            ValueError: codes of a wrong shape or outside the codebook, a wrong number of coarser levels, a
+                label that the prior does not have, or whatever else this prior cannot do.
+        """
+        self._check_context(context)
+        check_codes(known, batch=len(known), lowest=UNKNOWN, size=self.codebook_size)
+        for codes, size in zip(context, self.context_sizes, strict=True):
+            check_codes(codes, batch=len(known), lowest=0, size=size)
+        check_labels(None if condition is None else condition.label, self.classes)
+        device = next(self.parameters(), known).device
+        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+            filled = self._fill(
+                known, context=context, condition=condition, params=params, generator=generator
+            )
+        return torch.where(known == UNKNOWN, filled, known)  # a tensor that autograd may save
+
+    @abstractmethod
+    def _fill(
+        self,
+        known: Tensor,
+        *,
+        context: Codes,
+        condition: Condition | None,
+        params: SamplingParams,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        """Codes (B, h, w) where `known` is UNKNOWN; those of other cells are not used.
+
+        `sample` calls it after its checks, in inference mode and without autocast.
+        """
+
+    def _check_context(self, context: Codes) -> None:
+        if len(context) != len(self.context_sizes):
+            raise ValueError(
+                f"got codes of {len(context)} coarser levels as context; this prior continues "
+                f"{len(self.context_sizes)}"
+            )
+
+
+class Stepper(ABC):
+    """Grids of codes gone through cell by cell, with what earlier cells leave behind kept.
+
+    For each of `cells` in turn: `logits`, then `set`. A cell whose codes are known may be set without asking
+    for its logits. All methods are for inference mode, without autocast.
+    """
+
+    cells: tuple[int, ...]
+    """The order: row * w + column of every cell, each once."""
+
+    @abstractmethod
+    def logits(self, cell: int) -> Tensor:
+        """Logits (B, K) of a cell, given the codes of all cells before it, which must be set.
+
+        Later cells may follow, not earlier ones, and none twice.
+        """
+
+    @abstractmethod
+    def set(self, cell: int, codes: Tensor) -> None:
+        """Sets the codes (B,) of a cell, before a later one is asked for."""
 
 
 class LikelihoodPrior(CodePrior):
     """A prior that factorizes the codes in an order, and so has an exact likelihood."""
 
     @abstractmethod
+    def stepper(
+        self,
+        shape: tuple[int, int, int],
+        *,
+        context: Codes = (),
+        condition: Condition | None = None,
+    ) -> Stepper:
+        """The logits of `logits`, cell by cell, computing for each cell only what is new.
+
+        To be called in inference mode and without autocast; later changes of the weights are not seen.
+
+        Args:
+            shape: (B, h, w) of the grids, which lie on the device of the weights.
+            context: the codes of all coarser levels, coarse to fine, each (B, h', w').
+            condition: what is asked for; None = anything.
+
+        Raises:
+            ValueError: a grid that the prior was not made for, or not the codes of every coarser level.
+        """
+
+    @abstractmethod
     def logits(
         self,
         codes: Tensor,
         *,
-        coarser: Tensor | None = None,
+        context: Codes = (),
         condition: Condition | None = None,
     ) -> Tensor:
         """Codes (B, h, w) to logits (B, K, h, w), each seeing only the cells before its own."""

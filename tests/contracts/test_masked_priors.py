@@ -133,10 +133,10 @@ def test_chunks_give_the_samples_of_one_batch(maker: Maker) -> None:
 
 
 def test_every_parameter_gets_a_gradient(maker: Maker) -> None:
-    prior = maker(classes=2, coarser_size=3).train()
+    prior = maker(classes=2, context_sizes=(3,)).train()
     condition = Condition(label=torch.tensor([0, 1]))
     known = torch.where(torch.rand(2, HEIGHT, WIDTH, generator=seeded()) < 0.5, UNKNOWN, some_codes())
-    logits = prior.logits(known, coarser=some_codes(2, 2, 3, size=3), condition=condition)
+    logits = prior.logits(known, context=(some_codes(2, 2, 3, size=3),), condition=condition)
     F.cross_entropy(logits, some_codes()).backward()
     silent = [name for name, one in prior.named_parameters() if one.grad is None or not one.grad.any()]
     assert silent == []
@@ -190,12 +190,12 @@ def test_guidance_goes_from_any_class_to_the_label_and_beyond(maker: Maker) -> N
 
 
 def test_the_coarser_level_matters(maker: Maker) -> None:
-    prior = maker(coarser_size=3).eval()
-    codes, coarser = some_codes(), some_codes(2, 2, 3, size=3)
+    prior = maker(context_sizes=(3,)).eval()
+    codes, coarse = some_codes(), some_codes(2, 2, 3, size=3)
     with pytest.raises(ValueError, match="coarser"):
         prior.logits(codes)
     assert not torch.allclose(
-        prior.logits(codes, coarser=coarser), prior.logits(codes, coarser=(coarser + 1) % 3)
+        prior.logits(codes, context=(coarse,)), prior.logits(codes, context=((coarse + 1) % 3,))
     )
 
 
@@ -205,15 +205,15 @@ def test_another_grid_is_refused(maker: Maker) -> None:
 
 
 def test_bfloat16_autocast_is_near_float32_and_changes_no_sample(maker: Maker) -> None:
-    prior = maker(classes=2, coarser_size=3).eval()
+    prior = maker(classes=2, context_sizes=(3,)).eval()
     for parameter in prior.parameters():
         parameter.data /= 4
-    codes, coarser = some_codes(), some_codes(2, 2, 3, size=3)
-    exact = F.cross_entropy(prior.logits(codes, coarser=coarser), codes)
-    drawn = prior.sample(unknown(2), coarser=coarser, params=SamplingParams(), generator=seeded())
+    codes, coarse = some_codes(), some_codes(2, 2, 3, size=3)
+    exact = F.cross_entropy(prior.logits(codes, context=(coarse,)), codes)
+    drawn = prior.sample(unknown(2), context=(coarse,), params=SamplingParams(), generator=seeded())
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        rough = F.cross_entropy(prior.logits(codes, coarser=coarser).float(), codes)
-        again = prior.sample(unknown(2), coarser=coarser, params=SamplingParams(), generator=seeded())
+        rough = F.cross_entropy(prior.logits(codes, context=(coarse,)).float(), codes)
+        again = prior.sample(unknown(2), context=(coarse,), params=SamplingParams(), generator=seeded())
     rough.backward()
     assert rough.item() == pytest.approx(exact.item(), abs=0.02)
     assert torch.equal(drawn, again)

@@ -42,7 +42,7 @@ def prior(*, levels: int = 1, classes: int = 0, dropout: float = 0.2) -> Hierarc
                 dropout=dropout,
                 codebook_size=K,
                 classes=classes,
-                coarser_size=K if level else 0,
+                context_sizes=(K,) * level,
             )
             for level in range(levels)
         ]
@@ -66,7 +66,7 @@ def masked(*, levels: int = 1, classes: int = 0, dropout: float = 0.0) -> Hierar
                 dropout=dropout,
                 codebook_size=K,
                 classes=classes,
-                coarser_size=K if level else 0,
+                context_sizes=(K,) * level,
                 height=4 * (level + 1),
                 width=3 * (level + 1),
             )
@@ -243,8 +243,8 @@ def test_its_criterion_is_among_its_parts(case: tuple[Objective, Batch]) -> None
     [
         (NextCode, masked, r"next_code trains priors with a likelihood, but prior has MaskGIT; set"),
         (NextCode, gan, r"but prior has LatentGAN"),
-        (MaskedCodes, prior, r"all a maskgit, but prior has GatedPixelCNN; set prior.kind"),
-        (AdversarialCodes, masked, r"a latent_gan, but prior has MaskGIT"),
+        (MaskedCodes, prior, r"trains masked priors, but prior has GatedPixelCNN; set prior.kind"),
+        (AdversarialCodes, masked, r"an adversarial prior, but prior has MaskGIT"),
     ],
 )
 def test_a_prior_of_another_kind_is_refused(

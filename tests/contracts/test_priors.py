@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -188,9 +189,9 @@ def test_likelihood_sums_to_one_over_every_grid(maker: Maker) -> None:
 
 
 def test_every_parameter_gets_a_gradient(maker: Maker) -> None:
-    prior = maker(classes=2, coarser_size=3).train()
+    prior = maker(classes=2, context_sizes=(3,)).train()
     condition = Condition(label=torch.tensor([0, 1]))
-    logits = prior.logits(some_codes(), coarser=some_codes(2, 2, 3, size=3), condition=condition)
+    logits = prior.logits(some_codes(), context=(some_codes(2, 2, 3, size=3),), condition=condition)
     F.cross_entropy(logits, some_codes()).backward()
     silent = [name for name, one in prior.named_parameters() if one.grad is None or not one.grad.any()]
     assert silent == []
@@ -223,32 +224,120 @@ def test_labels_of_one_sample_leave_the_others_alone(maker: Maker) -> None:
 
 
 def test_the_coarser_level_matters(maker: Maker) -> None:
-    prior = maker(coarser_size=3).eval()
-    codes, coarser = some_codes(), some_codes(2, 2, 3, size=3)
+    prior = maker(context_sizes=(3,)).eval()
+    codes, coarse = some_codes(), some_codes(2, 2, 3, size=3)
     with pytest.raises(ValueError, match="coarser"):
         prior.logits(codes)
     assert not torch.allclose(
-        prior.logits(codes, coarser=coarser), prior.logits(codes, coarser=(coarser + 1) % 3)
+        prior.logits(codes, context=(coarse,)), prior.logits(codes, context=((coarse + 1) % 3,))
     )
+
+
+def test_every_coarser_level_matters_to_logits_and_samples(maker: Maker) -> None:
+    prior = maker(context_sizes=(3, 4)).eval()
+    codes, known = some_codes(), torch.full((2, HEIGHT, WIDTH), UNKNOWN)
+    first, second = some_codes(2, 1, 2, size=3), some_codes(2, 2, 3, size=4)
+    contexts = [(first, second), ((first + 1) % 3, second), (first, (second + 1) % 4)]
+    logits = [prior.logits(codes, context=context) for context in contexts]
+    assert not torch.allclose(logits[0], logits[1])
+    assert not torch.allclose(logits[0], logits[2])
+    for context in contexts:
+        with torch.no_grad():
+            plain = sample_ordered(
+                lambda filled, context=context: prior.logits(filled, context=context),
+                known,
+                ordering=ordering_of(prior),
+                params=SamplingParams(),
+                generator=seeded(),
+            )
+        sampled = prior.sample(known, context=context, params=SamplingParams(), generator=seeded())
+        assert torch.equal(sampled, plain)
+    with pytest.raises(ValueError, match="1 coarser levels as context; this prior continues 2"):
+        prior.logits(codes, context=(first,))
+
+
+@pytest.mark.parametrize("asked_share", [0.0, 0.5, 1.0])
+def test_cell_by_cell_it_gives_the_logits_of_the_whole_grid(maker: Maker, asked_share: float) -> None:
+    """Whichever cells are only set, as known codes are, without asking for their logits."""
+    prior = maker(classes=2, context_sizes=(3,)).eval()
+    codes, condition = some_codes(3), Condition(label=torch.tensor([0, 2, 1]))
+    given = {"context": (some_codes(3, 2, 3, size=3),), "condition": condition}
+    asked = torch.rand(HEIGHT * WIDTH, generator=seeded(4)) < asked_share
+    with torch.inference_mode():
+        expected = prior.logits(codes, **given).flatten(2)
+        stepper = prior.stepper((3, HEIGHT, WIDTH), **given)
+        assert list(stepper.cells) == ordering_of(prior).cells.tolist()
+        for place, cell in enumerate(stepper.cells):
+            if asked[cell] or place == HEIGHT * WIDTH - 1:
+                torch.testing.assert_close(stepper.logits(cell), expected[:, :, cell], atol=1e-5, rtol=1e-5)
+            stepper.set(cell, codes.flatten(1)[:, cell])
+
+
+def test_a_cell_that_was_gone_through_is_refused(maker: Maker) -> None:
+    prior = maker().eval()
+    codes = some_codes(1)
+    with torch.inference_mode():
+        stepper = prior.stepper((1, HEIGHT, WIDTH))
+        cells = stepper.cells[: WIDTH + 2]  # into a second row, or on along the order
+        for cell in cells:
+            stepper.logits(cell)
+            stepper.set(cell, codes.flatten(1)[:, cell])
+        for cell in (cells[-1], cells[-2], cells[0]):
+            with pytest.raises(ValueError, match=f"cell {cell} was gone through"):
+                stepper.logits(cell)
+
+
+def test_a_stepper_gives_equal_logits_each_time(maker: Maker) -> None:
+    """To the last bit: what one pass encodes, another decodes."""
+    prior = maker(classes=2).eval()
+    codes = some_codes(2)
+
+    def bits() -> torch.Tensor:
+        stepper = prior.stepper((2, HEIGHT, WIDTH))
+        found = []
+        for cell in stepper.cells:
+            found.append(stepper.logits(cell).clone())
+            stepper.set(cell, codes.flatten(1)[:, cell])
+        return torch.stack(found)
+
+    with torch.inference_mode():
+        assert torch.equal(bits(), bits())
+
+
+def test_codes_that_it_does_not_have_are_refused(maker: Maker) -> None:
+    prior = maker(context_sizes=(3,)).eval()
+    known, coarse = some_codes(), some_codes(2, 2, 3, size=3)
+    for wrong in (SIZE, UNKNOWN - 1):
+        changed = known.clone()
+        changed[0, 0, 0] = wrong
+        with pytest.raises(ValueError, match=f"this prior takes -1 to {SIZE - 1}"):
+            prior.sample(changed, context=(coarse,), params=SamplingParams())
+    with pytest.raises(ValueError, match="takes 0 to 2"):
+        prior.sample(known, context=(coarse.fill_(UNKNOWN),), params=SamplingParams())
+    with pytest.raises(ValueError, match="one B for all levels"):
+        prior.sample(known, context=(coarse[:1],), params=SamplingParams())
+    with pytest.raises(ValueError, match="0 coarser levels"):
+        prior.sample(known, params=SamplingParams())
+
+
+def test_samples_may_be_trained_on(maker: Maker) -> None:
+    prior = maker().eval()
+    codes = prior.sample(torch.full((2, HEIGHT, WIDTH), UNKNOWN), params=SamplingParams())
+    assert not codes.is_inference()
+    F.cross_entropy(prior.logits(codes), codes).backward()
 
 
 def test_bfloat16_autocast_is_near_float32(maker: Maker) -> None:
-    prior = maker(classes=2, coarser_size=3).eval()
-    codes, coarser = some_codes(), some_codes(2, 2, 3, size=3)
-    exact = F.cross_entropy(prior.logits(codes, coarser=coarser), codes)
+    prior = maker(classes=2, context_sizes=(3,)).eval()
+    codes, coarse = some_codes(), some_codes(2, 2, 3, size=3)
+    sample = partial(prior.sample, context=(coarse,), params=SamplingParams())
+    exact = F.cross_entropy(prior.logits(codes, context=(coarse,)), codes)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        rough = F.cross_entropy(prior.logits(codes, coarser=coarser).float(), codes)
-        sampled = prior.sample(
-            codes.clone().fill_(UNKNOWN), coarser=coarser, params=SamplingParams(), generator=seeded()
-        )
+        rough = F.cross_entropy(prior.logits(codes, context=(coarse,)).float(), codes)
+        sampled = sample(torch.full_like(codes, UNKNOWN), generator=seeded())
     rough.backward()
     assert rough.item() == pytest.approx(exact.item(), abs=0.02)
-    assert torch.equal(
-        sampled,
-        prior.sample(
-            torch.full_like(codes, UNKNOWN), coarser=coarser, params=SamplingParams(), generator=seeded()
-        ),
-    )
+    assert torch.equal(sampled, sample(torch.full_like(codes, UNKNOWN), generator=seeded()))
 
 
 def test_an_untrained_prior_scores_near_a_uniform_one(maker: Maker) -> None:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional as F
 
+from scanvq.priors.adversarial_prior import AdversarialPrior
 from scanvq.priors.hierarchical import HierarchicalPrior
-from scanvq.priors.latent_gan import LatentGAN
 from scanvq.spec import Derived, Share
 from scanvq.types import Batch, Condition, Losses, Objective
 
@@ -25,13 +25,13 @@ class AdversarialCodes(Objective):
     follows: its maps shall look real to the critic, as just stepped. Nothing reaches the tokenizer.
 
     Args:
-        prior: one level, a `latent_gan`.
+        prior: one level, an adversarial prior such as `latent_gan`.
         label_smoothing: taken off the critic's target for real maps (arXiv 1606.03498, section 3.4).
         label_dropout: share of the images whose label is hidden, so that the generator also learns
             the distribution without labels.
 
     Raises:
-        ValueError: a prior that is no `latent_gan`, or more than one level.
+        ValueError: a prior that is no adversarial one, or more than one level.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class AdversarialCodes(Objective):
     ) -> None:
         super().__init__()
         gan = prior.priors[0]
-        if len(prior.priors) > 1 or not isinstance(gan, LatentGAN):
+        if len(prior.priors) > 1 or not isinstance(gan, AdversarialPrior):
             kinds = ", ".join(type(level).__name__ for level in prior.priors)
             raise ValueError(
-                f"adversarial_codes trains one level, a latent_gan, but prior has {kinds}; "
+                f"adversarial_codes trains one level, an adversarial prior, but prior has {kinds}; "
                 'set prior.kind = "latent_gan", or training.prior.objective.kind = "next_code"'
             )
         self.prior = prior
@@ -50,10 +50,10 @@ class AdversarialCodes(Objective):
         self.label_dropout = label_dropout
 
     @property
-    def gan(self) -> LatentGAN:
+    def gan(self) -> AdversarialPrior:
         """The one level."""
         level = self.prior.priors[0]
-        assert isinstance(level, LatentGAN)
+        assert isinstance(level, AdversarialPrior)
         return level
 
     @property

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.label_choice import with_hidden_labels
-from scanvq.priors.maskgit import MaskGIT
+from scanvq.priors.masked_prior import MaskedPrior
 from scanvq.spec import Derived, Share
 from scanvq.types import UNKNOWN, Batch, Losses, Objective
 
@@ -24,13 +24,13 @@ class MaskedCodes(Objective):
     """Bits a masked code, over the masked codes of all levels (MaskGIT, arXiv 2202.04200, equation 1).
 
     Of each image's n codes ceil(n cos(pi u / 2)) are masked, anywhere, u being uniform in [0, 1) (sections
-    3.1 and 3.3). A finer level sees all codes of the coarser one.
+    3.1 and 3.3). A finer level sees all codes of the coarser ones.
 
     In evaluation the masks are always the same, their u spread evenly, and labels are shown: the bits of
     different moments of training are comparable. They are no likelihood, nor a bound on one.
 
     Args:
-        prior: the levels in training, each a `maskgit`.
+        prior: the levels in training, each a masked prior such as `maskgit`.
         label_smoothing: share of the target that is spread evenly over all K codes. The paper has 0.1, but
             the network then learns to give that share to random codes, which the Halton order, unlike
             the order of confidence, never turns down.
@@ -38,7 +38,7 @@ class MaskedCodes(Objective):
             the distribution without labels (arXiv 2207.12598, section 3.2).
 
     Raises:
-        ValueError: a level that is no `maskgit`.
+        ValueError: a level that is no masked prior.
     """
 
     criterion: ClassVar[str | None] = "bits_per_masked_code"
@@ -47,10 +47,10 @@ class MaskedCodes(Objective):
         self, *, prior: Derived[HierarchicalPrior], label_smoothing: Share = 0.0, label_dropout: Share = 0.1
     ) -> None:
         super().__init__()
-        if not all(isinstance(level, MaskGIT) for level in prior.priors):
+        if not all(isinstance(level, MaskedPrior) for level in prior.priors):
             kinds = ", ".join(type(level).__name__ for level in prior.priors)
             raise ValueError(
-                f"masked_codes trains levels that are all a maskgit, but prior has {kinds}; "
+                f"masked_codes trains masked priors, but prior has {kinds}; "
                 'set prior.kind = "maskgit" (in a pyramid, the kind of each of prior.levels), '
                 "or another training.prior.objective.kind"
             )
@@ -72,11 +72,11 @@ class MaskedCodes(Objective):
         bits, masked = total, 0
         parts: dict[str, Tensor] = {}
         for number, (level, codes) in enumerate(zip(self.prior.priors, batch.codes, strict=True)):
-            assert isinstance(level, MaskGIT)
+            assert isinstance(level, MaskedPrior)
             mask = self._mask(codes, generator)
             logits = level.logits(
                 codes.masked_fill(mask, UNKNOWN),
-                coarser=batch.codes[number - 1] if number else None,
+                context=batch.codes[:number],
                 condition=condition,
             )
             logs = logits.movedim(1, -1)[mask].float().log_softmax(dim=1) / math.log(2)  # (masked cells, K)

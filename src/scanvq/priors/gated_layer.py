@@ -1,10 +1,12 @@
-"""One layer of gated PixelCNN: the vertical stack, and the horizontal stack that reads it."""
+"""One layer of gated PixelCNN: both stacks over whole grids, and the same cell by cell."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from scanvq.nn.masked_convolution import HorizontalConvolution, VerticalConvolution
+from scanvq.nn.matrices import bias_of
 
 
 def gate(features: Tensor) -> Tensor:
@@ -76,3 +78,60 @@ class GatedLayer(nn.Module):
             placed = self.place(place)
             total = placed if total is None else total.to(placed.dtype) + placed
         return total
+
+
+class CachedGatedLayer:
+    """A gated layer row by row and cell by cell: its weights as matrices, and what it keeps.
+
+    Everything lies position first, (w, B, channels), so that a run of cells is one contiguous matrix.
+
+    Args:
+        layer: its weights are packed here, once.
+        labels: (B,), where the layer was made for classes.
+        width: w, cells of a row.
+        batch: B.
+    """
+
+    def __init__(self, layer: GatedLayer, labels: Tensor | None, width: int, batch: int) -> None:
+        self.dilation = layer.dilation
+        channels = layer.out.in_channels
+        taps = layer.vertical.taps.weight  # (2C, C, 2, 3)
+        # tanh(a) sigmoid(b) = tanh(a) (1 + tanh(b / 2)) / 2: the horizontal gate becomes one tanh, with its
+        # halves taken into the weights before and after it.
+        half = taps.new_ones(2 * channels)
+        half[channels:] = 0.5
+        self.vertical = taps.permute(2, 3, 1, 0).reshape(6 * channels, 2 * channels).contiguous()
+        self.across = layer.across.weight[:, :, 0, 0].t() * half
+        self.before = layer.horizontal.taps.weight[:, :, 0, 0].t() * half  # (C, 2C)
+        self.at = layer.horizontal.taps.weight[:, :, 0, 1].t() * half  # (C, 2C)
+        self.out = layer.out.weight[:, :, 0, 0].t() * 0.5  # (C, C)
+        self.across_bias = bias_of(layer.across) * half
+        self.vertical_bias = bias_of(layer.vertical.taps)
+        if layer.label is not None and labels is not None:
+            self.vertical_bias = self.vertical_bias + layer.label(labels)  # (B, 2C)
+        self.place = None if layer.place is None else layer.place.weight[:, :, 0, 0].t()  # (C, 2C)
+
+        self.rows = taps.new_zeros(self.dilation + 1, width + 2 * self.dilation, batch, channels)
+        self.history = taps.new_zeros(width + self.dilation, batch, channels)
+        self.given = taps.new_empty(width, batch, 2 * channels)  # what a cell's gate gets from elsewhere
+        self._seen = taps.new_empty(width * batch, 6 * channels)
+
+    def keep_row(self, row: int, features: Tensor) -> None:
+        """Puts a row's input (w, B, C) in place of the one that no later row sees."""
+        self.rows[row % (self.dilation + 1), self.dilation : -self.dilation] = features
+
+    def start_row(self, row: int, place: Tensor | None) -> Tensor:
+        """The vertical features (w * B, 2C) of a row whose input is kept; leaves `given` behind."""
+        width, batch, channels = self.given.shape
+        ring = self.dilation + 1
+        both = (self.rows[(row + 1) % ring], self.rows[row % ring])  # row - dilation, row
+        columns = range(0, 2 * self.dilation + 1, self.dilation)
+        torch.cat(
+            [kept[at : at + width].flatten(0, 1) for kept in both for at in columns], dim=1, out=self._seen
+        )
+        features = torch.mm(self._seen, self.vertical).view(width, batch, channels).add_(self.vertical_bias)
+        if place is not None and self.place is not None:
+            features += place @ self.place
+        features = features.flatten(0, 1)
+        torch.addmm(self.across_bias, features, self.across, out=self.given.flatten(0, 1))
+        return features

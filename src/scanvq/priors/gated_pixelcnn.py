@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scanvq.nn.masked_convolution import HorizontalConvolution, VerticalConvolution
-from scanvq.priors.gated_layer import GatedLayer, gate
-from scanvq.priors.gated_pixelcnn_steps import GatedPixelCNNSteps
+from scanvq.nn.matrices import bias_of, matrix_of
+from scanvq.priors.gated_layer import CachedGatedLayer, GatedLayer, gate
 from scanvq.priors.raster_prior import RasterPrior
 from scanvq.priors.spatial_condition import SpatialCondition
+from scanvq.sampling.raster import RasterStepper
 from scanvq.spec import Derived
-from scanvq.types import Condition
+from scanvq.types import Codes, Condition
 
 
 class GatedPixelCNN(RasterPrior):
@@ -33,7 +35,7 @@ class GatedPixelCNN(RasterPrior):
             stand in the same place, beyond what the receptive field tells. Fixes the grid's size.
         codebook_size: K.
         classes: number of class labels; 0 = unconditional. Label `classes` means any class.
-        coarser_size: codebook size of the level above this one in a pyramid; 0 = none.
+        context_sizes: codebook sizes of the coarser levels, coarse to fine; () = none.
         height: rows of the code grid; needed with `positions`.
         width: columns of the code grid; needed with `positions`.
 
@@ -51,7 +53,7 @@ class GatedPixelCNN(RasterPrior):
         positions: bool = False,
         codebook_size: Derived[int],
         classes: Derived[int] = 0,
-        coarser_size: Derived[int] = 0,
+        context_sizes: Derived[tuple[int, ...]] = (),
         height: Derived[int] = 0,
         width: Derived[int] = 0,
     ) -> None:
@@ -64,13 +66,14 @@ class GatedPixelCNN(RasterPrior):
             raise ValueError("positions needs height and width, the size of the code grid")
         self.codebook_size = codebook_size
         self.classes = classes
+        self.context_sizes = context_sizes
         self.embedding = nn.Embedding(codebook_size, embedding_dim)
         self.vertical_stem = VerticalConvolution(embedding_dim, channels, own_row=False)
         self.horizontal_stem = HorizontalConvolution(embedding_dim, channels, own_cell=False)
-        spatial = positions or coarser_size > 0
+        spatial = positions or len(context_sizes) > 0
         grid = (height, width) if positions else None
         self.spatial = (
-            SpatialCondition(dim=channels, grid=grid, coarser_size=coarser_size) if spatial else None
+            SpatialCondition(dim=channels, grid=grid, context_sizes=context_sizes) if spatial else None
         )
         self.layers = nn.ModuleList(
             GatedLayer(channels, dilation=dilation, dropout=dropout, classes=classes, spatial=spatial)
@@ -83,16 +86,14 @@ class GatedPixelCNN(RasterPrior):
         """The layers, first to last."""
         return tuple(layer for layer in self.layers if isinstance(layer, GatedLayer))
 
-    def logits(
-        self, codes: Tensor, *, coarser: Tensor | None = None, condition: Condition | None = None
-    ) -> Tensor:
+    def logits(self, codes: Tensor, *, context: Codes = (), condition: Condition | None = None) -> Tensor:
         """Codes (B, h, w), none UNKNOWN, to logits (B, K, h, w), each seeing only the cells before its own.
 
         The label is ignored where `classes` is 0; no label means any class.
         """
         embedded = self.embedding(codes).permute(0, 3, 1, 2)  # (B, E, h, w), channels last in memory
         labels = self.labels(codes, condition)
-        place = self.place(codes, coarser)
+        place = self.place(codes, context)
         vertical = self.vertical_stem(embedded)  # (B, C, h, w)
         horizontal = self.horizontal_stem(embedded)  # (B, C, h, w)
         for number, layer in enumerate(self.layers):
@@ -101,8 +102,147 @@ class GatedPixelCNN(RasterPrior):
             vertical, horizontal = layer(vertical, horizontal, labels, place)  # (B, 2C, h, w), (B, C, h, w)
         return self.head(F.elu(horizontal))  # (B, K, h, w)
 
-    def steps(
-        self, known: Tensor, *, coarser: Tensor | None, condition: Condition | None
-    ) -> GatedPixelCNNSteps:
-        """The network with its caches, for grids like `known` (B, h, w)."""
-        return GatedPixelCNNSteps(self, known, coarser=coarser, condition=condition)
+    def stepper(
+        self,
+        shape: tuple[int, int, int],
+        *,
+        context: Codes = (),
+        condition: Condition | None = None,
+    ) -> GatedPixelCNNStepper:
+        """As `logits`, cell by cell."""
+        return GatedPixelCNNStepper(self, shape, context=context, condition=condition)
+
+
+class GatedPixelCNNStepper(RasterStepper):
+    """Gated PixelCNN cell by cell (the caching of arXiv 1704.06001).
+
+    A row of the vertical stack at once, then cells of the horizontal stack. The vertical stack keeps the last
+    rows of each layer in a ring, the horizontal stack the row at hand. Layout as in `CachedGatedLayer`.
+
+    Args:
+        network: its weights are packed here, once, in float32.
+        shape: (B, h, w).
+        context: codes of the coarser levels.
+        condition: the class labels.
+    """
+
+    def __init__(
+        self,
+        network: GatedPixelCNN,
+        shape: tuple[int, int, int],
+        *,
+        context: Codes,
+        condition: Condition | None,
+    ) -> None:
+        batch, _, width = shape
+        size, device = network.codebook_size, network.embedding.weight.device
+        self._left = torch.full((width + 1, batch), size, device=device)
+        super().__init__(shape, self._left[1:])
+        self._network = network
+        self._labels = network.labels(self._codes, condition)
+        self._place = network.place(self._codes, context)  # (B or 1, C, h, w)
+        channels = network.head.in_channels
+
+        # The stems read one code a tap, so each tap is a table; its last line stands for "outside the grid".
+        embedding = torch.cat(
+            [network.embedding.weight, network.embedding.weight.new_zeros(1, network.embedding.embedding_dim)]
+        )
+        above = network.vertical_stem.taps
+        self._above_tables = torch.cat([embedding @ above.weight[:, :, 0, tap].t() for tap in range(3)])
+        self._above_tables[: size + 1] += bias_of(above)
+        self._above_offsets = torch.arange(3, device=device) * (size + 1)
+        beside = network.horizontal_stem.taps
+        self._beside_table = embedding @ beside.weight[:, :, 0, 0].t() + bias_of(beside)
+        self._above = self._left.new_full((width + 2, batch), size)  # codes of the row above, with borders
+
+        self._layers = [CachedGatedLayer(layer, self._labels, width, batch) for layer in network.gated_layers]
+        outputs = [layer.history[layer.dilation :] for layer in self._layers[1:]]
+        self._outputs = [*outputs, self._beside_table.new_empty(width, batch, channels)]
+        self._head = matrix_of(network.head)
+        self._head_bias = bias_of(network.head)
+        self._runs: dict[int, _Run] = {}
+
+    def _skip_to(self, row: int, codes: Tensor) -> None:
+        """Fills the rings of the vertical stack from the rows above, in one pass over those it can see."""
+        if row == 0:
+            return
+        first = max(0, row - 1 - sum(layer.dilation for layer in self._layers))
+        place = None if self._place is None else self._place[:, :, first:row]
+        embedded = self._network.embedding(codes[:, first:row]).permute(0, 3, 1, 2)
+        vertical = self._network.vertical_stem(embedded)
+        for number, (layer, packed) in enumerate(zip(self._network.gated_layers, self._layers, strict=True)):
+            if number:
+                vertical = gate(vertical)
+            for past in range(max(first, row - packed.dilation), row):
+                packed.keep_row(past, vertical[:, :, past - first].permute(2, 0, 1))
+            vertical = layer.vertical(vertical)
+            condition = layer.condition(self._labels, place)
+            if condition is not None:
+                vertical = vertical + condition
+
+    def _start_row(self, row: int, codes: Tensor) -> None:
+        """The vertical stack over one row, and what it and the conditions give to the horizontal one."""
+        if row:
+            self._above[1:-1] = codes[:, row - 1].t()
+        width, batch = self.line.shape
+        taps = torch.stack([self._above[tap : tap + width] for tap in range(3)], dim=-1) + self._above_offsets
+        vertical = F.embedding_bag(taps.view(-1, 3), self._above_tables, mode="sum")  # (w * B, C)
+        place = None
+        if self._place is not None:
+            place = self._place[:, :, row].permute(2, 0, 1)  # (w, B or 1, C)
+        for number, layer in enumerate(self._layers):
+            if number:
+                vertical = gate(vertical)
+            layer.keep_row(row, vertical.view(width, batch, -1))
+            vertical = layer.start_row(row, place)  # (w * B, 2C)
+
+    def advance(self, start: int, stop: int) -> Tensor:
+        """The horizontal stack over a run of cells: logits (B, K) of the last."""
+        if stop - start > 1:
+            run = _Run(self._layers, self._outputs, self._left, start, stop)
+        elif start in self._runs:
+            run = self._runs[start]
+        else:
+            run = self._runs[start] = _Run(self._layers, self._outputs, self._left, start, stop)
+        return torch.addmm(self._head_bias, F.elu(run.forward(self._beside_table)), self._head)
+
+    def _finish_row(self, start: int) -> None:
+        """Nothing to do: rows below see codes alone, through the vertical stack."""
+
+
+class _Run:
+    """Views into the caches for one run of cells, so that going through it slices nothing."""
+
+    def __init__(
+        self, layers: list[CachedGatedLayer], outputs: list[Tensor], left: Tensor, start: int, stop: int
+    ) -> None:
+        self._left = left[start:stop].flatten()
+        first = layers[0]
+        self._first = first.history[start + first.dilation : stop + first.dilation].flatten(0, 1)
+        self._batch = left.shape[1]
+        cells, channels = self._first.shape
+        self._features = self._first.new_empty(cells, 2 * channels)
+        self._values, self._gates = self._features.chunk(2, dim=1)
+        self._gated = self._first.new_empty(cells, channels)
+        self._layers = [
+            (
+                layer.given[start:stop].flatten(0, 1),
+                layer.history[start:stop].flatten(0, 1),
+                layer.before,
+                layer.history[start + layer.dilation : stop + layer.dilation].flatten(0, 1),
+                layer.at,
+                layer.out,
+                output[start:stop].flatten(0, 1),
+            )
+            for layer, output in zip(layers, outputs, strict=True)
+        ]
+
+    def forward(self, table: Tensor) -> Tensor:
+        """The last layer's horizontal features (B, C) of the last cell."""
+        torch.index_select(table, 0, self._left, out=self._first)
+        for given, past, before, present, at, out, output in self._layers:
+            torch.addmm(given, past, before, out=self._features)
+            self._features.addmm_(present, at).tanh_()
+            torch.addcmul(self._values, self._values, self._gates, out=self._gated)
+            torch.addmm(present, self._gated, out, out=output)
+        return output[-self._batch :]

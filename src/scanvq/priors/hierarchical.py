@@ -1,4 +1,4 @@
-"""A prior over all levels of codes: each level given the coarser one, one level being a list of one."""
+"""A prior over all levels of codes: each level given all coarser ones, one level being a list of one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from scanvq.types import CodePrior, Codes, Condition, LikelihoodPrior, SamplingP
 
 
 class HierarchicalPrior(nn.Module):
-    """p(codes) = p(first) p(second | first) ..., coarse to fine (VQ-VAE-2, arXiv 1906.00446, section 3.2).
+    """p(codes) = p(first) p(second | first) p(third | first, second) ..., coarse to fine.
+
+    VQ-VAE-2, arXiv 1906.00446, section 3.2.
 
     Args:
         levels: one prior a level, coarse to fine.
@@ -37,7 +39,7 @@ class HierarchicalPrior(nn.Module):
     @property
     def classes(self) -> int:
         """Number of class labels the levels know; 0 for an unconditional prior."""
-        return max(int(getattr(level, "classes", 0)) for level in self.priors)
+        return max(level.classes for level in self.priors)
 
     @property
     def has_likelihood(self) -> bool:
@@ -76,7 +78,7 @@ class HierarchicalPrior(nn.Module):
         for number, level in enumerate(self.priors):
             drawn = level.sample(
                 known[number],
-                coarser=codes[-1] if codes else None,
+                context=tuple(codes),
                 condition=condition,
                 params=params,
                 generator=generator_of_level(generator, number),
@@ -95,8 +97,7 @@ class HierarchicalPrior(nn.Module):
         for number, level in enumerate(self.priors):
             if not isinstance(level, LikelihoodPrior):
                 raise TypeError(f"level {number} is a {type(level).__name__}, which has no likelihood")
-            coarser = codes[number - 1] if number else None
-            found.append(level.logits(codes[number], coarser=coarser, condition=condition))
+            found.append(level.logits(codes[number], context=codes[:number], condition=condition))
         return tuple(found)
 
     def bits(self, codes: Codes, condition: Condition | None = None) -> Tensor:

@@ -23,14 +23,3 @@ def with_hidden_labels(condition: Condition, classes: int, share: float) -> Cond
         return condition
     hidden = torch.rand(condition.label.shape, device=condition.label.device) < share
     return Condition(label=torch.where(hidden, classes, condition.label))
-
-
-def check_labels(condition: Condition | None, classes: int) -> None:
-    """Raises ValueError for a label that a prior of so many classes does not have."""
-    label = None if condition is None else condition.label
-    if label is None:
-        return
-    if classes == 0:
-        raise ValueError("this prior was trained without labels; sample it without one")
-    if not bool(((label >= 0) & (label <= classes)).all()):
-        raise ValueError(f"labels are {label.tolist()}; this prior knows 0 to {classes} (= any class)")

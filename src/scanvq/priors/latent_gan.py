@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
 from scanvq.kernels.nearest_search import nearest_codes
 from scanvq.nn.dcgan_discriminator import DCGANDiscriminator
 from scanvq.nn.dcgan_generator import DCGANGenerator
+from scanvq.priors.adversarial_prior import AdversarialPrior
 from scanvq.priors.grid_size import check_grid
 from scanvq.priors.guidance import refuse_guidance
-from scanvq.priors.label_choice import check_labels, class_numbers
+from scanvq.priors.label_choice import class_numbers
 from scanvq.quantizers.feature_rows import look_up, rows_of
 from scanvq.sampling.uniforms import uniform_table
 from scanvq.spec import Derived
-from scanvq.types import UNKNOWN, CodePrior, Condition, InpaintingSupport, SamplingParams
+from scanvq.types import UNKNOWN, Codes, Condition, SamplingParams
 
 
-class LatentGAN(CodePrior):
+class LatentGAN(AdversarialPrior):
     """DCGAN (arXiv 1511.06434) on the quantized map of a tokenizer.
 
     ```
@@ -38,15 +37,13 @@ class LatentGAN(CodePrior):
         codebook_size: K.
         code_dim: D.
         classes: number of class labels; 0 = unconditional. Label `classes` means any class.
-        coarser_size: must be 0, see Raises.
+        context_sizes: must be (), see Raises.
         height: rows of the code grid.
         width: columns of the code grid.
 
     Raises:
         ValueError: a size below 1, or a place under a coarser level, which this prior cannot see.
     """
-
-    inpainting_support: ClassVar[InpaintingSupport] = "nothing"
 
     def __init__(
         self,
@@ -57,7 +54,7 @@ class LatentGAN(CodePrior):
         codebook_size: Derived[int],
         code_dim: Derived[int],
         classes: Derived[int] = 0,
-        coarser_size: Derived[int] = 0,
+        context_sizes: Derived[tuple[int, ...]] = (),
         height: Derived[int],
         width: Derived[int],
     ) -> None:
@@ -66,7 +63,7 @@ class LatentGAN(CodePrior):
         for name, value in sizes.items():
             if value < 1:
                 raise ValueError(f"{name} is {value}; it must be 1 or more")
-        if coarser_size:
+        if context_sizes:
             raise ValueError(
                 "latent_gan makes a level by itself and cannot see a coarser one; use an autoregressive "
                 "prior such as gated_pixelcnn for the finer levels"
@@ -115,14 +112,14 @@ class LatentGAN(CodePrior):
         """Class numbers (B,), `classes` for any class; None for an unconditional prior."""
         return class_numbers(self.vectors.new_empty(count), condition, self.classes)
 
-    def sample(
+    def _fill(
         self,
         known: Tensor,
         *,
-        coarser: Tensor | None = None,
-        condition: Condition | None = None,
+        context: Codes,
+        condition: Condition | None,
         params: SamplingParams,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | None,
     ) -> Tensor:
         """Makes whole grids of codes (B, h, w), in evaluation mode.
 
@@ -130,23 +127,22 @@ class LatentGAN(CodePrior):
         `draw.temperature` multiplies the noise: 0 gives the one grid of no noise.
 
         Raises:
-            ValueError: codes that are known already, a grid of another size, a label that the prior does
-                not have, top_k, top_p or guidance, or no adopted codebook.
+            ValueError: codes that are known already, a grid of another size, top_k, top_p or guidance, or
+                no adopted codebook.
         """
-        self._check(known, condition, params)
+        self._check(known, params)
         device = self.vectors.device
         uniform = uniform_table(known.new_empty(known.shape[0], self.noise_dim), generator)
         noise = torch.special.ndtri(uniform.clamp(min=2**-54)) * params.temperature  # (B, Z)
-        with torch.no_grad(), torch.autocast(device.type, enabled=False):
-            maps = self.generator(noise.float().to(device), self.labels(known.shape[0], condition))
-            return self.quantized(maps).to(known.device)
+        maps = self.generator(noise.float().to(device), self.labels(known.shape[0], condition))
+        return self.quantized(maps).to(known.device)
 
     def _scale(self) -> tuple[Tensor, Tensor]:
         """Middle and half the range of each of the D numbers over the codebook, (D,) both."""
         low, high = self.vectors.amin(0), self.vectors.amax(0)
         return (low + high) / 2, ((high - low) / 2).clamp(min=1e-6)
 
-    def _check(self, known: Tensor, condition: Condition | None, params: SamplingParams) -> None:
+    def _check(self, known: Tensor, params: SamplingParams) -> None:
         if bool((known != UNKNOWN).any()):
             raise ValueError(
                 "some codes are known, but latent_gan makes whole grids only; leave all of them unknown, or "
@@ -158,7 +154,6 @@ class LatentGAN(CodePrior):
                 "top_k and top_p choose among the probabilities of codes, which latent_gan does not have; "
                 "leave them out (temperature scales its noise)"
             )
-        check_labels(condition, self.classes)
         refuse_guidance(params, "latent_gan")
         if not bool(self.vectors.any()):
             raise ValueError("latent_gan has no codebook yet; give it the tokenizer's by `set_codebook`")

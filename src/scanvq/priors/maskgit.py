@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,21 +12,22 @@ from torch.nn import functional as F
 from scanvq.nn.transformer_block import TransformerBlock
 from scanvq.priors.grid_size import check_grid
 from scanvq.priors.guidance import check_guidance, guided
-from scanvq.priors.label_choice import check_labels, class_numbers
+from scanvq.priors.label_choice import class_numbers
+from scanvq.priors.masked_prior import MaskedPrior
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.masked import fill_by_confidence, fill_by_halton
 from scanvq.spec import Derived
-from scanvq.types import UNKNOWN, CodePrior, Condition, InpaintingSupport, SamplingParams
+from scanvq.types import UNKNOWN, Codes, Condition, SamplingParams
 
 _SPREAD = 0.1  # standard deviation of embeddings at the start, that of the learned positions
 
 
-class MaskGIT(CodePrior):
+class MaskGIT(MaskedPrior):
     """MaskGIT (Chang et al. 2022, arXiv 2202.04200), a bidirectional transformer over the code grid.
 
     ```
     codes, mask token where UNKNOWN ─ embed ─┐
-    rows + columns, coarser level ─ map ───── + ─ [attention, feed-forward] x n ─ norm ─ linear ─▶ logits
+    rows + columns, coarser levels ─ map ──── + ─ [attention, feed-forward] x n ─ norm ─ linear ─▶ logits
     label ─ embed ───────────────────────────┘
     ```
 
@@ -47,15 +48,13 @@ class MaskGIT(CodePrior):
             for it.
         codebook_size: K.
         classes: number of class labels; 0 = unconditional. Label `classes` means any class.
-        coarser_size: codebook size of the level above this one in a pyramid; 0 = none.
+        context_sizes: codebook sizes of the coarser levels, coarse to fine; () = none.
         height: rows of the code grid.
         width: columns of the code grid.
 
     Raises:
         ValueError: an argument out of its range.
     """
-
-    inpainting_support: ClassVar[InpaintingSupport] = "anything"
 
     def __init__(
         self,
@@ -70,7 +69,7 @@ class MaskGIT(CodePrior):
         choice_temperature: float = 4.5,
         codebook_size: Derived[int],
         classes: Derived[int] = 0,
-        coarser_size: Derived[int] = 0,
+        context_sizes: Derived[tuple[int, ...]] = (),
         height: Derived[int],
         width: Derived[int],
     ) -> None:
@@ -88,6 +87,7 @@ class MaskGIT(CodePrior):
             raise ValueError(f"choice_temperature is {choice_temperature}; it must be 0 or more")
         self.codebook_size = codebook_size
         self.classes = classes
+        self.context_sizes = context_sizes
         self.shape = (height, width)
         self.steps = steps
         self.order = order
@@ -95,7 +95,7 @@ class MaskGIT(CodePrior):
         self.dropout = dropout
         self.embedding = nn.Embedding(codebook_size + 1, channels)  # one more: the mask token
         self.label_embedding = nn.Embedding(classes + 1, channels) if classes else None
-        self.spatial = SpatialCondition(dim=channels, grid=(height, width), coarser_size=coarser_size)
+        self.spatial = SpatialCondition(dim=channels, grid=(height, width), context_sizes=context_sizes)
         self.blocks = nn.ModuleList(
             TransformerBlock(channels, heads=heads, hidden=hidden, causal=False, dropout=dropout)
             for _ in range(layers)
@@ -104,20 +104,19 @@ class MaskGIT(CodePrior):
         self.last = nn.Linear(channels, codebook_size)
         self._start()
 
-    def logits(
-        self, codes: Tensor, *, coarser: Tensor | None = None, condition: Condition | None = None
-    ) -> Tensor:
+    def logits(self, codes: Tensor, *, context: Codes = (), condition: Condition | None = None) -> Tensor:
         """Codes (B, h, w), UNKNOWN where masked, to logits (B, K, h, w), meant for masked cells.
 
         The label is ignored where `classes` is 0; no label means any class.
 
         Raises:
-            ValueError: a grid of another size, or missing coarser codes.
+            ValueError: a grid of another size, or not the codes of every coarser level.
         """
         height, width = codes.shape[-2:]
         check_grid(codes, self.shape)
+        self._check_context(context)
         features = self.embedding(torch.where(codes == UNKNOWN, self.codebook_size, codes))  # (B, h, w, C)
-        features = features + self.spatial(height, width, coarser).permute(0, 2, 3, 1)
+        features = features + self.spatial(height, width, context).permute(0, 2, 3, 1)
         labels = class_numbers(codes, condition, self.classes)
         if self.label_embedding is not None:
             features = features + self.label_embedding(labels)[:, None, None]
@@ -127,50 +126,43 @@ class MaskGIT(CodePrior):
         logits = self.last(self.norm(features))  # (B, N, K)
         return logits.transpose(1, 2).unflatten(2, (height, width))
 
-    def sample(
+    def _fill(
         self,
         known: Tensor,
         *,
-        coarser: Tensor | None = None,
-        condition: Condition | None = None,
+        context: Codes,
+        condition: Condition | None,
         params: SamplingParams,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | None,
     ) -> Tensor:
-        """Fills every UNKNOWN cell of `known` (B, h, w) in a few steps, all known codes in sight.
+        """In a few steps, all known codes in sight.
 
         `draw.temperature` 0 takes the most likely code of each cell; the order of the cells stays random.
 
         Raises:
-            ValueError: a label that it does not have, guidance without a label, a grid of another size, or
-                missing coarser codes.
+            ValueError: guidance without a label, or a grid of another size.
         """
-        check_labels(condition, self.classes)
         check_guidance(params, condition, self.classes)
 
         def logits_of(codes: Tensor) -> Tensor:
-            return self._guided(codes, coarser, condition, params.guidance)
+            return self._guided(codes, context, condition, params.guidance)
 
-        with torch.inference_mode(), torch.autocast(self.last.weight.device.type, enabled=False):
-            if self.order == "halton":
-                codes = fill_by_halton(logits_of, known, steps=self.steps, params=params, generator=generator)
-            else:
-                codes = fill_by_confidence(
-                    logits_of,
-                    known,
-                    steps=self.steps,
-                    choice_temperature=self.choice_temperature,
-                    params=params,
-                    generator=generator,
-                )
-        return codes.clone()  # out of inference mode, so that it may be trained on
+        if self.order == "halton":
+            return fill_by_halton(logits_of, known, steps=self.steps, params=params, generator=generator)
+        return fill_by_confidence(
+            logits_of,
+            known,
+            steps=self.steps,
+            choice_temperature=self.choice_temperature,
+            params=params,
+            generator=generator,
+        )
 
-    def _guided(
-        self, codes: Tensor, coarser: Tensor | None, condition: Condition | None, guidance: float
-    ) -> Tensor:
-        logits = self.logits(codes, coarser=coarser, condition=condition)
+    def _guided(self, codes: Tensor, context: Codes, condition: Condition | None, guidance: float) -> Tensor:
+        logits = self.logits(codes, context=context, condition=condition)
         if guidance == 1:
             return logits
-        return guided(logits, self.logits(codes, coarser=coarser), guidance)
+        return guided(logits, self.logits(codes, context=context), guidance)
 
     def _start(self) -> None:
         """Small weights, those that end a branch smaller the more branches add up (GPT-2, section 2.3)."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scanvq.nn.matrices import bias_of, matrix_of
 from scanvq.nn.raster_convolution import CodeConvolution
-from scanvq.priors.pixelcnn_layer import LayerCondition, PixelCNNBlock
-from scanvq.priors.pixelcnn_steps import PixelCNNSteps
+from scanvq.priors.pixelcnn_layer import CachedBlock, LayerCondition, PixelCNNBlock, RowInput
 from scanvq.priors.raster_prior import RasterPrior
 from scanvq.priors.spatial_condition import SpatialCondition
+from scanvq.sampling.raster import RasterStepper
 from scanvq.spec import Derived
-from scanvq.types import Condition
+from scanvq.types import Codes, Condition
 
 
 class PixelCNN(RasterPrior):
@@ -40,7 +42,7 @@ class PixelCNN(RasterPrior):
             stand in the same place, beyond what the receptive field tells. Fixes the grid's size.
         codebook_size: K.
         classes: number of class labels; 0 = unconditional. Label `classes` means any class.
-        coarser_size: codebook size of the level above this one in a pyramid; 0 = none.
+        context_sizes: codebook sizes of the coarser levels, coarse to fine; () = none.
         height: rows of the code grid; needed with `positions`.
         width: columns of the code grid; needed with `positions`.
 
@@ -62,7 +64,7 @@ class PixelCNN(RasterPrior):
         positions: bool = False,
         codebook_size: Derived[int],
         classes: Derived[int] = 0,
-        coarser_size: Derived[int] = 0,
+        context_sizes: Derived[tuple[int, ...]] = (),
         height: Derived[int] = 0,
         width: Derived[int] = 0,
     ) -> None:
@@ -77,11 +79,12 @@ class PixelCNN(RasterPrior):
             raise ValueError("positions needs height and width, the size of the code grid")
         self.codebook_size = codebook_size
         self.classes = classes
-        spatial = positions or coarser_size > 0
+        self.context_sizes = context_sizes
+        spatial = positions or len(context_sizes) > 0
         place_channels = channels if spatial else 0
         grid = (height, width) if positions else None
         self.spatial = (
-            SpatialCondition(dim=channels, grid=grid, coarser_size=coarser_size) if spatial else None
+            SpatialCondition(dim=channels, grid=grid, context_sizes=context_sizes) if spatial else None
         )
         self.first = CodeConvolution(
             codebook_size,
@@ -115,14 +118,12 @@ class PixelCNN(RasterPrior):
             if isinstance(layer, nn.Conv2d) and isinstance(added, LayerCondition)
         )
 
-    def logits(
-        self, codes: Tensor, *, coarser: Tensor | None = None, condition: Condition | None = None
-    ) -> Tensor:
+    def logits(self, codes: Tensor, *, context: Codes = (), condition: Condition | None = None) -> Tensor:
         """Codes (B, h, w), none UNKNOWN, to logits (B, K, h, w), each seeing only cells before its own.
 
         The label is ignored where `classes` is 0; no label means any class.
         """
-        labels, place = self.labels(codes, condition), self.place(codes, coarser)
+        labels, place = self.labels(codes, condition), self.place(codes, context)
         features = self.first_condition(self.first(codes), labels, place)  # (B, C, h, w)
         for block in self.blocks:
             features = block(features, labels, place)
@@ -130,6 +131,153 @@ class PixelCNN(RasterPrior):
             features = added(layer(F.relu(features)), labels, place)
         return self.last(F.relu(features))  # (B, K, h, w)
 
-    def steps(self, known: Tensor, *, coarser: Tensor | None, condition: Condition | None) -> PixelCNNSteps:
-        """The network with its caches, for grids like `known` (B, h, w)."""
-        return PixelCNNSteps(self, known, coarser=coarser, condition=condition)
+    def stepper(
+        self,
+        shape: tuple[int, int, int],
+        *,
+        context: Codes = (),
+        condition: Condition | None = None,
+    ) -> PixelCNNStepper:
+        """As `logits`, cell by cell."""
+        return PixelCNNStepper(self, shape, context=context, condition=condition)
+
+
+class PixelCNNStepper(RasterStepper):
+    """PixelCNN cell by cell (the caching of arXiv 1704.06001).
+
+    Under mask A a cell's features do not depend on its own code, so each is computed once, layer by layer.
+    Everything lies position first, (w, B, channels). What a layer gets from the rows above, from the class
+    and from the place is computed a row at a time; beside that a block keeps one row of features. A code that
+    becomes known is added at once to the first layer of the cells to its right.
+
+    Args:
+        network: its weights are packed here, once.
+        shape: (B, h, w).
+        context: codes of the coarser levels.
+        condition: the class labels.
+    """
+
+    def __init__(
+        self,
+        network: PixelCNN,
+        shape: tuple[int, int, int],
+        *,
+        context: Codes,
+        condition: Condition | None,
+    ) -> None:
+        batch, _, width = shape
+        device = network.last.weight.device
+        super().__init__(shape, torch.empty(width, batch, dtype=torch.int64, device=device))
+        self._network = network
+        self._labels = network.labels(self._codes, condition)
+        self._place = network.place(self._codes, context)  # (B or 1, C, h, w)
+        convolution, size = network.first.convolution, network.codebook_size
+        reach, kernel = convolution.reach, convolution.kernel
+        tables = network.first.tables()  # (taps, K + 1, C)
+        self._above_tables = tables[: reach * kernel].flatten(0, 1)
+        self._above_offsets = (size + 1) * torch.arange(reach * kernel, device=device)
+        self._beside_tables = tables[reach * kernel :].flip(0).contiguous()  # of 1, 2, ... cells to the left
+        self._above = self.line.new_full((reach, width + 2 * reach, batch), size)  # codes above, with borders
+
+        self._reach = reach
+        self._lines = self.line.unbind(0)
+        self._first = RowInput(network.first_condition, convolution.bias, self._labels, width + reach, batch)
+        self._blocks = [CachedBlock(block, self._labels, width, batch) for block in network.residual_blocks]
+        self._head = [
+            (matrix_of(layer), RowInput(added, bias_of(layer), self._labels, width, batch))
+            for layer, added in network.head_layers
+        ]
+        self._last, self._last_bias = matrix_of(network.last), bias_of(network.last)
+        self._cells: dict[int, _Cells] = {}
+        self._width = width
+
+    def _skip_to(self, row: int, codes: Tensor) -> None:
+        """Computes what the row above leaves behind, from as many rows as it sees."""
+        if row == 0:
+            return
+        network = self._network
+        first = max(0, row - self._reach - len(self._blocks))
+        seen = codes[:, first:row]
+        place = None if self._place is None else self._place[:, :, first:row]
+        features = network.first_condition(network.first(seen), self._labels, place)
+        for block, packed in zip(network.residual_blocks, self._blocks, strict=True):
+            packed.kept[1:-1] = block.masked_input(features)[:, :, -1].permute(2, 0, 1)
+            features = block(features, self._labels, place)
+
+    def _start_row(self, row: int, codes: Tensor) -> None:
+        """Computes all that a row gets from above and from conditions."""
+        reach, width = self._reach, self._width
+        for up in range(1, min(reach, row) + 1):
+            self._above[reach - up, reach:-reach] = codes[:, row - up].t()
+        taps = [self._above[up, at : at + width] for up in range(reach) for at in range(2 * reach + 1)]
+        lines = torch.stack(taps, dim=-1) + self._above_offsets  # (w, B, taps)
+        above = F.embedding_bag(lines.flatten(0, 1), self._above_tables, mode="sum")
+        place = None if self._place is None else self._place[:, :, row].permute(2, 0, 1)  # (w, B or 1, C)
+        self._first.start_row(above.view(width, self.line.shape[1], -1), place)
+        for block in self._blocks:
+            block.given.start_row(block.seen_above(), place)
+        for _, given in self._head:
+            given.start_row(None, place)
+
+    def advance(self, start: int, stop: int) -> Tensor:
+        """Computes a run of cells: logits (B, K) of the last."""
+        features = self._advance(start, stop)
+        cell = stop - 1
+        for weights, given in self._head:
+            features = torch.addmm(given.cells[cell], features.relu_(), weights)
+        return torch.addmm(self._last_bias, features.relu(), self._last)
+
+    def _finish_row(self, start: int) -> None:
+        """Computes the features of the cells from `start` on, which the row below sees."""
+        if start < self._width:
+            self._advance(start, self._width)
+
+    def _advance(self, start: int, stop: int) -> Tensor:
+        """Takes cells start to stop - 1 through the blocks: features (B, C) of the last, not to be kept."""
+        self._add_codes(max(start - 1, 0), stop - 1)
+        if stop - start > 1:
+            return _Cells(self._first.rows, self._blocks, start, stop).forward()
+        if start not in self._cells:
+            self._cells[start] = _Cells(self._first.rows, self._blocks, start, stop)
+        return self._cells[start].forward()
+
+    def _add_codes(self, start: int, stop: int) -> None:
+        """Gives the first layer what codes start to stop - 1 tell the cells to their right."""
+        if stop - start == 1:
+            lines = self._beside_tables.index_select(1, self._lines[start])  # (reach, B, C)
+            self._first.rows[stop : stop + self._reach] += lines
+        elif stop > start:
+            for left, table in enumerate(self._beside_tables, start=1):
+                self._first.rows[start + left : stop + left] += table[self.line[start:stop]]
+
+
+class _Cells:
+    """Views into the caches for one run of cells, so that going through it slices nothing."""
+
+    def __init__(self, first: Tensor, blocks: list[CachedBlock], start: int, stop: int) -> None:
+        self._first = first[start:stop].flatten(0, 1)
+        self._batch = first.shape[1]
+        cells, channels = self._first.shape
+        self._features = first.new_empty(cells, channels)
+        self._active = first.new_empty(cells, channels)
+        self._blocks = [
+            (
+                block,
+                block.given.rows[start:stop].flatten(0, 1),
+                block.kept[start:stop].flatten(0, 1),
+                block.kept[start + 1 : stop + 1].flatten(0, 1),
+                first.new_empty(cells, block.after.shape[0]),
+            )
+            for block in blocks
+        ]
+
+    def forward(self) -> Tensor:
+        """The last cell's features (B, C) behind the blocks."""
+        features = self._features.copy_(self._first)
+        for block, given, left, own, hidden in self._blocks:
+            torch.clamp_min(features, 0, out=self._active)
+            torch.addmm(block.before_bias, self._active, block.before, out=own).relu_()
+            torch.addmm(given, left, block.left, out=hidden)
+            hidden.addmm_(own, block.own).relu_()
+            features.addmm_(hidden, block.after)
+        return features[-self._batch :]

@@ -1,10 +1,12 @@
-"""The layers of PixelCNN: what conditions add to each, and the residual block."""
+"""The layers of PixelCNN: what conditions add, the residual block, and both cell by cell."""
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scanvq.nn.matrices import bias_of, matrix_of
 from scanvq.nn.raster_convolution import RasterConvolution
 
 
@@ -74,3 +76,67 @@ class PixelCNNBlock(nn.Module):
     def masked_input(self, features: Tensor) -> Tensor:
         """What the masked convolution reads of features (B, channels, h, w)."""
         return F.relu(self.before(F.relu(features)))
+
+
+class RowInput:
+    """What a layer's cells get beside the features of their own row, for one row: `rows` (w, B, channels).
+
+    Args:
+        condition: of the layer.
+        bias: of the layer, (channels,).
+        labels: (B,), where the layer was made for classes.
+        width: w, cells of a row.
+        batch: B.
+    """
+
+    def __init__(
+        self,
+        condition: LayerCondition,
+        bias: Tensor,
+        labels: Tensor | None,
+        width: int,
+        batch: int,
+    ) -> None:
+        label = None if condition.label is None or labels is None else condition.label(labels)  # (B, C)
+        self._bias = bias if label is None else bias + label
+        self._place = None if condition.place is None else matrix_of(condition.place)
+        self.rows = (self._bias + bias.new_zeros(width, batch, 1)).contiguous()
+        self.cells = self.rows.unbind(0)
+
+    def start_row(self, above: Tensor | None, place: Tensor | None) -> None:
+        """Sets the row anew: `above` (w, B, channels) and the place (w, B or 1, C) may each be missing."""
+        parts = [] if above is None else [above]
+        if place is not None and self._place is not None:
+            parts.append(place @ self._place)
+        if parts:
+            self.rows[: len(parts[0])] = sum(parts, start=self._bias)
+
+
+class CachedBlock:
+    """A residual block cell by cell: its weights as matrices, and the row that its masked convolution keeps.
+
+    Everything lies position first, (w, B, channels).
+
+    Args:
+        block: its weights are packed here, once.
+        labels: (B,), where the block was made for classes.
+        width: w, cells of a row.
+        batch: B.
+    """
+
+    def __init__(self, block: PixelCNNBlock, labels: Tensor | None, width: int, batch: int) -> None:
+        masked = block.masked
+        channels = masked.above.shape[1]
+        self.given = RowInput(block.condition, masked.bias, labels, width, batch)
+        self.before, self.before_bias = matrix_of(block.before), bias_of(block.before)
+        self.above = masked.above.permute(2, 3, 1, 0).reshape(3 * channels, -1).contiguous()  # (3C, hidden)
+        self.left = masked.beside[:, :, 0, 0].t().contiguous()  # (C, hidden)
+        self.own = masked.beside[:, :, 0, 1].t().contiguous()  # (C, hidden)
+        self.after = matrix_of(block.after)  # (hidden, C)
+        self.kept = masked.above.new_zeros(width + 2, batch, channels)  # the row above, then the one at hand
+
+    def seen_above(self) -> Tensor:
+        """What the row above gives each cell (w, B, hidden). Called before that row is written over."""
+        width = self.kept.shape[0] - 2
+        seen = torch.cat([self.kept[at : at + width] for at in range(3)], dim=-1)  # (w, B, 3C)
+        return seen @ self.above

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from scanvq.priors.guidance import refuse_guidance
-from scanvq.priors.label_choice import check_labels, class_numbers
+from scanvq.priors.label_choice import class_numbers
 from scanvq.priors.spatial_condition import SpatialCondition
-from scanvq.sampling.raster import RasterSteps, sample_raster_cached
-from scanvq.types import Condition, InpaintingSupport, LikelihoodPrior, SamplingParams
+from scanvq.sampling.raster import RasterStepper, sample_raster_cached
+from scanvq.types import Codes, Condition, InpaintingSupport, LikelihoodPrior, SamplingParams
 
 
 class RasterPrior(LikelihoodPrior):
@@ -22,35 +22,39 @@ class RasterPrior(LikelihoodPrior):
     spatial: SpatialCondition | None
 
     @abstractmethod
-    def steps(self, known: Tensor, *, coarser: Tensor | None, condition: Condition | None) -> RasterSteps:
-        """The network with its caches, for grids like `known` (B, h, w)."""
+    def stepper(
+        self,
+        shape: tuple[int, int, int],
+        *,
+        context: Codes = (),
+        condition: Condition | None = None,
+    ) -> RasterStepper:
+        """As of every likelihood prior, in raster order."""
 
-    def sample(
+    def _fill(
         self,
         known: Tensor,
         *,
-        coarser: Tensor | None = None,
-        condition: Condition | None = None,
+        context: Codes,
+        condition: Condition | None,
         params: SamplingParams,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | None,
     ) -> Tensor:
-        """Fills every UNKNOWN cell of `known` (B, h, w), computing for each cell only what is new.
-
-        Raises:
-            ValueError: a label that the prior does not have, or guidance.
-        """
-        check_labels(condition, self.classes)
+        """Cell by cell, computing for each only what is new. Raises ValueError for guidance."""
         refuse_guidance(params, "PixelCNN")
-        device = next(self.parameters()).device
-        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-            steps = self.steps(known, coarser=coarser, condition=condition)
-            codes = sample_raster_cached(steps, known, params=params, generator=generator)
-        return codes.clone()  # out of inference mode, so that it may be trained on
+        batch, height, width = known.shape
+        stepper = self.stepper((batch, height, width), context=context, condition=condition)
+        return sample_raster_cached(stepper, known, params=params, generator=generator)
 
     def labels(self, codes: Tensor, condition: Condition | None) -> Tensor | None:
         """Class numbers (B,), `classes` for any class; None for an unconditional prior."""
         return class_numbers(codes, condition, self.classes)
 
-    def place(self, codes: Tensor, coarser: Tensor | None) -> Tensor | None:
-        """The spatial condition (B or 1, C, h, w), if this prior has one."""
-        return None if self.spatial is None else self.spatial(*codes.shape[-2:], coarser)
+    def place(self, codes: Tensor, context: Codes) -> Tensor | None:
+        """The spatial condition (B or 1, C, h, w), if this prior has one.
+
+        Raises:
+            ValueError: not the codes of every coarser level, or not the grid of the learned positions.
+        """
+        self._check_context(context)
+        return None if self.spatial is None else self.spatial(*codes.shape[-2:], context)

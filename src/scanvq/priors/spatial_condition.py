@@ -1,4 +1,4 @@
-"""What a prior is told about each cell beforehand: where it is, and what the coarser level says there."""
+"""What a prior is told about each cell beforehand: where it is, and what coarser levels say there."""
 
 from __future__ import annotations
 
@@ -6,38 +6,66 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scanvq.types import Codes
 
-class SpatialCondition(nn.Module):
-    """A map added to every gate: learned positions, a coarser level's codes, or both.
+
+class ContextMap(nn.Module):
+    """The codes of one coarser level as a map of the finer grid's size.
 
     ```
-    row + column embeddings ── ELU ───────────────────────────────────┐
-    coarser codes ── embed ── 3x3 ── ELU ── nearest ── 3x3 ── ELU ──── + ──▶ (B, dim, h, w)
+    codes ── embed ── 3x3 ── ELU ── nearest ── 3x3 ── ELU ──▶ (B, dim, h, w)
+    ```
+
+    Args:
+        size: codebook size of that level.
+        dim: channels of the map.
+    """
+
+    def __init__(self, size: int, dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(size, dim)
+        self.coarse = nn.Conv2d(dim, dim, 3, padding=1)
+        self.fine = nn.Conv2d(dim, dim, 3, padding=1)
+
+    def forward(self, codes: Tensor, height: int, width: int) -> Tensor:
+        """Codes (B, h', w') to the map (B, dim, height, width)."""
+        features = self.embedding(codes).permute(0, 3, 1, 2)  # (B, dim, h', w')
+        features = F.interpolate(F.elu(self.coarse(features)), size=(height, width))  # (B, dim, h, w)
+        return F.elu(self.fine(features))
+
+
+class SpatialCondition(nn.Module):
+    """A map added to every gate: learned positions, the codes of all coarser levels, or both.
+
+    ```
+    row + column embeddings ── ELU ──┐
+    coarser codes ── context map ─── + ──▶ (B, dim, h, w), one context map for each coarser level
     ```
 
     Args:
         dim: channels of the map.
         grid: (h, w) of the positions to learn; None = no positions.
-        coarser_size: codebook size of the coarser level; 0 = none.
+        context_sizes: codebook sizes of the coarser levels, coarse to fine.
     """
 
-    def __init__(self, *, dim: int, grid: tuple[int, int] | None, coarser_size: int) -> None:
+    def __init__(self, *, dim: int, grid: tuple[int, int] | None, context_sizes: tuple[int, ...]) -> None:
         super().__init__()
         self.grid = grid
-        self.coarser_size = coarser_size
         if grid is not None:
             self.rows = nn.Parameter(torch.randn(dim, grid[0], 1) * 0.1)
             self.columns = nn.Parameter(torch.randn(dim, 1, grid[1]) * 0.1)
-        if coarser_size:
-            self.embedding = nn.Embedding(coarser_size, dim)
-            self.coarse = nn.Conv2d(dim, dim, 3, padding=1)
-            self.fine = nn.Conv2d(dim, dim, 3, padding=1)
+        self.contexts = nn.ModuleList(ContextMap(size, dim) for size in context_sizes)
 
-    def forward(self, height: int, width: int, coarser: Tensor | None) -> Tensor:
+    def forward(self, height: int, width: int, context: Codes) -> Tensor:
         """The map (B, dim, h, w), or (1, dim, h, w) where it is the same for every sample.
 
+        Args:
+            height: h.
+            width: w.
+            context: the codes of every coarser level, each (B, h', w').
+
         Raises:
-            ValueError: the grid is not the one of the positions, or the coarser codes are missing.
+            ValueError: the grid is not the one of the positions.
         """
         parts = []
         if self.grid is not None:
@@ -47,12 +75,5 @@ class SpatialCondition(nn.Module):
                     f"{self.grid[1]}. Prepare the images to that size, or train a prior with positions off."
                 )
             parts.append(F.elu(self.rows + self.columns)[None])
-        if self.coarser_size:
-            if coarser is None:
-                raise ValueError(
-                    "this prior continues a coarser level: give that level's codes as `coarser`."
-                )
-            features = self.embedding(coarser).permute(0, 3, 1, 2)  # (B, dim, h', w')
-            features = F.interpolate(F.elu(self.coarse(features)), size=(height, width))  # (B, dim, h, w)
-            parts.append(F.elu(self.fine(features)))
+        parts += [level(codes, height, width) for level, codes in zip(self.contexts, context, strict=True)]
         return sum(parts[1:], start=parts[0])

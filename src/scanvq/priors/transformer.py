@@ -9,16 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from scanvq.nn.transformer_block import TransformerBlock
+from scanvq.nn.transformer_block import CachedTransformerBlock, TransformerBlock
 from scanvq.priors.grid_size import check_grid
-from scanvq.priors.guidance import check_guidance
-from scanvq.priors.label_choice import check_labels, class_numbers
+from scanvq.priors.guidance import check_guidance, guided
+from scanvq.priors.label_choice import class_numbers
 from scanvq.priors.spatial_condition import SpatialCondition
-from scanvq.priors.transformer_steps import TransformerSteps
-from scanvq.sampling.ordered import sample_ordered_cached
+from scanvq.sampling.ordered import OrderedStepper, sample_ordered_cached
 from scanvq.sampling.ordering import Ordering, OrderName
 from scanvq.spec import Derived
-from scanvq.types import Condition, InpaintingSupport, LikelihoodPrior, SamplingParams
+from scanvq.types import Codes, Condition, InpaintingSupport, LikelihoodPrior, SamplingParams
 
 
 class TransformerPrior(LikelihoodPrior):
@@ -44,7 +43,7 @@ class TransformerPrior(LikelihoodPrior):
         order: of the cells, see `sampling.ordering`.
         codebook_size: K.
         classes: number of class labels; 0 = unconditional. Label `classes` means any class.
-        coarser_size: codebook size of the level above this one in a pyramid; 0 = none.
+        context_sizes: codebook sizes of the coarser levels, coarse to fine; () = none.
         height: rows of the code grid.
         width: columns of the code grid.
 
@@ -64,7 +63,7 @@ class TransformerPrior(LikelihoodPrior):
         order: OrderName = "raster",
         codebook_size: Derived[int],
         classes: Derived[int] = 0,
-        coarser_size: Derived[int] = 0,
+        context_sizes: Derived[tuple[int, ...]] = (),
         height: Derived[int],
         width: Derived[int],
     ) -> None:
@@ -77,6 +76,7 @@ class TransformerPrior(LikelihoodPrior):
             raise ValueError(f"dropout is {dropout}; it must be at least 0 and below 1")
         self.codebook_size = codebook_size
         self.classes = classes
+        self.context_sizes = context_sizes
         self.ordering = Ordering(order, height, width)
         self.embedding = nn.Embedding(codebook_size, channels)
         self.start = nn.Parameter(torch.empty(1, channels))
@@ -86,7 +86,7 @@ class TransformerPrior(LikelihoodPrior):
         self.next_columns = nn.Parameter(torch.empty(width, channels))
         self.label = nn.Embedding(classes + 1, channels) if classes else None
         self.spatial = (
-            SpatialCondition(dim=channels, grid=None, coarser_size=coarser_size) if coarser_size else None
+            SpatialCondition(dim=channels, grid=None, context_sizes=context_sizes) if context_sizes else None
         )
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(
@@ -101,17 +101,15 @@ class TransformerPrior(LikelihoodPrior):
         """The layers, first to last."""
         return tuple(layer for layer in self.layers if isinstance(layer, TransformerBlock))
 
-    def logits(
-        self, codes: Tensor, *, coarser: Tensor | None = None, condition: Condition | None = None
-    ) -> Tensor:
+    def logits(self, codes: Tensor, *, context: Codes = (), condition: Condition | None = None) -> Tensor:
         """Codes (B, h, w), none UNKNOWN, to logits (B, K, h, w), each seeing only the cells before its own.
 
         The label is ignored where `classes` is 0; no label means any class.
 
         Raises:
-            ValueError: a grid of another size, or no coarser codes where they are needed.
+            ValueError: a grid of another size, or not the codes of every coarser level.
         """
-        given = self.given(codes, coarser=coarser, condition=condition)  # (B or 1, n, C)
+        given = self.given(codes, context=context, condition=condition)  # (B or 1, n, C)
         read = self.embedding(self.ordering.sequence(codes)[:, :-1])  # (B, n - 1, C)
         features = self.dropout(given + F.pad(read, (0, 0, 1, 0)))  # (B, n, C)
         for layer in self.layers:
@@ -119,36 +117,46 @@ class TransformerPrior(LikelihoodPrior):
         features = self.ordering.grid(self.norm(features))  # (B, h, w, C)
         return self.head(features).permute(0, 3, 1, 2)  # (B, K, h, w)
 
-    def sample(
+    def _fill(
         self,
         known: Tensor,
         *,
-        coarser: Tensor | None = None,
-        condition: Condition | None = None,
+        context: Codes,
+        condition: Condition | None,
         params: SamplingParams,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | None,
     ) -> Tensor:
-        """Fills every UNKNOWN cell of `known` (B, h, w), computing for each cell only what is new.
+        """Cell by cell, computing for each only what is new.
 
         Raises:
-            ValueError: a label that the prior does not have, guidance without a label, a grid of another
-                size, or no coarser codes where they are needed.
+            ValueError: guidance without a label, or a grid of another size.
         """
-        check_labels(condition, self.classes)
         check_guidance(params, condition, self.classes)
-        with torch.inference_mode(), torch.autocast(self.start.device.type, enabled=False):
-            steps = TransformerSteps(
-                self, known, coarser=coarser, condition=condition, guidance=params.guidance
-            )
-            codes = sample_ordered_cached(
-                steps, known, ordering=self.ordering, params=params, generator=generator
-            )
-        return codes.clone()  # out of inference mode, so that it may be trained on
+        batch, height, width = known.shape
+        stepper = self.stepper(
+            (batch, height, width), context=context, condition=condition, guidance=params.guidance
+        )
+        return sample_ordered_cached(stepper, known, params=params, generator=generator)
 
-    def given(self, codes: Tensor, *, coarser: Tensor | None, condition: Condition | None) -> Tensor:
-        """All that each place is told besides the last code: (B or 1, n, C)."""
+    def stepper(
+        self,
+        shape: tuple[int, int, int],
+        *,
+        context: Codes = (),
+        condition: Condition | None = None,
+        guidance: float = 1.0,
+    ) -> TransformerStepper:
+        """As `logits`, cell by cell; away from the logits without a label where `guidance` is not 1."""
+        return TransformerStepper(self, shape, context=context, condition=condition, guidance=guidance)
+
+    def given(self, codes: Tensor, *, context: Codes, condition: Condition | None) -> Tensor:
+        """All that each place is told besides the last code: (B or 1, n, C).
+
+        Of `codes` (B, h, w) the shape alone is read.
+        """
         height, width = self.ordering.shape
         check_grid(codes, self.ordering.shape)
+        self._check_context(context)
         rows, columns = self.ordering.cells // width, self.ordering.cells % width
         last = self.last_rows[rows[:-1]] + self.last_columns[columns[:-1]]
         last = torch.cat([self.start, last])  # (n, C)
@@ -157,7 +165,7 @@ class TransformerPrior(LikelihoodPrior):
         if self.label is not None and labels is not None:
             total = total + self.label(labels)[:, None]
         if self.spatial is not None:
-            place = self.spatial(height, width, coarser).flatten(2)  # (B, C, n)
+            place = self.spatial(height, width, context).flatten(2)  # (B, C, n)
             total = total + place.index_select(2, self.ordering.cells).transpose(1, 2)
         return total
 
@@ -171,3 +179,75 @@ class TransformerPrior(LikelihoodPrior):
                 nn.init.zeros_(module.bias)
         for table in (self.start, self.last_rows, self.last_columns, self.next_rows, self.next_columns):
             nn.init.normal_(table, std=0.02)
+
+
+class TransformerStepper(OrderedStepper):
+    """The transformer place by place: keys and values of earlier places are kept.
+
+    Under guidance every sample has two rows in one batch of R: first all with their labels, then all without.
+
+    Args:
+        network: its weights are laid out for single places here, once.
+        shape: (B, h, w).
+        context: codes of the coarser levels.
+        condition: the class labels.
+        guidance: how far from the logits without labels; 1 = those with labels alone.
+    """
+
+    def __init__(
+        self,
+        network: TransformerPrior,
+        shape: tuple[int, int, int],
+        *,
+        context: Codes,
+        condition: Condition | None,
+        guidance: float,
+    ) -> None:
+        batch = shape[0]
+        super().__init__(network.ordering, batch)
+        places = len(self.cells)
+        self._places = torch.arange(places, device=self.codes.device)
+        self._guidance = guidance
+        conditions = [condition] if guidance == 1 else [condition, None]
+        grid = self.codes.new_empty(shape)
+        given = [network.given(grid, context=context, condition=one) for one in conditions]
+        self._given = torch.cat([one.expand(batch, -1, -1) for one in given])  # (R, n, C)
+        self._embedding = network.embedding
+        self._blocks = [CachedTransformerBlock(block, len(self._given), places) for block in network.blocks]
+        self._norm, self._head = network.norm, network.head
+
+    def advance(self, start: int, stop: int) -> Tensor:
+        """Goes through places start to stop - 1, all but the last known: logits (B, K) of the last."""
+        features = self._read(start, stop)
+        for block in self._blocks:
+            block.advance(features, start, stop)
+        return self._logits(features)
+
+    def advance_at_place(self) -> Tensor:
+        """Goes through `place`, which is not the first: logits (B, K), equal work at every place."""
+        features = self._given.index_select(1, self.place)  # (R, 1, C)
+        features += self._embed(self.codes.index_select(0, self.place - 1))
+        seen = (self._places <= self.place)[None]  # (1, n)
+        for block in self._blocks:
+            block.advance_at(features, self.place, seen)
+        return self._logits(features)
+
+    def _read(self, start: int, stop: int) -> Tensor:
+        """What enters the first block at a run of places: (R, m, C)."""
+        features = self._given[:, start:stop].clone()
+        first = max(start, 1)  # the start of the sequence reads no code
+        features[:, first - start :] += self._embed(self.codes[first - 1 : stop - 1])
+        return features
+
+    def _embed(self, codes: Tensor) -> Tensor:
+        """Codes (m, B) to what every row reads of them (R, m, C)."""
+        read = self._embedding(codes.t())
+        return read if self._guidance == 1 else torch.cat([read, read])
+
+    def _logits(self, features: Tensor) -> Tensor:
+        """(B, K), of the last place of a run (R, m, C)."""
+        logits = self._head(self._norm(features[:, -1]))  # (R, K)
+        if self._guidance == 1:
+            return logits
+        conditional, unconditional = logits.chunk(2)
+        return guided(conditional, unconditional, self._guidance)

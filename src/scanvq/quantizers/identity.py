@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from scanvq.quantizers.feature_rows import rows_of
-from scanvq.types import Quantized, Quantizer
+from scanvq.types import Codes, Quantized, Quantizer
 
 
 class IdentityQuantizer(Quantizer):
@@ -22,7 +22,7 @@ class IdentityQuantizer(Quantizer):
             code_dim: number of channels D of the features.
         """
         super().__init__()
-        self.size = 1
+        self.codebook_sizes = (1,)
         self.dim = code_dim
 
     def forward(self, features: Tensor) -> Quantized:
@@ -30,9 +30,9 @@ class IdentityQuantizer(Quantizer):
         rows_of(features, self.dim)
         batch, _, height, width = features.shape
         codes = torch.zeros(batch, height, width, dtype=torch.int64, device=features.device)
-        return Quantized(vectors=features, codes=codes)
+        return Quantized(vectors=features, codes=(codes,))
 
-    def embed(self, codes: Tensor) -> Tensor:
+    def embed(self, codes: Codes) -> Tensor:
         """Raises ValueError: there is no codebook to look codes up in."""
         raise ValueError(
             "the identity quantizer keeps features as they are, so its codes cannot be decoded. "

@@ -8,7 +8,7 @@ from torch import Tensor
 from scanvq.kernels.nearest_lookup import look_up_nearest, sums_by_code
 from scanvq.quantizers.distributed import check_finite, generator_at, place, rows_at, start_rows, summed
 from scanvq.quantizers.feature_rows import Gradient, check_sizes, grid_of, look_up, rotated, rows_of
-from scanvq.types import Quantized, Quantizer
+from scanvq.types import Codes, Quantized, Quantizer
 
 _CANDIDATES = 4  # rows drawn for each dead code; the one that was quantized worst is taken
 
@@ -57,7 +57,7 @@ class MovingAverageQuantizer(Quantizer):
             raise ValueError(f"decay is {decay}; it must be at least 0 and below 1")
         if restart_after < 0:
             raise ValueError(f"restart_after is {restart_after}; it must be 0 (never) or more steps")
-        self.size = codebook_size
+        self.codebook_sizes = (codebook_size,)
         self.dim = code_dim
         self.commitment = commitment
         self.decay = decay
@@ -94,13 +94,14 @@ class MovingAverageQuantizer(Quantizer):
         batch, _, height, width = features.shape
         return Quantized(
             vectors=grid,  # (B, D, h, w)
-            codes=codes.view(batch, height, width),
+            codes=(codes.view(batch, height, width),),
             losses={"commitment": self.commitment * errors.sum() / max(rows.numel(), 1)},
         )
 
-    def embed(self, codes: Tensor) -> Tensor:
-        """Codes (B, h, w) to vectors (B, D, h, w)."""
-        return look_up(self.codebook, codes)
+    def embed(self, codes: Codes) -> Tensor:
+        """Codes ((B, h, w),) to vectors (B, D, h, w)."""
+        (grid,) = codes
+        return look_up(self.codebook, grid)
 
     @torch.no_grad()
     def restart(self, codes: Tensor) -> int:
@@ -122,7 +123,7 @@ class MovingAverageQuantizer(Quantizer):
     @torch.no_grad()
     def _start(self, rows: Tensor) -> bool:
         """Sets the codebook from data; False while there is none."""
-        drawn = start_rows(rows, self.size)
+        drawn = start_rows(rows, len(self.codebook))
         if drawn is None:
             return False
         _, total = place(rows)
@@ -133,13 +134,13 @@ class MovingAverageQuantizer(Quantizer):
 
     def _fresh(self, total: Tensor) -> Tensor:
         """The moving average of a code that got its fair share of one batch, and nothing before."""
-        return (1 - self.decay) * total / self.size
+        return (1 - self.decay) * total / len(self.codebook)
 
     @torch.no_grad()
     def _update(self, rows: Tensor, codes: Tensor, errors: Tensor) -> None:
         """One step of equations 6 to 8, then the restarts."""
-        step = self._step()
-        counts = torch.bincount(codes, minlength=self.size).to(self.counts.dtype)  # (K,)
+        step, size = self._step(), len(self.codebook)
+        counts = torch.bincount(codes, minlength=size).to(self.counts.dtype)  # (K,)
         sums = sums_by_code(rows, codes, self.codebook)  # (K, D)
         batch = summed(torch.cat([counts[:, None], sums], dim=1))  # (K, 1 + D)
         if batch.device.type == "cpu":  # on a GPU the check would wait for the device
@@ -147,7 +148,7 @@ class MovingAverageQuantizer(Quantizer):
         self.counts.mul_(self.decay).add_(batch[:, 0], alpha=1 - self.decay)
         self.sums.mul_(self.decay).add_(batch[:, 1:], alpha=1 - self.decay)
         everything = self.counts.sum()
-        smoothed = (self.counts + self.epsilon) / (everything + self.size * self.epsilon) * everything
+        smoothed = (self.counts + self.epsilon) / (everything + size * self.epsilon) * everything
         self.codebook.copy_(self.sums / smoothed[:, None])
         if self.restart_after > 0:
             self._restart(rows, errors, step)
@@ -159,7 +160,9 @@ class MovingAverageQuantizer(Quantizer):
         first, total = place(rows)
         fresh = self._fresh(total)
         dead = self.counts < fresh * self.decay**self.restart_after  # (K,)
-        uniform = torch.rand(_CANDIDATES, self.size, dtype=torch.float64, generator=generator_at(step))
+        uniform = torch.rand(
+            _CANDIDATES, len(self.codebook), dtype=torch.float64, generator=generator_at(step)
+        )
         candidates = (uniform.to(total.device) * total).long().to(rows.device)  # (candidates, K)
         worst = rows_at(errors, candidates.flatten(), first).view_as(candidates).argmax(0, keepdim=True)
         drawn = rows_at(rows, candidates.gather(0, worst)[0], first)  # (K, D)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from scanvq.kernels.nearest_lookup import look_up_nearest
 from scanvq.quantizers.distributed import start_rows
 from scanvq.quantizers.feature_rows import check_sizes, grid_of, look_up, rows_of
-from scanvq.types import Quantized, Quantizer
+from scanvq.types import Codes, Quantized, Quantizer
 
 
 class NearestQuantizer(Quantizer):
@@ -40,7 +40,7 @@ class NearestQuantizer(Quantizer):
         """
         super().__init__()
         check_sizes(codebook_size, code_dim)
-        self.size = codebook_size
+        self.codebook_sizes = (codebook_size,)
         self.dim = code_dim
         self.commitment = commitment
         bound = 1 / codebook_size
@@ -62,17 +62,18 @@ class NearestQuantizer(Quantizer):
         batch, _, height, width = features.shape
         return Quantized(
             vectors=grid_of(vectors, features),  # (B, D, h, w)
-            codes=codes.view(batch, height, width),
+            codes=(codes.view(batch, height, width),),
             losses={"codebook": pulls.sum() / count, "commitment": self.commitment * errors.sum() / count},
         )
 
-    def embed(self, codes: Tensor) -> Tensor:
-        """Codes (B, h, w) to vectors (B, D, h, w)."""
-        return look_up(self.codebook, codes)
+    def embed(self, codes: Codes) -> Tensor:
+        """Codes ((B, h, w),) to vectors (B, D, h, w)."""
+        (grid,) = codes
+        return look_up(self.codebook, grid)
 
     @torch.no_grad()
     def _start(self, rows: Tensor) -> None:
-        if not self.started and (drawn := start_rows(rows, self.size)) is not None:
+        if not self.started and (drawn := start_rows(rows, len(self.codebook))) is not None:
             self.codebook.copy_(drawn)
             self.started.fill_(True)
         self._may_start = not self.started  # so that a GPU is waited for only until the start

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -13,21 +13,49 @@ from scanvq.kernels.thread_count import few_threads
 from scanvq.sampling.filters import choose
 from scanvq.sampling.ordering import Ordering
 from scanvq.sampling.uniforms import uniform_table
-from scanvq.types import UNKNOWN, SamplingParams
+from scanvq.types import UNKNOWN, SamplingParams, Stepper
 
 
-class OrderedSteps(Protocol):
-    """A network that can go through a sequence of cells, keeping what later ones need."""
+class OrderedStepper(Stepper):
+    """A stepper in any order. A sampler may also go on place by place, by `advance_at_place`.
 
-    codes: Tensor
-    """Codes (n, B) in the order. The sampler writes each cell here once it is known."""
+    Subclasses compute; here stands which codes are set and how far the order was gone through.
 
-    place: Tensor
-    """The place (1,) that `advance_at_place` goes through. The sampler writes it."""
+    Args:
+        ordering: of the cells.
+        batch: B.
 
+    Attributes:
+        ordering: as given.
+        codes: (n, B) in the order, UNKNOWN where none is set.
+        place: (1,), the place that `advance_at_place` goes through. Who calls that writes it.
+        done: how many places were gone through. Who calls `advance` or `advance_at_place` keeps it.
+    """
+
+    def __init__(self, ordering: Ordering, batch: int) -> None:
+        self.ordering = ordering
+        self.cells = tuple(ordering.cells.tolist())
+        self.codes = ordering.cells.new_full((len(self.cells), batch), UNKNOWN)
+        self.place = ordering.cells.new_zeros(1)
+        self.done = 0
+        self._place_of = {cell: place for place, cell in enumerate(self.cells)}
+
+    def logits(self, cell: int) -> Tensor:
+        place = self._place_of[cell]
+        if place < self.done:
+            raise ValueError(f"cell {cell} was gone through; ask for cells in order, each once")
+        logits = self.advance(self.done, place + 1)
+        self.done = place + 1
+        return logits
+
+    def set(self, cell: int, codes: Tensor) -> None:
+        self.codes[self._place_of[cell]] = codes
+
+    @abstractmethod
     def advance(self, start: int, stop: int) -> Tensor:
-        """Goes through places start to stop - 1, all but the last known: logits (B, K) of the last."""
+        """Goes through places start to stop - 1, all but the last set: logits (B, K) of the last."""
 
+    @abstractmethod
     def advance_at_place(self) -> Tensor:
         """The same for the one `place`, not the first, with equal work at every place: see `Replayed`."""
 
@@ -64,42 +92,42 @@ def sample_ordered(
 
 
 def sample_ordered_cached(
-    steps: OrderedSteps,
+    stepper: OrderedStepper,
     known: Tensor,
     *,
-    ordering: Ordering,
     params: SamplingParams,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Fills UNKNOWN cells in an order from a network's caches.
+    """Fills UNKNOWN cells in a network's order from its caches.
 
     Gives the codes of `sample_ordered`, equal random numbers for equal cells. Cells before the first UNKNOWN
     are one pass, as is every run of known cells after it; those behind the last are left out.
     """
+    ordering = stepper.ordering
     uniform = ordering.sequence(uniform_table(known, generator)).t().contiguous()  # (n, B)
-    codes = steps.codes
+    codes = stepper.codes
     codes.copy_(ordering.sequence(known).t())
     unknown = codes == UNKNOWN
     everyone = unknown.all(dim=1).tolist()
     places = unknown.any(dim=1).nonzero().flatten().tolist()
 
     def fill_place() -> None:
-        drawn = choose(steps.advance_at_place(), params, uniform.index_select(0, steps.place)[0])
-        found = codes.index_select(0, steps.place)
-        kept = torch.where(unknown.index_select(0, steps.place), drawn, found)  # (1, B)
-        codes.index_copy_(0, steps.place, kept)
+        drawn = choose(stepper.advance_at_place(), params, uniform.index_select(0, stepper.place)[0])
+        found = codes.index_select(0, stepper.place)
+        kept = torch.where(unknown.index_select(0, stepper.place), drawn, found)  # (1, B)
+        codes.index_copy_(0, stepper.place, kept)
 
     fill_place_again = Replayed(fill_place, known.device, times=len(places))
-    done = 0
     with few_threads(known):
         for place in places:
-            if fill_place_again.recordable and 0 < place == done:
-                steps.place.fill_(place)
+            if fill_place_again.recordable and 0 < place == stepper.done:
+                stepper.place.fill_(place)
                 fill_place_again()
+                stepper.done = place + 1
             else:
-                drawn = choose(steps.advance(done, place + 1), params, uniform[place])
+                cell = stepper.cells[place]
+                drawn = choose(stepper.logits(cell), params, uniform[place])
                 if not everyone[place]:
                     drawn = torch.where(unknown[place], drawn, codes[place])
-                codes[place] = drawn
-            done = place + 1
+                stepper.set(cell, drawn)
     return ordering.grid(codes.t())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,30 +14,93 @@ from scanvq.sampling.filters import choose
 from scanvq.sampling.ordered import sample_ordered
 from scanvq.sampling.ordering import Ordering
 from scanvq.sampling.uniforms import uniform_table
-from scanvq.types import UNKNOWN, SamplingParams
+from scanvq.types import UNKNOWN, SamplingParams, Stepper
 
 
-class RasterSteps(Protocol):
-    """A network that can go through a grid cell by cell, keeping what later cells need."""
+class RasterStepper(Stepper):
+    """A stepper in raster order. A sampler may also go through a whole row by `advance`.
 
-    line: Tensor
-    """Codes (w, B) of the row at hand. The sampler writes each cell here once it is known."""
+    Subclasses compute; here stands which codes are set and how far the grid was gone through.
 
-    def skip_to(self, row: int, codes: Tensor) -> None:
-        """Prepares for `row` as the first; all rows of `codes` (B, h, w) above it are known."""
+    Args:
+        shape: (B, h, w).
+        line: (w, B) int64, the codes of the row at hand; it stays where it is. It is the row's only copy
+            of them until the next row is entered.
 
-    def start_row(self, row: int, codes: Tensor) -> None:
-        """Computes what `row` needs of the rows above, which are all known. Called for row after row."""
+    Attributes:
+        line: as given.
+        done: how many cells of the row at hand were gone through. Who calls `advance` keeps it.
+    """
 
+    def __init__(self, shape: tuple[int, int, int], line: Tensor) -> None:
+        self.cells = tuple(range(shape[1] * shape[2]))
+        self.line = line
+        self.done = 0
+        self._codes = line.new_full(shape, UNKNOWN)
+        self._line_cells = line.unbind(0)  # (B,) each
+        self._row = -1  # the row at hand; none yet
+
+    def logits(self, cell: int) -> Tensor:
+        row, column = divmod(cell, len(self.line))
+        if (row, column) < (self._row, self.done):
+            raise ValueError(f"cell {cell} was gone through; ask for cells in order, each once")
+        self.enter_row(row)
+        logits = self.advance(self.done, column + 1)
+        self.done = column + 1
+        return logits
+
+    def set(self, cell: int, codes: Tensor) -> None:
+        row, column = divmod(cell, len(self.line))
+        if row == self._row:
+            self._line_cells[column].copy_(codes)
+        else:
+            self._codes[:, row, column] = codes
+
+    def set_all(self, codes: Tensor) -> None:
+        """Sets every cell to codes (B, h, w), UNKNOWN where one will be set later. Before all else."""
+        self._codes.copy_(codes)
+
+    def all_codes(self) -> Tensor:
+        """The codes (B, h, w) that are set, UNKNOWN where none is."""
+        codes = self._codes.clone()
+        if self._row >= 0:
+            codes[:, self._row] = self.line.t()
+        return codes
+
+    def enter_row(self, row: int) -> None:
+        """Makes `row` the one at hand, if it is not; all rows above it are set."""
+        if self._row < 0:
+            self._skip_to(row, self._codes)
+            self._start(row)
+        while self._row < row:
+            self._codes[:, self._row] = self.line.t()
+            self._finish_row(self.done)
+            self._start(self._row + 1)
+
+    def _start(self, row: int) -> None:
+        self._start_row(row, self._codes)
+        self.line.copy_(self._codes[:, row].t())
+        self._row, self.done = row, 0
+
+    @abstractmethod
     def advance(self, start: int, stop: int) -> Tensor:
-        """Goes through cells start to stop - 1, all but the last known: logits (B, K) of the last.
+        """Goes through cells start to stop - 1 of the row at hand, all but the last set: logits (B, K) of it.
 
-        Called from left to right, for every cell once. What differs from row to row is in tensors that stay
-        where they are, so that the work of a row can be recorded (`Replayed`).
+        Called from left to right, for every cell once at most. What differs from row to row is in tensors
+        that stay where they are, so that the work of a row can be recorded (`Replayed`).
         """
 
-    def finish_row(self, start: int) -> None:
-        """Computes what later rows need of the cells from `start` on, all known and not gone through."""
+    @abstractmethod
+    def _skip_to(self, row: int, codes: Tensor) -> None:
+        """Prepares for `row` as the first; all rows of `codes` (B, h, w) above it are set."""
+
+    @abstractmethod
+    def _start_row(self, row: int, codes: Tensor) -> None:
+        """Computes what `row` needs of the rows above, which are all set. Called for row after row."""
+
+    @abstractmethod
+    def _finish_row(self, start: int) -> None:
+        """Computes what later rows need of the cells of `line` from `start` on, all set, not gone through."""
 
 
 def sample_raster(
@@ -53,7 +116,7 @@ def sample_raster(
 
 
 def sample_raster_cached(
-    steps: RasterSteps,
+    stepper: RasterStepper,
     known: Tensor,
     *,
     params: SamplingParams,
@@ -68,35 +131,29 @@ def sample_raster_cached(
     unknown = known == UNKNOWN
     places = unknown.any(dim=0).tolist()
     rows = [row for row, line in enumerate(places) if any(line)]
-    codes = known.clone()
     if not rows:
-        return codes
-    line = steps.line.unbind(0)  # (B,) each, as are the numbers
-    row_numbers = uniform.new_empty(steps.line.shape)
+        return known.clone()
+    stepper.set_all(known)
+    line = stepper.line.unbind(0)  # (B,) each, as are the numbers
+    row_numbers = uniform.new_empty(stepper.line.shape)
     numbers = row_numbers.unbind(0)
 
     def fill_row() -> None:
         for column, cell in enumerate(line):
-            cell.copy_(choose(steps.advance(column, column + 1), params, numbers[column]))
+            cell.copy_(choose(stepper.advance(column, column + 1), params, numbers[column]))
 
     everyone = unknown.all(dim=0).tolist()
     fill_whole_row = Replayed(fill_row, known.device, times=sum(map(all, everyone)))
-    steps.skip_to(rows[0], codes)
     for row in range(rows[0], rows[-1] + 1):
-        steps.start_row(row, codes)
-        steps.line.copy_(codes[:, row].t())
+        stepper.enter_row(row)
         row_numbers.copy_(uniform[:, row].t())
-        done = 0
         with few_threads(known):
             if all(everyone[row]):
                 fill_whole_row()
-                done = len(line)
+                stepper.done = len(line)
             else:
                 for column in (column for column, place in enumerate(places[row]) if place):
-                    drawn = choose(steps.advance(done, column + 1), params, numbers[column])
-                    line[column].copy_(torch.where(unknown[:, row, column], drawn, line[column]))
-                    done = column + 1
-        codes[:, row] = steps.line.t()
-        if row < rows[-1]:
-            steps.finish_row(done)
-    return codes
+                    cell = row * len(line) + column
+                    drawn = choose(stepper.logits(cell), params, numbers[column])
+                    stepper.set(cell, torch.where(unknown[:, row, column], drawn, line[column]))
+    return stepper.all_codes()

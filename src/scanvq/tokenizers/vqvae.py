@@ -1,4 +1,4 @@
-"""VQ-VAE: one grid of codes."""
+"""VQ-VAE: codes of one grid size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scanvq.nn.residual import ResidualStack
 from scanvq.nn.resizing import doublings, halvings
 from scanvq.nn.upsample import UpsampleKind, make_doubling
 from scanvq.spec import Derived
-from scanvq.types import Codes, Quantizer, Reconstruction, Tokenizer
+from scanvq.types import Codes, Quantized, Quantizer, Reconstruction, Tokenizer
 
 
 class VQVAE(Tokenizer):
@@ -85,7 +85,6 @@ class VQVAE(Tokenizer):
                 f"make them equal or set projection to true"
             )
         self.quantizer = quantizer
-        self.codebook_sizes = (quantizer.size,)
         self.multiple = 2 ** len(channels)
         self.input_mean = input_mean
         self.input_std = input_std
@@ -108,36 +107,53 @@ class VQVAE(Tokenizer):
             else nn.Conv2d(widths[-1], image_channels, 3, padding=1),
         )
 
+    @property
+    def levels(self) -> tuple[Quantizer, ...]:
+        """Those of the quantizer, all of one grid size."""
+        return self.quantizer.levels
+
     def forward(self, images: Tensor) -> Reconstruction:
         """Images (B, C, H, W) to their reconstructions, codes and the quantizer's losses."""
         quantized = self.quantizer(self._features(images))
         return Reconstruction(
             images=self._images(quantized.vectors),
-            codes=(quantized.codes,),
+            codes=quantized.codes,
             losses=quantized.losses,
         )
 
     def encode(self, images: Tensor) -> Codes:
-        """Images (B, C, H, W) to codes ((B, h, w),), in eval mode: in training mode the codebook learns.
+        """Images (B, C, H, W) to codes (B, h, w) a level, in eval mode: in training mode codebooks learn.
 
         Raises:
             ValueError: a height or width that does not divide by `multiple`.
         """
-        return (self.quantizer(self._features(images)).codes,)
+        quantized: Quantized = self.quantizer(self._features(images))
+        return quantized.codes
 
     def decode(self, codes: Codes) -> Tensor:
-        """Codes ((B, h, w),) to images (B, C, H, W), not clamped."""
-        (grid,) = codes
-        return self._images(self.quantizer.embed(grid))
+        """Codes (B, h, w) of every level to images (B, C, H, W), not clamped."""
+        if len(codes) != len(self.levels):
+            raise ValueError(f"got codes of {len(codes)} levels; this tokenizer has {len(self.levels)}")
+        return self._images(self.quantizer.embed(codes))
+
+    def decode_coarsest(self, codes: Codes) -> Tensor | None:
+        """The first levels alone to images (B, C, H, W); None where there is one level only.
+
+        Raises:
+            ValueError: no level, or more than there are.
+        """
+        if not 1 <= len(codes) <= len(self.levels):
+            raise ValueError(f"got codes of {len(codes)} levels; give 1 to {len(self.levels)}")
+        return self._images(self.quantizer.embed(codes)) if len(self.levels) > 1 else None
 
     def code_shapes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
-        """((h, w),) of an image. Raises ValueError for a size that does not divide by `multiple`."""
+        """(h, w) of every level, all alike. Raises ValueError for a size that `multiple` does not divide."""
         if height < 1 or width < 1 or height % self.multiple or width % self.multiple:
             raise ValueError(
                 f"an image of {height}x{width} does not divide into codes: height and width must be "
                 f"multiples of {self.multiple}; pad or resize the image"
             )
-        return ((height // self.multiple, width // self.multiple),)
+        return ((height // self.multiple, width // self.multiple),) * len(self.levels)
 
     def _features(self, images: Tensor) -> Tensor:
         self.code_shapes(*images.shape[-2:])

@@ -60,7 +60,7 @@ class VQVAE2(Tokenizer):
     ) -> None:
         """
         Args:
-            quantizers: one a level, coarse to fine; each has its own codebook.
+            quantizers: one a grid size, coarse to fine; each has its own codebooks.
             channels: width after each halving down to the finest grid; the last is the width of all levels.
             kernel: of the halving convolutions.
             norm: after each halving and doubling but the last: batch, group or none.
@@ -91,7 +91,6 @@ class VQVAE2(Tokenizer):
             raise ValueError(f"top_weight is {top_weight}; it must be 0 (off) or more")
         if not input_std > 0:
             raise ValueError(f"input_std is {input_std}; it must be above 0")
-        self.codebook_sizes = tuple(quantizer.size for quantizer in quantizers)
         self.finest_step = 2 ** len(channels)
         self.multiple = self.finest_step * 2 ** (len(quantizers) - 1)
         self.top_weight = top_weight
@@ -131,10 +130,15 @@ class VQVAE2(Tokenizer):
 
     top_weight: float
 
+    @property
+    def levels(self) -> tuple[Quantizer, ...]:
+        """Those of each quantizer, coarse to fine."""
+        return tuple(level for quantizer in self._quantizers() for level in quantizer.levels)
+
     def forward(self, images: Tensor) -> Reconstruction:
         """Images (B, C, H, W) to reconstructions, codes, each quantizer's losses (`commitment_0` is the
         top's), and the loss "top" where `top_weight` is above 0."""
-        levels, state = self._levels(images)
+        levels, state = self._grids(images)
         for mean, finer in zip(self._means(), levels[1:], strict=True):
             mean.follow(finer.vectors.detach())
         losses = {
@@ -147,8 +151,7 @@ class VQVAE2(Tokenizer):
             target = images[::TOP_EVERY].float()
             error = F.mse_loss(alone, target, reduction="sum") / max(target.numel(), 1)
             losses["top"] = self.top_weight * error / self.input_std**2
-        codes = tuple(level.codes for level in levels)
-        return Reconstruction(images=self._images(state), codes=codes, losses=losses)
+        return Reconstruction(images=self._images(state), codes=_codes_of(levels), losses=losses)
 
     def encode(self, images: Tensor) -> Codes:
         """Images (B, C, H, W) to codes (B, h, w) a level, in eval mode: in training mode codebooks learn.
@@ -156,18 +159,18 @@ class VQVAE2(Tokenizer):
         Raises:
             ValueError: a height or width that does not divide by `multiple`.
         """
-        return tuple(level.codes for level in self._levels(images)[0])
+        return _codes_of(self._grids(images)[0])
 
     def decode(self, codes: Codes) -> Tensor:
         """Codes (B, h, w) of every level to images (B, C, H, W), not clamped."""
-        if len(codes) != len(self.quantizers):
-            raise ValueError(f"got codes of {len(codes)} levels; this tokenizer has {len(self.quantizers)}")
+        if len(codes) != len(self.levels):
+            raise ValueError(f"got codes of {len(codes)} levels; this tokenizer has {len(self.levels)}")
         return self.decode_coarsest(codes)
 
     def decode_coarsest(self, codes: Codes) -> Tensor:
         """The first levels alone to images (B, C, H, W): what the coarse codes carry.
 
-        In place of a finer level stands its mean code vector, at every cell.
+        In place of a finer grid stands its mean code vector, at every cell.
 
         Args:
             codes: (B, h, w) of one or more levels, from the coarsest on.
@@ -175,9 +178,14 @@ class VQVAE2(Tokenizer):
         Raises:
             ValueError: no level, or more than there are.
         """
-        if not 1 <= len(codes) <= len(self.quantizers):
-            raise ValueError(f"got codes of {len(codes)} levels; give 1 to {len(self.quantizers)}")
-        return self._from_coarsest([self._quantizer(n).embed(grid) for n, grid in enumerate(codes)])
+        if not 1 <= len(codes) <= len(self.levels):
+            raise ValueError(f"got codes of {len(codes)} levels; give 1 to {len(self.levels)}")
+        vectors, left = [], codes
+        for quantizer in self._quantizers():
+            own, left = left[: len(quantizer.levels)], left[len(quantizer.levels) :]
+            if own:
+                vectors.append(quantizer.embed(own))  # (B, D, h, w)
+        return self._from_coarsest(vectors)
 
     def code_shapes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
         """(h, w) a level, coarse to fine. Raises ValueError for a size that does not divide by `multiple`."""
@@ -186,29 +194,30 @@ class VQVAE2(Tokenizer):
                 f"an image of {height}x{width} does not divide into codes: height and width must be "
                 f"multiples of {self.multiple}; pad or resize the image"
             )
-        steps = [self.finest_step * 2**finer for finer in reversed(range(len(self.quantizers)))]
-        return tuple((height // step, width // step) for step in steps)
+        step, shapes = self.multiple, []
+        for quantizer in self._quantizers():
+            shapes += [(height // step, width // step)] * len(quantizer.levels)
+            step //= 2
+        return tuple(shapes)
 
-    def _quantizer(self, level: int) -> Quantizer:
-        quantizer = self.quantizers[level]
-        assert isinstance(quantizer, Quantizer)
-        return quantizer
+    def _quantizers(self) -> tuple[Quantizer, ...]:
+        return tuple(quantizer for quantizer in self.quantizers if isinstance(quantizer, Quantizer))
 
     def _means(self) -> tuple[MeanVector, ...]:
         return tuple(mean for mean in self.means if isinstance(mean, MeanVector))
 
-    def _levels(self, images: Tensor) -> tuple[list[Quantized], Tensor]:
-        """Algorithm 1: features bottom-up, then every level quantized top-down, and all of them joined."""
+    def _grids(self, images: Tensor) -> tuple[list[Quantized], Tensor]:
+        """Algorithm 1: features bottom-up, then every grid quantized top-down, and all of them joined."""
         self.code_shapes(*images.shape[-2:])
         features = [(images - self.input_mean) / self.input_std]
         for encoder in reversed(self.encoders):
             features.insert(0, encoder(features[0]))  # half as high and wide
-        levels = [self._quantizer(0)(self.projections[0](features[0]))]
+        levels = [self.quantizers[0](self.projections[0](features[0]))]
         state = levels[0].vectors  # (B, D, h, w)
         for number, expansion in enumerate(self.expansions, start=1):
             decoded = expansion(state)  # (B, D, 2h, 2w)
             seen = torch.cat([decoded, features[number]], 1)  # (B, D + wide, 2h, 2w)
-            levels.append(self._quantizer(number)(self.projections[number](seen)))
+            levels.append(self.quantizers[number](self.projections[number](seen)))
             state = torch.cat([decoded, levels[-1].vectors], 1)  # (B, 2D, 2h, 2w)
         return levels, state
 
@@ -225,3 +234,7 @@ class VQVAE2(Tokenizer):
     def _images(self, state: Tensor) -> Tensor:
         decoded: Tensor = self.decoder(state)  # (B, C, H, W)
         return decoded.float() * self.input_std + self.input_mean
+
+
+def _codes_of(grids: list[Quantized]) -> Codes:
+    return tuple(codes for grid in grids for codes in grid.codes)

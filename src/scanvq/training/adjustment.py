@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
 
 from scanvq.types import Quantizer, Tokenizer
 
@@ -10,6 +13,42 @@ LEAST_DECAY = 0.9  # below, a code is little more than the mean of one batch
 MOST_COMMITMENT = 2.0  # the VQ-VAE paper found results alike from .1 to 2 (arXiv 1711.00937, section 3.2)
 MOST_TOP_WEIGHT = 1.0  # as much as a reconstruction loss of weight 1
 _DIGITS = 6  # 1 - 2 * (1 - .99) is to be .98
+
+
+@runtime_checkable
+class WithCommitment(Protocol):
+    """A quantizer whose loss keeps features near their codes by this weight; 0 = turned off."""
+
+    commitment: float
+
+
+@runtime_checkable
+class WithDecay(Protocol):
+    """A quantizer that keeps running sums, this share of them at each step."""
+
+    decay: float
+
+
+@runtime_checkable
+class WithRestarts(Protocol):
+    """A quantizer that can have codes start anew."""
+
+    def restart(self, codes: Tensor) -> int:
+        """Has codes start anew from features of the next training batch.
+
+        Args:
+            codes: which ones, (K,) bool.
+
+        Returns:
+            How many; 0 where none can.
+        """
+
+
+@runtime_checkable
+class WithTopWeight(Protocol):
+    """A tokenizer with a loss, of this weight, of what the coarsest level gives alone; 0 = turned off."""
+
+    top_weight: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +69,9 @@ def lower_decay(quantizer: Quantizer) -> Change | None:
     Returns:
         What was changed; None where nothing is left.
     """
-    decay = quantizer.decay
-    if decay is None or decay <= LEAST_DECAY:
+    if not isinstance(quantizer, WithDecay) or quantizer.decay <= LEAST_DECAY:
         return None
+    decay = quantizer.decay
     quantizer.decay = max(LEAST_DECAY, round(1 - 2 * (1 - decay), _DIGITS))
     return Change(name="decay", old=decay, new=quantizer.decay)
 
@@ -43,9 +82,9 @@ def raise_commitment(quantizer: Quantizer) -> Change | None:
     Returns:
         What was changed; None where nothing is left. A weight of 0 was turned off, and stays.
     """
-    commitment = quantizer.commitment
-    if not commitment or commitment >= MOST_COMMITMENT:
+    if not isinstance(quantizer, WithCommitment) or not 0 < quantizer.commitment < MOST_COMMITMENT:
         return None
+    commitment = quantizer.commitment
     quantizer.commitment = min(MOST_COMMITMENT, 2 * commitment)
     return Change(name="commitment", old=commitment, new=quantizer.commitment)
 
@@ -56,8 +95,8 @@ def raise_top_weight(tokenizer: Tokenizer) -> Change | None:
     Returns:
         What was changed; None where nothing is left.
     """
-    weight = tokenizer.top_weight
-    if not weight or weight >= MOST_TOP_WEIGHT:
+    if not isinstance(tokenizer, WithTopWeight) or not 0 < tokenizer.top_weight < MOST_TOP_WEIGHT:
         return None
+    weight = tokenizer.top_weight
     tokenizer.top_weight = min(MOST_TOP_WEIGHT, 2 * weight)
     return Change(name="top_weight", old=weight, new=tokenizer.top_weight)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from scanvq.metrics.code_usage import perplexity, used
-from scanvq.training.adjustment import lower_decay, raise_commitment
+from scanvq.training.adjustment import WithRestarts, lower_decay, raise_commitment
 from scanvq.training.engine import Engine
 from scanvq.training.level_collapse import LevelCollapseMonitor
 from scanvq.types import Losses, Tokenizer
@@ -58,7 +58,7 @@ class CodebookMonitor:
         engine: Engine,
         info: Callable[[str], None],
     ) -> None:
-        self._quantizers, self._cells = tokenizer.quantizers_by_level, cells
+        self._quantizers, self._cells = tokenizer.levels, cells
         self._adjusts, self._engine, self._info = adjusts, engine, info
         self._hierarchy = LevelCollapseMonitor(tokenizer, images=images, engine=engine, info=info)
         sizes = tokenizer.codebook_sizes
@@ -161,7 +161,9 @@ class CodebookMonitor:
         """
         quantizer, suffix = self._quantizers[level], self._suffix(level)
         seldom = chosen < SELDOM * chosen.sum() / len(chosen)
-        restarted = quantizer.restart(seldom.to(self._engine.device))
+        restarted = 0
+        if isinstance(quantizer, WithRestarts):
+            restarted = quantizer.restart(seldom.to(self._engine.device))
         found = {f"codes_restarted{suffix}": float(restarted)}
         reported = f"{restarted} restart from features" if restarted else _no_restart(seldom)
         if not again or int(seldom.sum()) <= (1 - WELL_USED) * len(chosen):

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from scanvq.metrics.ssim import ssim
-from scanvq.training.adjustment import raise_top_weight
+from scanvq.training.adjustment import WithTopWeight, raise_top_weight
 from scanvq.training.engine import Engine
 from scanvq.types import Codes, Tokenizer
 
@@ -83,7 +83,7 @@ class LevelCollapseMonitor:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes over what was kept, and sets the tokenizer's weight where it was changed."""
         self._collapsed_for, self._top_weight = list(state["collapsed_for"]), state["top_weight"]
-        if self._top_weight is not None:
+        if self._top_weight is not None and isinstance(self._tokenizer, WithTopWeight):
             self._tokenizer.top_weight = self._top_weight
 
     def _raise_weight(self, level: int) -> tuple[dict[str, float], str]:

@@ -172,10 +172,10 @@ def test_recorded_sampling_gives_the_same_codes(
 def test_recorded_sampling_heeds_labels_and_coarser_codes(
     tapes: list[Tape], make: Callable[..., CodePrior]
 ) -> None:
-    prior = sharp(make, classes=2, coarser_size=5)
-    coarser = torch.randint(5, (BATCH, HEIGHT // 2, WIDTH // 2), generator=torch.Generator().manual_seed(3))
+    prior = sharp(make, classes=2, context_sizes=(5,))
+    coarse = torch.randint(5, (BATCH, HEIGHT // 2, WIDTH // 2), generator=torch.Generator().manual_seed(3))
     asked: dict[str, Any] = {
-        "coarser": coarser,
+        "context": (coarse,),
         "condition": Condition(label=torch.tensor([0, 1, 1])),
         "params": SamplingParams(temperature=0.7, guidance=2.0 if make is transformer else 1.0),
     }
@@ -184,7 +184,7 @@ def test_recorded_sampling_heeds_labels_and_coarser_codes(
     assert len(tapes) == 1
     with unrecorded():
         assert torch.equal(recorded, sampled(prior, known, **asked))
-        assert not torch.equal(recorded, sampled(prior, known, **asked | {"coarser": 4 - coarser}))
+        assert not torch.equal(recorded, sampled(prior, known, **asked | {"context": (4 - coarse,)}))
 
 
 @pytest.mark.parametrize(

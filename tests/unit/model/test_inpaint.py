@@ -205,7 +205,7 @@ def test_a_prior_of_whole_grids_cannot_complete(
     class WholeGrids(CodePrior):
         inpainting_support = "nothing"
 
-        def sample(self, known: torch.Tensor, **given: object) -> torch.Tensor:  # type: ignore[override]
+        def _fill(self, known: torch.Tensor, **given: object) -> torch.Tensor:  # type: ignore[override]
             raise AssertionError
 
     with pytest.raises(ValueError, match="whole images only"):

@@ -38,7 +38,9 @@ def test_a_sample_does_not_depend_on_the_chunks(
 def test_chunks_of_a_pyramid_match_too(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     levels = [
-        GatedPixelCNN(channels=8, dilations=(1,), embedding_dim=4, codebook_size=5, coarser_size=5 * number)
+        GatedPixelCNN(
+            channels=8, dilations=(1,), embedding_dim=4, codebook_size=5, context_sizes=(5,) * number
+        )
         for number in range(2)
     ]
     pyramid = HierarchicalPrior(levels=levels).eval()  # type: ignore[arg-type]

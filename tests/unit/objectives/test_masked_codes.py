@@ -38,7 +38,7 @@ def objective(*, levels: int = 1, classes: int = 0, **settings: float) -> Masked
             dropout=0.0,
             codebook_size=K,
             classes=classes,
-            coarser_size=K if level else 0,
+            context_sizes=(K,) * level,
             height=SHAPES[level][0],
             width=SHAPES[level][1],
         )
@@ -111,8 +111,9 @@ def test_a_finer_level_sees_all_of_the_coarser_one() -> None:
     given = batch(levels=2)
     _, ((_, _, above), (_, _, below)) = turn(objective(levels=2), given)
     assert given.codes is not None
-    assert above["coarser"] is None
-    assert torch.equal(below["coarser"], given.codes[0])
+    assert above["context"] == ()
+    (coarse,) = below["context"]
+    assert torch.equal(coarse, given.codes[0])
 
 
 def test_shares_of_masked_cells_follow_the_cosine_of_a_uniform_number() -> None:

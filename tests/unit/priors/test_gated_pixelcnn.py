@@ -7,7 +7,7 @@ import torch
 
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.sampling.raster import sample_raster
-from scanvq.types import UNKNOWN, Condition, SamplingParams
+from scanvq.types import UNKNOWN, Codes, Condition, SamplingParams
 
 SIZE = 11
 
@@ -44,7 +44,7 @@ def assert_cached_equals_plain(
     hidden: torch.Tensor,
     *,
     params: SamplingParams | None = None,
-    coarser: torch.Tensor | None = None,
+    context: Codes = (),
     condition: Condition | None = None,
 ) -> None:
     params = params or SamplingParams()
@@ -52,12 +52,12 @@ def assert_cached_equals_plain(
     known = torch.where(hidden, UNKNOWN, codes)
 
     def logits_of(filled: torch.Tensor) -> torch.Tensor:
-        return prior.logits(filled, coarser=coarser, condition=condition)
+        return prior.logits(filled, context=context, condition=condition)
 
     with torch.no_grad():
         plain = sample_raster(logits_of, known, params=params, generator=torch.Generator().manual_seed(5))
     cached = prior.sample(
-        known, coarser=coarser, condition=condition, params=params, generator=torch.Generator().manual_seed(5)
+        known, context=context, condition=condition, params=params, generator=torch.Generator().manual_seed(5)
     )
     assert torch.equal(cached, plain)
 
@@ -83,11 +83,11 @@ def test_cached_equals_plain_for_any_dilations(dilations: tuple[int, ...]) -> No
 @pytest.mark.parametrize("region", ["all", "lower", "scattered"])
 @pytest.mark.parametrize("label", [None, [0, 2]])
 def test_cached_equals_plain_under_every_condition(region: str, label: list[int] | None) -> None:
-    prior = small(classes=2, coarser_size=4, positions=True, height=8, width=6)
-    coarser = torch.randint(4, (2, 4, 3), generator=torch.Generator().manual_seed(8))
+    prior = small(classes=2, context_sizes=(4,), positions=True, height=8, width=6)
+    coarse = torch.randint(4, (2, 4, 3), generator=torch.Generator().manual_seed(8))
     condition = None if label is None else Condition(label=torch.tensor(label))
     hidden = regions(2, 8, 6)[region]
-    assert_cached_equals_plain(prior, hidden, coarser=coarser, condition=condition)
+    assert_cached_equals_plain(prior, hidden, context=(coarse,), condition=condition)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def two_levels() -> HierarchicalPrior:
     torch.manual_seed(0)
     top = GatedPixelCNN(channels=8, embedding_dim=4, dilations=(1,), codebook_size=3, classes=2)
     bottom = GatedPixelCNN(
-        channels=8, embedding_dim=4, dilations=(1, 2), codebook_size=5, classes=2, coarser_size=3
+        channels=8, embedding_dim=4, dilations=(1, 2), codebook_size=5, classes=2, context_sizes=(3,)
     )
     return HierarchicalPrior(levels=[top, bottom]).eval()
 
@@ -30,7 +30,7 @@ class Constant(CodePrior):
     inpainting_support = "anything"
     codebook_size = 3
 
-    def sample(self, known: torch.Tensor, **_: object) -> torch.Tensor:
+    def _fill(self, known: torch.Tensor, **_: object) -> torch.Tensor:
         return known.clamp(min=0)
 
 
@@ -42,12 +42,38 @@ def test_bits_are_the_sum_over_levels_given_the_coarser_one() -> None:
     expected = torch.zeros(3, dtype=torch.float64)
     for logits, level in (
         (top.logits(codes[0], condition=condition), codes[0]),
-        (bottom.logits(codes[1], coarser=codes[0], condition=condition), codes[1]),
+        (bottom.logits(codes[1], context=codes[:1], condition=condition), codes[1]),
     ):
         chosen = logits.double().log_softmax(dim=1).gather(1, level[:, None])
         expected -= chosen.sum(dim=(1, 2, 3)) / math.log(2)
     torch.testing.assert_close(pyramid.bits(codes, condition), expected, rtol=1e-6, atol=1e-5)
     assert [one.shape for one in pyramid.logits(codes)] == [(3, 3, 2, 3), (3, 5, 4, 6)]
+
+
+def three_levels() -> HierarchicalPrior:
+    torch.manual_seed(0)
+    sizes = (3, 5, 4)
+    levels: list[CodePrior] = [
+        GatedPixelCNN(
+            channels=8,
+            embedding_dim=4,
+            dilations=(1,),
+            codebook_size=size,
+            context_sizes=sizes[:number],
+        )
+        for number, size in enumerate(sizes)
+    ]
+    return HierarchicalPrior(levels=levels).eval()
+
+
+def test_the_third_level_sees_the_first_and_the_second() -> None:
+    pyramid = three_levels()
+    asked = (*unknown(2), torch.full((2, 4, 6), UNKNOWN))
+    codes = pyramid.sample(asked, params=SamplingParams(), generator=torch.Generator().manual_seed(0))
+    expected = pyramid.logits(codes)[2]
+    assert torch.equal(pyramid.priors[2].logits(codes[2], context=codes[:2]), expected)
+    for changed in (((codes[0] + 1) % 3, codes[1]), (codes[0], (codes[1] + 1) % 5)):
+        assert not torch.allclose(pyramid.logits((*changed, codes[2]))[2], expected)
 
 
 def test_known_codes_of_every_level_come_back() -> None:

@@ -105,7 +105,7 @@ def test_another_grid_or_codebook() -> None:
 
 def test_a_place_under_a_coarser_level() -> None:
     with pytest.raises(ValueError, match="cannot see a coarser one"):
-        LatentGAN(codebook_size=6, code_dim=4, height=8, width=8, coarser_size=4)
+        LatentGAN(codebook_size=6, code_dim=4, height=8, width=8, context_sizes=(4,))
 
 
 def test_sizes_below_one() -> None:

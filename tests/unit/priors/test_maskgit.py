@@ -87,7 +87,7 @@ def test_a_pyramid_of_two_learns_that_the_finer_level_repeats_the_coarser() -> N
     pyramid = HierarchicalPrior(
         levels=[
             maskgit(height=2, width=3, dropout=0.0),
-            maskgit(height=4, width=6, coarser_size=K, layers=1),
+            maskgit(height=4, width=6, context_sizes=(K,), layers=1),
         ]
     )
     objective = MaskedCodes(prior=pyramid)

@@ -13,7 +13,7 @@ from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.transformer import TransformerPrior
 from scanvq.sampling.ordered import sample_ordered
 from scanvq.sampling.ordering import OrderName
-from scanvq.types import UNKNOWN, Batch, Condition, SamplingParams
+from scanvq.types import UNKNOWN, Batch, Codes, Condition, SamplingParams
 
 SIZE, HEIGHT, WIDTH = 11, 8, 6
 
@@ -52,7 +52,7 @@ def assert_cached_equals_plain(
     hidden: torch.Tensor,
     *,
     params: SamplingParams | None = None,
-    coarser: torch.Tensor | None = None,
+    context: Codes = (),
     condition: Condition | None = None,
 ) -> None:
     params = params or SamplingParams()
@@ -60,10 +60,10 @@ def assert_cached_equals_plain(
     known = torch.where(hidden, UNKNOWN, codes)
 
     def logits_of(filled: torch.Tensor) -> torch.Tensor:
-        logits = prior.logits(filled, coarser=coarser, condition=condition)
+        logits = prior.logits(filled, context=context, condition=condition)
         if params.guidance == 1:
             return logits
-        return guided(logits, prior.logits(filled, coarser=coarser), params.guidance)
+        return guided(logits, prior.logits(filled, context=context), params.guidance)
 
     with torch.no_grad():
         plain = sample_ordered(
@@ -74,7 +74,7 @@ def assert_cached_equals_plain(
             generator=torch.Generator().manual_seed(5),
         )
     cached = prior.sample(
-        known, coarser=coarser, condition=condition, params=params, generator=torch.Generator().manual_seed(5)
+        known, context=context, condition=condition, params=params, generator=torch.Generator().manual_seed(5)
     )
     assert torch.equal(cached, plain)
 
@@ -107,13 +107,13 @@ def test_cached_equals_plain_for_any_network(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize("guidance", [0.0, 1.0, 2.5])
 @pytest.mark.parametrize("order", ["raster", "alternate"])
 def test_cached_equals_plain_under_every_condition(region: str, guidance: float, order: OrderName) -> None:
-    prior = small(classes=2, coarser_size=4, order=order)
-    coarser = torch.randint(4, (3, 4, 3), generator=torch.Generator().manual_seed(8))
+    prior = small(classes=2, context_sizes=(4,), order=order)
+    coarse = torch.randint(4, (3, 4, 3), generator=torch.Generator().manual_seed(8))
     condition = Condition(label=torch.tensor([0, 2, 1]))
     assert_cached_equals_plain(
         prior,
         regions(3)[region],
-        coarser=coarser,
+        context=(coarse,),
         condition=condition,
         params=SamplingParams(guidance=guidance),
     )
@@ -202,7 +202,7 @@ def test_it_completes_what_it_learned(learned: HierarchicalPrior) -> None:
 
 
 def test_it_begins_as_gpt2_does() -> None:
-    prior = TransformerPrior(codebook_size=SIZE, height=HEIGHT, width=WIDTH, classes=2, coarser_size=3)
+    prior = TransformerPrior(codebook_size=SIZE, height=HEIGHT, width=WIDTH, classes=2, context_sizes=(3,))
     block = prior.blocks[0]
     assert block.hidden.weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert block.hidden_out.weight.std().item() == pytest.approx(0.02 / 12**0.5, rel=0.05)
@@ -259,4 +259,4 @@ def test_what_it_cannot_draw_is_told() -> None:
     with pytest.raises(ValueError, match="0 to 2"):
         small(classes=2).sample(known, condition=Condition(label=torch.tensor([3])), params=SamplingParams())
     with pytest.raises(ValueError, match="coarser"):
-        small(coarser_size=3).sample(known, params=SamplingParams())
+        small(context_sizes=(3,)).sample(known, params=SamplingParams())

@@ -36,8 +36,8 @@ def train(rank: int, folder: str) -> None:
     """What one of two processes does."""
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
     made = quantizers()
-    codes = [[one(features(step).split(2)[rank]).codes for step in range(STEPS)] for one in made]
-    empty = made[0](features(STEPS)[: 3 * rank]).codes  # rank 0 has nothing
+    codes = [[one(features(step).split(2)[rank]).codes[0] for step in range(STEPS)] for one in made]
+    empty = made[0](features(STEPS)[: 3 * rank]).codes[0]  # rank 0 has nothing
     torch.save([[one.state_dict() for one in made], codes, empty], f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
@@ -48,8 +48,8 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     processes = [subprocess.Popen(command) for command in commands]
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
     made = quantizers()
-    codes = [[one(features(step)).codes for step in range(STEPS)] for one in made]
-    whole = made[0](features(STEPS)).codes
+    codes = [[one(features(step)).codes[0] for step in range(STEPS)] for one in made]
+    whole = made[0](features(STEPS)).codes[0]
     loaded = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     for number, one in enumerate(made):
         for step in range(STEPS):

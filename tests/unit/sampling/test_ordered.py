@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from scanvq.sampling.ordered import sample_ordered, sample_ordered_cached
+from scanvq.sampling.ordered import OrderedStepper, sample_ordered, sample_ordered_cached
 from scanvq.sampling.ordering import Ordering, OrderName
 from scanvq.sampling.raster import sample_raster
 from scanvq.types import UNKNOWN, SamplingParams
@@ -18,15 +18,15 @@ def certain(codes: Tensor) -> Tensor:
     return torch.nn.functional.one_hot(codes, SIZE) * 100.0
 
 
-class Counting:
+class Counting(OrderedStepper):
     """Certain of one code: the sum of all codes before the cell, plus one, modulo K."""
 
     def __init__(self, ordering: Ordering, batch: int) -> None:
-        self.ordering = ordering
-        self.codes = torch.zeros(len(ordering.cells), batch, dtype=torch.int64)
+        super().__init__(ordering, batch)
         self.asked: list[tuple[int, int]] = []
 
-    def logits(self, codes: Tensor) -> Tensor:
+    def whole(self, codes: Tensor) -> Tensor:
+        """The same for all cells of codes (B, h, w) at once: (B, K, h, w)."""
         sequence = self.ordering.sequence(codes)
         answer = (sequence.cumsum(dim=1) - sequence + 1) % SIZE
         return self.ordering.grid(certain(answer)).permute(0, 3, 1, 2)
@@ -36,19 +36,22 @@ class Counting:
         assert (self.codes[: stop - 1] >= 0).all()
         return certain((self.codes[: stop - 1].sum(dim=0) + 1) % SIZE)
 
+    def advance_at_place(self) -> Tensor:
+        raise AssertionError("only recorded work goes place by place")
+
 
 def test_each_draw_sees_every_code_before_it() -> None:
     known = torch.full((1, 2, 3), UNKNOWN)
     known[0, 0, 1] = 5
     counting = Counting(Ordering("alternate", 2, 3), 1)
     filled = sample_ordered(
-        counting.logits, known, ordering=counting.ordering, params=SamplingParams(temperature=0)
+        counting.whole, known, ordering=counting.ordering, params=SamplingParams(temperature=0)
     )
     assert filled.tolist() == [[[1, 5, 0], [0, 0, 0]]]
     known[0, 0, 1] = UNKNOWN
     known[0, 1, 2] = 5
     filled = sample_ordered(
-        counting.logits, known, ordering=counting.ordering, params=SamplingParams(temperature=0)
+        counting.whole, known, ordering=counting.ordering, params=SamplingParams(temperature=0)
     )
     assert filled.tolist() == [[[1, 2, 4], [5, 6, 5]]]
 
@@ -63,9 +66,16 @@ def test_cached_and_plain_agree_on_any_unknown_region(share: float, batch: int, 
     known = torch.where(hidden, UNKNOWN, codes)
     ordering = Ordering(name, HEIGHT, WIDTH)
     counting = Counting(ordering, batch)
-    settings = {"ordering": ordering, "params": SamplingParams()}
-    plain = sample_ordered(counting.logits, known, **settings, generator=torch.Generator().manual_seed(1))
-    cached = sample_ordered_cached(counting, known, **settings, generator=torch.Generator().manual_seed(1))
+    plain = sample_ordered(
+        counting.whole,
+        known,
+        ordering=ordering,
+        params=SamplingParams(),
+        generator=torch.Generator().manual_seed(1),
+    )
+    cached = sample_ordered_cached(
+        counting, known, params=SamplingParams(), generator=torch.Generator().manual_seed(1)
+    )
     assert torch.equal(plain, cached)
     assert torch.equal(cached[~hidden], codes[~hidden])
 
@@ -96,7 +106,7 @@ def test_known_cells_cost_no_draw() -> None:
     known = torch.zeros(2, HEIGHT, WIDTH, dtype=torch.int64)
     known[0, 2, 1] = known[1, 3, 1] = known[1, 1, 2] = UNKNOWN  # places 6, 7, 9
     counting = Counting(ordering, 2)
-    sample_ordered_cached(counting, known, ordering=ordering, params=SamplingParams())
+    sample_ordered_cached(counting, known, params=SamplingParams())
     assert counting.asked == [(0, 7), (7, 8), (8, 10)]
 
 
@@ -104,5 +114,5 @@ def test_the_number_of_threads_comes_back() -> None:
     threads = torch.get_num_threads()
     ordering = Ordering("raster", HEIGHT, WIDTH)
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
-    sample_ordered_cached(Counting(ordering, 1), known, ordering=ordering, params=SamplingParams())
+    sample_ordered_cached(Counting(ordering, 1), known, params=SamplingParams())
     assert torch.get_num_threads() == threads

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from scanvq.sampling.raster import sample_raster, sample_raster_cached
+from scanvq.sampling.raster import RasterStepper, sample_raster, sample_raster_cached
 from scanvq.types import UNKNOWN, SamplingParams
 
 HEIGHT, WIDTH, SIZE = 4, 5, 7
@@ -17,33 +17,33 @@ def counting_logits(codes: Tensor) -> Tensor:
     return torch.nn.functional.one_hot(answer, SIZE).movedim(2, 1).unflatten(2, codes.shape[1:]) * 100.0
 
 
-class CountingSteps:
+class CountingStepper(RasterStepper):
     """The same, cell by cell; writes down what it is asked."""
 
     def __init__(self, known: Tensor) -> None:
-        batch, _, width = known.shape
-        self.line = torch.zeros(width, batch, dtype=torch.int64)
+        batch, height, width = known.shape
+        super().__init__((batch, height, width), torch.zeros(width, batch, dtype=torch.int64))
         self.asked: list[tuple[int, int, int]] = []
         self.finished: list[tuple[int, int]] = []
         self.skipped = -1
 
-    def skip_to(self, row: int, codes: Tensor) -> None:
+    def _skip_to(self, row: int, codes: Tensor) -> None:
         self.skipped = row
 
-    def start_row(self, row: int, codes: Tensor) -> None:
+    def _start_row(self, row: int, codes: Tensor) -> None:
         assert (codes[:, :row] >= 0).all()
-        self.row = row
+        self.at = row
         self.total = codes[:, :row].sum(dim=(1, 2))
 
     def advance(self, start: int, stop: int) -> Tensor:
-        self.asked.append((self.row, start, stop))
+        self.asked.append((self.at, start, stop))
         assert (self.line[: stop - 1] >= 0).all()
         answer = (self.total + self.line[: stop - 1].sum(dim=0) + 1) % SIZE
         return torch.nn.functional.one_hot(answer, SIZE) * 100.0
 
-    def finish_row(self, start: int) -> None:
+    def _finish_row(self, start: int) -> None:
         assert (self.line >= 0).all()
-        self.finished.append((self.row, start))
+        self.finished.append((self.at, start))
 
 
 def test_each_draw_sees_every_code_before_it() -> None:
@@ -64,7 +64,7 @@ def test_cached_and_plain_agree_on_any_unknown_region(share: float, batch: int) 
         counting_logits, known, params=SamplingParams(), generator=torch.Generator().manual_seed(1)
     )
     cached = sample_raster_cached(
-        CountingSteps(known), known, params=SamplingParams(), generator=torch.Generator().manual_seed(1)
+        CountingStepper(known), known, params=SamplingParams(), generator=torch.Generator().manual_seed(1)
     )
     assert torch.equal(plain, cached)
     assert torch.equal(cached[~hidden], codes[~hidden])
@@ -73,15 +73,29 @@ def test_cached_and_plain_agree_on_any_unknown_region(share: float, batch: int) 
 def test_known_cells_cost_no_draw_and_known_rows_nothing() -> None:
     known = torch.zeros(2, HEIGHT, WIDTH, dtype=torch.int64)
     known[0, 1, 2] = known[1, 1, 3] = known[1, 2, 0] = UNKNOWN
-    steps = CountingSteps(known)
-    sample_raster_cached(steps, known, params=SamplingParams())
-    assert steps.skipped == 1
-    assert steps.asked == [(1, 0, 3), (1, 3, 4), (2, 0, 1)]
-    assert steps.finished == [(1, 4)]
+    stepper = CountingStepper(known)
+    sample_raster_cached(stepper, known, params=SamplingParams())
+    assert stepper.skipped == 1
+    assert stepper.asked == [(1, 0, 3), (1, 3, 4), (2, 0, 1)]
+    assert stepper.finished == [(1, 4)]
+
+
+@pytest.mark.parametrize("known_from", [0, 3, 11])
+def test_cell_by_cell_it_gives_the_logits_of_the_whole_grid(known_from: int) -> None:
+    """Codes before `known_from` are set without asking, as where an image is completed."""
+    codes = torch.randint(SIZE, (2, HEIGHT, WIDTH), generator=torch.Generator().manual_seed(2))
+    expected = counting_logits(codes).flatten(2)
+    stepper = CountingStepper(codes)
+    assert stepper.cells == tuple(range(HEIGHT * WIDTH))
+    for cell in stepper.cells:
+        if cell >= known_from:
+            assert torch.equal(stepper.logits(cell), expected[:, :, cell])
+        stepper.set(cell, codes.flatten(1)[:, cell])
+    assert torch.equal(stepper.all_codes(), codes)
 
 
 def test_the_number_of_threads_comes_back() -> None:
     threads = torch.get_num_threads()
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
-    sample_raster_cached(CountingSteps(known), known, params=SamplingParams())
+    sample_raster_cached(CountingStepper(known), known, params=SamplingParams())
     assert torch.get_num_threads() == threads

@@ -330,7 +330,7 @@ def test_what_is_kept_brings_counts_visits_and_settings_back() -> None:
         return tokenizer, monitor(tokenizer, [], images=shades())
 
     def state(tokenizer: VQVAE2) -> list[float | None]:
-        levels = [(quantizer.decay, quantizer.commitment) for quantizer in tokenizer.quantizers_by_level]
+        levels = [(quantizer.decay, quantizer.commitment) for quantizer in tokenizer.levels]
         return [tokenizer.top_weight, *levels[0], *levels[1]]
 
     ill = {"codes_used_0": 12.0, "perplexity_0": 7.0, "codes_used_1": 16.0, "perplexity_1": 16.0}

@@ -108,7 +108,7 @@ def validations(state: State, name: str) -> list[float | None]:
 def settings(stage: Stage) -> list[float | None]:
     tokenizer = stage.objective.tokenizer
     assert isinstance(tokenizer, VQVAE2)
-    levels = [(quantizer.decay, quantizer.commitment) for quantizer in tokenizer.quantizers_by_level]
+    levels = [(quantizer.decay, quantizer.commitment) for quantizer in tokenizer.levels]
     return [tokenizer.top_weight, *levels[0], *levels[1]]
 
 

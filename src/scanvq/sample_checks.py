@@ -1,0 +1,25 @@
+"""What a prior may be asked to sample: codes of its codebook, labels that it has."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def check_codes(codes: Tensor, *, batch: int, lowest: int, size: int) -> None:
+    """Raises ValueError for codes that are not (batch, h, w), or not from `lowest` to `size` - 1."""
+    if codes.ndim != 3 or len(codes) != batch:
+        raise ValueError(f"codes have shape {tuple(codes.shape)}; give (B, h, w), with one B for all levels")
+    if codes.numel() and not lowest <= int(codes.min()) <= int(codes.max()) < size:
+        raise ValueError(
+            f"codes are {int(codes.min())} to {int(codes.max())}; this prior takes {lowest} to {size - 1}"
+        )
+
+
+def check_labels(labels: Tensor | None, classes: int) -> None:
+    """Raises ValueError for labels (B,) that a prior of so many classes does not have."""
+    if labels is None:
+        return
+    if classes == 0:
+        raise ValueError("this prior was trained without labels; sample it without one")
+    if not bool(((labels >= 0) & (labels <= classes)).all()):
+        raise ValueError(f"labels are {labels.tolist()}; this prior knows 0 to {classes} (= any class)")
