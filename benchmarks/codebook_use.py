@@ -34,7 +34,7 @@ from scanvq.planning.make import make_plan
 from scanvq.recipe.recipe import Recipe
 from scanvq.storage.files import read_json
 from scanvq.storage.run_directory import RunDirectory
-from scanvq.store.run_data import RunData, prepare_data
+from scanvq.store.run_data import RunData, prepare_data, survey_data
 from scanvq.synthetic import write_demo
 from scanvq.training.engine import Engine
 from scanvq.training.history import Loggers
@@ -67,11 +67,9 @@ def rows(setup: Setup) -> Iterator[Row]:
         recipes = {name: planned(scans, side, setup.device, changes) for name, changes in CANDIDATES.items()}
         first = recipes["planned"]
         data = prepare_data(
-            scans,
-            first.data,
+            survey_data(scans, first.data, first.preparation, seed=0),
             first.preparation,
             multiple=4,
-            seed=0,
             allow_leak=True,  # the same few templates make many synthetic heads
             cache=Path(scratch) / "cache",
         )

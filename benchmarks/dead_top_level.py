@@ -30,7 +30,7 @@ from scanvq.metrics.ssim import ssim
 from scanvq.quantizers import MovingAverageQuantizer
 from scanvq.quantizers.feature_rows import grid_of, look_up, rows_of
 from scanvq.settings import DataSettings, PreparationSettings
-from scanvq.store.run_data import prepare_data
+from scanvq.store.run_data import prepare_data, survey_data
 from scanvq.synthetic.cohort import make_cohort
 from scanvq.tokenizers import VQVAE2
 from scanvq.types import Codes, Quantized, Quantizer
@@ -104,7 +104,8 @@ def folder_images(folder: Path, size: int) -> tuple[Tensor, Tensor]:
     """Training and test slices of a folder of scans, resized."""
     preparation = PreparationSettings(size=(size, size), fit="resize")
     with tempfile.TemporaryDirectory() as cache:
-        data = prepare_data(folder, DataSettings(), preparation, multiple=8, seed=0, cache=Path(cache))
+        survey = survey_data(folder, DataSettings(), preparation, seed=0)
+        data = prepare_data(survey, preparation, multiple=8, cache=Path(cache))
         loaded = []
         for split in ("train", "test"):
             dataset = data.dataset(split)

@@ -21,7 +21,7 @@ from benchmarks.measuring import Work, exponent, peak_extra_mb, turns
 from benchmarks.record import Row, Setup
 from benchmarks.training_step import ours
 from scanvq.build import TABLES, make_prior, make_tokenizer
-from scanvq.cohort.catalog import read_catalog
+from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.imaging.geometry import Geometry
 from scanvq.nn.precision import Precision
 from scanvq.recipe.recipe import read_recipe

@@ -24,7 +24,7 @@ from benchmarks.measuring import seconds, turns
 from benchmarks.record import Row, Setup
 from benchmarks.training_step import ours
 from scanvq import fit
-from scanvq.cohort.catalog import read_catalog
+from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.intensity import Intensity
 from scanvq.nn.precision import Precision

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,89 @@ def test_importing_is_immediate(module: str) -> None:
     code = f"import sys, {module}; print(sorted({{'torch', 'scipy', 'matplotlib'}} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def module_name(path: Path) -> str:
+    """`scanvq/store/__init__.py` is `scanvq.store`, `scanvq/store/store.py` is `scanvq.store.store`."""
+    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def import_graph() -> dict[str, set[str]]:
+    """For each module, the modules that its import statements run, wherever these stand in the file.
+
+    Importing `scanvq.a.b` runs `scanvq.a` too; that a package's own modules need it imported is left out,
+    unless they take a name from it.
+    """
+    names = {module_name(path): path for path in MODULES}
+    graph: dict[str, set[str]] = {}
+    for module, path in names.items():
+        graph[module] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                targets = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                targets = [
+                    whole if (whole := f"{node.module}.{alias.name}") in names else str(node.module)
+                    for alias in node.names
+                ]
+            else:
+                continue
+            for target in filter(names.__contains__, targets):
+                parts = target.split(".")
+                packages = {".".join(parts[:length]) for length in range(1, len(parts))}
+                graph[module] |= {target, *(one for one in packages if not module.startswith(f"{one}."))}
+        graph[module].discard(module)
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules each of which needs all others of its group (strongly connected components)."""
+
+    def reached(start: str, edges: dict[str, set[str]]) -> set[str]:
+        found, open_ones = {start}, [start]
+        while open_ones:
+            new = edges[open_ones.pop()] - found
+            found |= new
+            open_ones += new
+        return found
+
+    backward: dict[str, set[str]] = {module: set() for module in graph}
+    for module, needed in graph.items():
+        for one in needed:
+            backward[one].add(module)
+    groups = {frozenset(reached(module, graph) & reached(module, backward)) for module in graph}
+    return sorted(sorted(group) for group in groups if len(group) > 1)
+
+
+def test_a_circle_is_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"a"}}
+    assert circles(graph) == [["b", "c"]]
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    assert circles(import_graph()) == []
+
+
+def test_no_package_is_over_a_fifth() -> None:
+    lines: Counter[str] = Counter()
+    for path in MODULES:
+        lines[part_of(path)] += len(path.read_text(encoding="utf-8").splitlines())
+    largest, count = lines.most_common(1)[0]
+    assert count / lines.total() < 0.2, largest
+
+
+def test_tokenizers_are_called_in_model_and_training_alone() -> None:
+    """So that the images of every source are encoded in one precision, by one path."""
+    calls = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}"
+        for path in MODULES
+        if part_of(path) not in ("model", "training", "tokenizers")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("encode", "decode", "decode_coarsest")
+        and isinstance(node.value, ast.Name | ast.Attribute)
+        and getattr(node.value, "id", getattr(node.value, "attr", "")) == "tokenizer"
+    ]
+    assert calls == []

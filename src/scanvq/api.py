@@ -82,6 +82,7 @@ def fit(
     seconds = seconds_of(budget) if isinstance(budget, str) else budget
     run = RunDirectory(Path(out))
     engine = Engine(device=device)
+    survey = None
     if not resume and engine.is_main:
         planned = None
         if plan is not None:
@@ -96,6 +97,7 @@ def fit(
                 device=engine.device,
                 dry_run=epochs is None,
             )
+            survey = planned.survey
         if planned is not None:
             folder = planned.folder if folder is None else folder
             seconds = planned.budget if seconds is None and epochs is None else seconds
@@ -139,6 +141,7 @@ def fit(
         request,
         engine=engine,
         loggers=Loggers(attached),
+        survey=survey,
         cache=cache,
         progress_for=progress_for,
     )

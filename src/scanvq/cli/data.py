@@ -48,12 +48,13 @@ def inspect(
 
     from scanvq.cli.inspect_view import lines_of
     from scanvq.cli.progress_display import ProgressDisplay
-    from scanvq.cohort.catalog import read_catalog
-    from scanvq.cohort.fingerprint import fingerprint
+    from scanvq.cohort.catalog_reader import read_catalog
+    from scanvq.cohort.survey import Survey
 
     display = ProgressDisplay()
     catalog = read_catalog(folder, subject=subject)
-    found = fingerprint(catalog, plane=plane.value, slices=slices, progress=display.progress_for("inspect"))
+    survey = Survey.of(catalog, plane=plane.value, slices=slices, progress=display.progress_for("inspect"))
+    found = survey.fingerprint
     print(json.dumps(found, indent=1) if as_json else "\n".join(lines_of(found)))
 
 
@@ -165,16 +166,14 @@ def _prepared(
     from scanvq.build import make_tokenizer
     from scanvq.cli.progress_display import ProgressDisplay
     from scanvq.recipe.recipe import read_recipe
-    from scanvq.store.run_data import prepare_data
+    from scanvq.store.run_data import prepare_data, survey_data
 
     completed = read_recipe(recipe, overrides=overrides)
     display = ProgressDisplay()
     return prepare_data(
-        folder,
-        completed.data,
+        survey_data(folder, completed.data, completed.preparation, seed=seed),
         completed.preparation,
         multiple=make_tokenizer(completed.tokenizer).multiple,
-        seed=seed,
         skip_bad=skip_bad,
         allow_leak=allow_leak,
         progress=display.progress_for("prepare"),

@@ -11,22 +11,22 @@ import numpy as np
 
 from scanvq.cohort.catalog import Catalog, Entry
 from scanvq.cohort.entries import Entries
-from scanvq.cohort.headers import Progress, read_headers
+from scanvq.cohort.headers import Found
 from scanvq.cohort.pixel_summary import summarize_pixels
-from scanvq.imaging.formats import READABLE, Header, Plane, UnreadableScan, is_inside
+from scanvq.imaging.formats import READABLE, Header, Plane, is_inside
 from scanvq.imaging.geometry import size_at
-from scanvq.imaging.slice_selection import check_slices, count_slices
+from scanvq.imaging.slice_selection import count_slices
 
 EXAMPLES = 4  # files that show who is who
 
 
 def fingerprint(
     catalog: Catalog,
+    headers: Sequence[Found],
     *,
-    plane: Plane = "axial",
-    slices: str = "foreground",
-    spacing: float | None = None,
-    progress: Progress | None = None,
+    plane: Plane,
+    slices: str,
+    spacing: float | None,
 ) -> dict[str, Any]:
     """Headers of all files, pixels of a few of them.
 
@@ -36,29 +36,27 @@ def fingerprint(
 
     Args:
         catalog: as read.
+        headers: of its entries.
         plane: how volumes are cut.
         slices: which slices of a volume are used: foreground, all, FIRST:END or middle:COUNT.
-        spacing: tell the sizes that slices have once resampled to this many millimeters a pixel; those of
-            files that do not say how large their pixels are stay.
-        progress: called with headers read and all files.
+        spacing: tell the sizes that slices have once resampled to this many millimeters a pixel, without
+            those of files that do not say how large their pixels are, which cannot be prepared.
 
     Returns:
         JSON values: files, slices, which were chosen, whether they are estimated, all in the files, subjects,
         who is who, splits, labels, sizes, spacings (mm from row to row x column to column), orientations of
         the stored axes, types, intensities, the box of the foreground, and `odd`, a list of sentences on
         whatever a user should look at.
-
-    Raises:
-        ValueError: `slices` of an unknown kind.
     """
-    check_slices(slices)
-    good = _Readable(catalog, read_headers(catalog, plane=plane, progress=progress))
+    good = _Readable(catalog, headers)
     pixels = summarize_pixels(catalog, good.entries, plane=plane, slices=slices)
     estimated = good.count(slices, pixels.used)
     sizes: dict[str, float] = defaultdict(float)
     for _, header, count in good:
         height, width = header.height, header.width
-        if spacing is not None and header.spacing is not None:
+        if spacing is not None:
+            if header.spacing is None:
+                continue
             height, width = size_at((height, width), header.spacing, spacing)
         sizes[f"{height}x{width}"] += count
     of_size = Counter({size: whole for size, count in sizes.items() if (whole := round(count))})
@@ -96,7 +94,7 @@ def fingerprint(
 
 
 class _Readable:
-    """The entries whose headers can be read, with these, of which equal ones are one object.
+    """The entries whose headers can be read, with these.
 
     Attributes:
         entries: packed.
@@ -105,7 +103,7 @@ class _Readable:
         problems: a sentence for every other entry.
     """
 
-    def __init__(self, catalog: Catalog, headers: Iterable[Header | UnreadableScan]) -> None:
+    def __init__(self, catalog: Catalog, headers: Iterable[Found]) -> None:
         self.headers: list[Header] = []
         self.used = array("d")
         self.problems: list[str] = []
@@ -127,11 +125,10 @@ class _Readable:
             self.used.append(header.slices * share if known is None else known)
         return estimated
 
-    def _keep(self, found: Iterable[tuple[Entry, Header | UnreadableScan]]) -> Iterator[Entry]:
-        kinds: dict[Header, Header] = {}
+    def _keep(self, found: Iterable[tuple[Entry, Found]]) -> Iterator[Entry]:
         for entry, header in found:
             if isinstance(header, Header):
-                self.headers.append(kinds.setdefault(header, header))
+                self.headers.append(header)
                 yield entry
             else:
                 self.problems.append(str(header))

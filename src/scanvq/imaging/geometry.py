@@ -58,8 +58,7 @@ class Geometry:
         return _resample(scaled, (shape[0], shape[1]))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values; without a spacing none is told, as before there was one."""
-        return {name: value for name, value in asdict(self).items() if (name, value) != ("spacing", None)}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Geometry:
@@ -67,7 +66,7 @@ class Geometry:
             height=stored["height"],
             width=stored["width"],
             fit=stored["fit"],
-            spacing=stored.get("spacing"),
+            spacing=stored["spacing"],
         )
 
     def _scaled(self, shape: tuple[int, ...], own: Spacing | None) -> tuple[int, int]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from scanvq.imaging.formats import Spacing
 from scanvq.imaging.geometry import Geometry
-from scanvq.imaging.intensity import Intensity
+from scanvq.imaging.intensity import Intensity, unit_images
+from scanvq.imaging.packing import Packing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,12 +26,14 @@ class Slice:
         pixels: (H, W).
         file_low: the lowest value of its file.
         file_high: the highest.
+        packing: how its file's values become levels; None where they are taken as they are.
         spacing: millimeters from row to row and column to column, where the file says.
     """
 
     pixels: NDArray[Any]
     file_low: float
     file_high: float
+    packing: Packing | None = None
     spacing: Spacing | None = None
 
 
@@ -38,19 +41,25 @@ class Slice:
 class Preparation:
     """What happens to every slice before the network sees it; stored in the weights file.
 
-    `undo(apply(slice), slice)` is the slice again, in its own dtype: exactly for integers where nothing was
-    resampled, cropped or clipped.
+    `undo(apply(slice), slice)` is the slice again, in its own dtype: exactly for whole numbers of a file that
+    spans at most 65,536 values, where nothing was resampled, cropped or clipped.
     """
 
     geometry: Geometry
     intensity: Intensity
 
     def apply(self, slice: Slice) -> Tensor:
-        """A slice to an image (1, height, width), float32 in [0, 1]."""
+        """A slice to an image (1, height, width), float32 in [0, 1]: the prepared store's, bit for bit."""
         import torch
 
         pixels = self.geometry.apply(slice.pixels, slice.spacing)
-        return torch.from_numpy(self.intensity.unit(pixels, slice.file_low, slice.file_high))[None]
+        packing = None if self.intensity.kind == "unit" else slice.packing
+        slope, intercept = 1.0, 0.0
+        if packing is not None:
+            pixels, slope, intercept = packing.levels(pixels), packing.slope, packing.intercept
+        scale, shift = self.intensity.scaling([slope], [intercept], [slice.file_low], [slice.file_high])
+        levels = torch.from_numpy(pixels.astype(np.float32))[None]
+        return unit_images(levels, torch.from_numpy(scale), torch.from_numpy(shift))
 
     def undo(self, image: Tensor | NDArray[Any], slice: Slice) -> Slice:
         """An image (1, height, width) or (height, width) back to the size, dtype and units of `slice`.

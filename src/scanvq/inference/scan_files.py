@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from scanvq.cohort.layouts.listing import list_scans
 from scanvq.imaging.formats import READABLE, is_inside, is_series, own_name, stem_of
-from scanvq.imaging.formats.listing import list_scans
 
 
 def scan_files(named: Sequence[Path]) -> list[Path]:

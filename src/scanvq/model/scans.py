@@ -13,6 +13,7 @@ from torch import Tensor
 
 from scanvq.imaging.formats import Scan
 from scanvq.imaging.intensity import Intensity
+from scanvq.imaging.packing import Packing
 from scanvq.imaging.preparation import Preparation, Slice
 
 Array = NDArray[Any] | Tensor
@@ -34,10 +35,12 @@ def restore_slices(images: Tensor, slices: Sequence[Slice], preparation: Prepara
 
 
 def slices_of(scan: Scan) -> list[Slice]:
-    """The slices of a scan, each with the range of the whole."""
+    """The slices of a scan, each with the range and the packing of the whole."""
     low, high = float(scan.slices.min()), float(scan.slices.max())
+    packing = Packing.of(scan.slices, low, high)
     return [
-        Slice(pixels=pixels, file_low=low, file_high=high, spacing=scan.spacing) for pixels in scan.slices
+        Slice(pixels=pixels, file_low=low, file_high=high, packing=packing, spacing=scan.spacing)
+        for pixels in scan.slices
     ]
 
 
@@ -76,7 +79,7 @@ class Images:
         spacing = preparation.geometry.spacing
         scan = Scan(slices=pixels, spacing=None if spacing is None else (spacing, spacing))
         if pixels.dtype.kind == "f":
-            unit = Intensity(kind="full", low=0.0, high=1.0)
+            unit = Intensity(kind="unit")
             preparation = Preparation(geometry=preparation.geometry, intensity=unit)
         return cls(scan=scan, preparation=preparation, original=original)
 

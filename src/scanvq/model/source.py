@@ -49,10 +49,7 @@ class RunSource(ModelSource):
 
     def __init__(self, directory: RunDirectory) -> None:
         self._directory = directory
-        if not directory.recipe.is_file():
-            raise RunError(
-                f"{directory.path} is no ScanVQ run (it has no recipe.toml); make one with `scanvq fit`"
-            )
+        directory.check()
         self.recipe = read_recipe(directory.recipe)
         self.tokenizer, self.header = load_tokenizer(directory.tokenizer.best)
 

@@ -15,8 +15,7 @@ import numpy as np
 from scanvq.build import make_prior, make_tokenizer
 from scanvq.cohort.catalog import Catalog
 from scanvq.cohort.entries import Entries
-from scanvq.cohort.headers import image_sizes
-from scanvq.imaging.geometry import decide_geometry
+from scanvq.cohort.survey import Survey
 from scanvq.model.coder import stored_type
 from scanvq.recipe.recipe import Recipe
 
@@ -67,13 +66,13 @@ class DryRunError(ValueError):
 
 
 def estimate_cost(
-    recipe: Recipe, catalog: Catalog, *, budget: float, skip_bad: bool = False, device: str
+    recipe: Recipe, survey: Survey, *, budget: float, skip_bad: bool = False, device: str
 ) -> CostEstimate:
     """Rehearses a run in a process of its own and reckons the whole.
 
     Args:
         recipe: completed.
-        catalog: with splits.
+        survey: of the scans.
         budget: seconds of training.
         skip_bad: leave unreadable files out rather than fail.
         device: as for `fit`.
@@ -81,6 +80,7 @@ def estimate_cost(
     Raises:
         RehearsalError: with what went wrong.
     """
+    catalog = survey.catalog
     found = dry_run(recipe, catalog, skip_bad=skip_bad, device=device)
     files = len(catalog.entries)
     tested = found.slices * sum(entry.split == "test" for entry in catalog.entries)
@@ -88,14 +88,7 @@ def estimate_cost(
     everything = round(found.slices * files)
     tokenizer = make_tokenizer(recipe.tokenizer)
     preparation = recipe.preparation
-    spacing = None if preparation.spacing == "native" else preparation.spacing
-    geometry = decide_geometry(
-        image_sizes(catalog, plane=recipe.data.plane, slices=recipe.data.slices, spacing=spacing),
-        size=preparation.size,
-        fit=preparation.fit,
-        spacing=spacing,
-        multiple=tokenizer.multiple,
-    )
+    geometry = survey.geometry(size=preparation.size, fit=preparation.fit, multiple=tokenizer.multiple)
     shapes = tokenizer.code_shapes(geometry.height, geometry.width)
     prior = make_prior(
         recipe.prior,

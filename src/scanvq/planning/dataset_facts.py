@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from scanvq.cohort.survey import Survey
 
 Detail = Literal["fine", "coarse"]
 
@@ -23,11 +24,11 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetFacts:
-    """A data set, of its fingerprint.
+    """A data set in the numbers that the rules need.
 
     Attributes:
-        height: of most slices, in pixels.
-        width: of most slices, in pixels.
+        height: that `Survey.geometry` chooses before it is made a multiple, in pixels.
+        width: the same.
         uniform: whether at least half of the slices have this size.
         slices: how many in training.
         labels: how many classes.
@@ -46,22 +47,22 @@ class DatasetFacts:
     slices_estimated: bool = False
 
     @classmethod
-    def of(cls, fingerprint: Mapping[str, Any]) -> DatasetFacts:
-        """Of a fingerprint with splits. Raises ValueError where it knows of no slice to use."""
-        sizes: Mapping[str, int] = fingerprint["sizes"]
+    def of(cls, survey: Survey) -> DatasetFacts:
+        """Of a data set with splits. Raises ValueError where there is no slice to use."""
+        fingerprint, sizes = survey.fingerprint, survey.sizes
         if not sizes:
-            total, chosen = fingerprint["slices_in_files"], fingerprint["slices_chosen"]
-            left = f": slices={chosen} leaves none of {total:,}" if total else ""
+            total, slices = fingerprint["slices_in_files"], fingerprint["slices_chosen"]
+            left = f": slices={slices} leaves none of {total:,}" if total else ""
             raise ValueError(f"{fingerprint['folder']} has no readable slice to plan for{left}")
-        size, count = max(sizes.items(), key=lambda item: item[1])
-        height, width = (int(side) for side in size.split("x"))
+        chosen = survey.geometry(size="native", fit="pad", multiple=1)
+        height, width = chosen.height, chosen.width
         return cls(
             height=height,
             width=width,
-            uniform=count * 2 >= fingerprint["slices"],
+            uniform=chosen.fit == "pad",
             slices=fingerprint["splits"].get("train", {}).get("slices", 0),
             labels=len(fingerprint["labels"]),
-            alike=count >= ALIKE * fingerprint["slices"],
+            alike=sizes.get((height, width), 0) >= ALIKE * sum(sizes.values()),
             box=Box(**fingerprint["foreground_box"]) if fingerprint["foreground_box"] else None,
             slices_estimated=fingerprint["slices_estimated"],
         )

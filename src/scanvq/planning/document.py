@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 from tomlkit.items import Table
 
+from scanvq.cohort.survey import Survey
 from scanvq.planning.choice import Choice, table_of
 from scanvq.planning.cost_estimate import CostEstimate
 from scanvq.recipe.recipe import Recipe, read_recipe
@@ -40,6 +41,7 @@ class Plan:
         text: of the file that it was read from, with its comments; empty for a new plan.
         recipe: completed.
         cost_estimate: what the run will cost.
+        survey: what was looked at for it; None for a plan read from a file.
     """
 
     folder: str
@@ -49,6 +51,7 @@ class Plan:
     text: str = ""
     recipe: Recipe
     cost_estimate: CostEstimate | None = None
+    survey: Survey | None = field(default=None, repr=False, compare=False)
 
     def toml(self) -> str:
         """The plan with its reasons, which `read_plan` reads back."""

@@ -9,9 +9,7 @@ from typing import Any
 import torch
 
 from scanvq.build import TABLES
-from scanvq.cohort.catalog import read_catalog
-from scanvq.cohort.fingerprint import fingerprint
-from scanvq.cohort.splits import assign_splits
+from scanvq.cohort.survey import survey_folder
 from scanvq.planning.choice import Choice, table_of
 from scanvq.planning.cost_estimate import estimate_cost
 from scanvq.planning.dataset_facts import DatasetFacts, Detail, PlanRequest
@@ -56,24 +54,22 @@ def make_plan(
         RehearsalError: the road does not come to its end even with a few files.
     """
     data = DataSettings(**complete(DataSettings, _given(overrides, "data"), where="data", tables=TABLES))
-    catalog = assign_splits(
-        read_catalog(folder, images=data.images, subject=data.subject),
-        seed=seed,
-        validation=data.validation,
-        test=data.test,
-    )
     spacing = complete(
         PreparationSettings, _given(overrides, "preparation"), where="preparation", tables=TABLES
     )["spacing"]
-    facts = DatasetFacts.of(
-        fingerprint(
-            catalog,
-            plane=data.plane,
-            slices=data.slices,
-            spacing=None if spacing == "native" else spacing,
-            progress=progress,
-        )
+    survey = survey_folder(
+        folder,
+        images=data.images,
+        subject=data.subject,
+        plane=data.plane,
+        slices=data.slices,
+        spacing=None if spacing == "native" else spacing,
+        validation=data.validation,
+        test=data.test,
+        seed=seed,
+        progress=progress,
     )
+    facts = DatasetFacts.of(survey)
     request = PlanRequest(
         budget=DEFAULT_BUDGET if budget is None else budget, detail=detail, cuda=device.type == "cuda"
     )
@@ -86,7 +82,7 @@ def make_plan(
     estimated = None
     if dry_run:
         estimated = estimate_cost(
-            recipe, catalog, budget=request.budget, skip_bad=skip_bad, device=device.type
+            recipe, survey, budget=request.budget, skip_bad=skip_bad, device=device.type
         )
     return Plan(
         folder=str(folder.resolve()),
@@ -95,6 +91,7 @@ def make_plan(
         choices=choices,
         recipe=recipe,
         cost_estimate=estimated,
+        survey=survey,
     )
 
 

@@ -142,7 +142,6 @@ def _prior_is_usable(model: Model, missing: list[str]) -> bool:
 
 
 def _repeat(directory: RunDirectory) -> str:
-    settings = directory.settings
-    if not settings.is_file():
+    if not directory.settings.is_file():
         return ""
-    return numbers.repeat_command(directory.read(settings), recipe=str(directory.recipe))
+    return numbers.repeat_command(directory.read_settings(), recipe=str(directory.recipe))

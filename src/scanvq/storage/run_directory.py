@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scanvq.storage.files import read_json, write_json
+
+FORMAT_VERSION = 2
+"""Of run directories: what this version writes, and the only one that it opens."""
 
 
 class RunError(ValueError):
@@ -91,10 +95,6 @@ class RunDirectory:
         return self.path / "codes"
 
     @property
-    def samples(self) -> Path:
-        return self.path / "samples"
-
-    @property
     def figures(self) -> Path:
         return self.path / "figures"
 
@@ -120,12 +120,29 @@ class RunDirectory:
     def report(self) -> Path:
         return self.path / "report.html"
 
-    def read(self, file: Path) -> Any:
-        """A JSON file of the run. Raises RunError where the folder or the file is missing."""
+    def check(self) -> None:
+        """Raises RunError for a folder that is no run, or a run of another format than this version's."""
         if not self.recipe.is_file():
             raise RunError(
                 f"{self.path} is no ScanVQ run (it has no recipe.toml); make one with `scanvq fit`"
             )
+        found = read_json(self.settings).get("format", 1) if self.settings.is_file() else FORMAT_VERSION
+        if found < FORMAT_VERSION:
+            raise RunError(f"{self.path} was made by an older ScanVQ (format {found}): train again")
+        if found > FORMAT_VERSION:
+            raise RunError(f"{self.path} was made by a newer ScanVQ (format {found}); upgrade it")
+
+    def read_settings(self) -> dict[str, Any]:
+        """How `fit` was called, as `write_settings` was given it. Raises RunError, see `read`."""
+        return {name: value for name, value in self.read(self.settings).items() if name != "format"}
+
+    def write_settings(self, settings: Mapping[str, Any]) -> None:
+        """Writes how `fit` was called, with the format of the run."""
+        self.write(self.settings, {"format": FORMAT_VERSION, **settings})
+
+    def read(self, file: Path) -> Any:
+        """A JSON file of the run. Raises RunError where the file is missing, and as `check`."""
+        self.check()
         if not file.is_file():
             raise RunError(
                 f"{self.path} has no {file.name} yet; finish it with `scanvq fit --resume --out {self.path}`"

@@ -98,7 +98,7 @@ def _header(path: Path, text: str, header: type[H], wanted: str) -> H:
     if version > FORMAT_VERSION:
         raise WeightsError(f"{path} was written by a newer ScanVQ (format {version}); upgrade it")
     if version < FORMAT_VERSION:
-        raise WeightsError(f"{path} was written by an older ScanVQ (format {version}): train again")
+        raise WeightsError(f"{path} was made by an older ScanVQ (format {version}): train again")
     if role != wanted:
         raise WeightsError(f"{path} holds a {role}, not a {wanted}")
     try:

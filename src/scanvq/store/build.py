@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scanvq.cohort.headers import Headers, read_headers
 from scanvq.cohort.ordered_map import in_order
-from scanvq.imaging.formats import UnreadableScan, format_of
+from scanvq.imaging.formats import Header, UnreadableScan
 from scanvq.storage.files import whole_file, write_text
 from scanvq.store.digest import digest_store
 from scanvq.store.journal import Journal
@@ -23,13 +24,19 @@ from scanvq.store.prepared_file import PreparedFile, prepare_file
 from scanvq.store.store_key import StoreKey
 
 RAW, INDEX, HEADER, SOURCE, JOURNAL = "raw.bin", "index.npz", "store.json", "source.json", "journal.jsonl"
-AHEAD = 64  # headers asked for at once
 _ELSEWHERE = "free some, or set SCANVQ_CACHE to a folder on a larger disk"
 
 Progress = Callable[[int, int], None]
 
 
-def build(folder: Path, source: StoreKey, *, workers: int | None, progress: Progress | None) -> None:
+def build(
+    folder: Path,
+    source: StoreKey,
+    *,
+    headers: Headers | None,
+    workers: int | None,
+    progress: Progress | None,
+) -> None:
     """Prepares every file of a source into `folder`, or goes on where an earlier call was interrupted.
 
     The slices are appended to one file, in the order of the source. A journal says which files are in: a
@@ -50,7 +57,7 @@ def build(folder: Path, source: StoreKey, *, workers: int | None, progress: Prog
             folder / JOURNAL,
             folder / RAW,
             pixels=source.geometry.height * source.geometry.width,
-            dtype=partial(_raw_dtype, source, pool),
+            dtype=partial(_raw_dtype, source, headers),
         )
         _prepare_all(journal, source, pool, 2 * workers, progress or (lambda done, total: None))
     except OSError as error:
@@ -89,18 +96,12 @@ def _prepare(source: StoreKey, dtype: np.dtype[Any], number: int) -> PreparedFil
         return error.reason
 
 
-def _raw_dtype(source: StoreKey, pool: ThreadPoolExecutor) -> str:
+def _raw_dtype(source: StoreKey, headers: Headers | None) -> str:
     """uint8 if every readable file holds 8-bit pixels, else uint16."""
-
-    def wide(number: int) -> bool:
-        path = source.root / source.path(number)
-        try:
-            header = format_of(path).header(path, plane=source.plane)
-        except (UnreadableScan, OSError, ValueError):
-            return False  # told in full when its pixels are read
-        return header.dtype != np.uint8
-
-    return "uint16" if any(in_order(pool, wide, range(len(source)), ahead=AHEAD)) else "uint8"
+    found = (
+        read_headers(source.root, source.entries, plane=source.plane) if headers is None else headers.kinds
+    )
+    return "uint16" if any(isinstance(one, Header) and one.dtype != np.uint8 for one in found) else "uint8"
 
 
 def _finish(folder: Path, source: StoreKey, journal: Journal) -> None:

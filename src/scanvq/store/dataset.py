@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.imaging.intensity import Intensity
+from scanvq.imaging.intensity import Intensity, unit_images
 from scanvq.store.store import Store
 
 if TYPE_CHECKING:
@@ -38,9 +38,12 @@ class SliceDataset:
     ) -> None:
         self.store = store
         self.rows = np.asarray(rows, np.int64)
-        low, high = intensity.bounds(store.file_low[self.rows], store.file_high[self.rows])
-        self._scale = (store.slope[self.rows] / (high - low)).astype(np.float32)
-        self._shift = ((store.intercept[self.rows] - low) / (high - low)).astype(np.float32)
+        self._scale, self._shift = intensity.scaling(
+            store.slope[self.rows],
+            store.intercept[self.rows],
+            store.file_low[self.rows],
+            store.file_high[self.rows],
+        )
         any_class = len(label_numbers)
         numbers = [
             any_class if entry.label is None else label_numbers.get(entry.label, any_class)
@@ -74,6 +77,5 @@ class SliceDataset:
             images = move(raw.view(np.int16)).to(torch.float32).add_(int(SIGN_BIT))
         else:
             images = move(raw).to(torch.float32)
-        scale, shift = move(self._scale[indices]), move(self._shift[indices])
-        images.mul_(scale[:, None, None]).add_(shift[:, None, None]).clamp_(0.0, 1.0)
+        images = unit_images(images, move(self._scale[indices]), move(self._shift[indices]))
         return images[:, None], move(self.labels[indices])

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scanvq.cohort.catalog import Catalog, CatalogError, Entry, read_catalog
+from scanvq.cohort.catalog import Catalog, CatalogError, Entry
+from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.cohort.entries import Entries
 from scanvq.cohort.subject_pattern import by_pattern_of_run
 from scanvq.imaging.preparation import Preparation

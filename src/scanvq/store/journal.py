@@ -20,7 +20,9 @@ CHECKPOINT_SECONDS = 1.0
 class Journal:
     """A line a file, written only after its slices are on the disk, in the order of the source.
 
-    Goes on after the last file that is whole in both the journal and the raw file, and cuts off the rest.
+    Goes on after the last file that is whole in both the journal and the raw file, and cuts off the rest. It
+    is appended to and flushed to the disk itself: written whole each time, as `whole_file` does, a store of n
+    files would take n copies of its slices.
 
     Args:
         path: of the journal.

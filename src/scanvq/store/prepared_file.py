@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from scanvq.imaging.formats import Plane, UnreadableScan, check, format_of
 from scanvq.imaging.geometry import NO_SPACING, Geometry
+from scanvq.imaging.packing import Packing
 from scanvq.imaging.slice_selection import choose_slices
-
-LEVELS = 65535
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,10 +39,7 @@ class PreparedFile:
 def prepare_file(
     path: Path, *, geometry: Geometry, plane: Plane, slices: str, dtype: np.dtype[Any]
 ) -> PreparedFile:
-    """Prepares one file for a store of uint8 or uint16.
-
-    Whole numbers that span at most 65,536 values are kept exactly; all else is rounded to 65,536 levels
-    between the file's lowest and highest value.
+    """Prepares one file for a store of uint8 or uint16, its values packed as `Packing` says.
 
     Raises:
         UnreadableScan: with the reason: damaged, empty, constant, not finite, or without a slice to use.
@@ -67,23 +63,10 @@ def prepare_file(
     if geometry.spacing is not None and scan.spacing is None:
         raise UnreadableScan(path, NO_SPACING.format(spacing=geometry.spacing))
     low, high = float(volume.min()), float(volume.max())
-    slope, intercept = _scale(volume, low, high)
+    packing = Packing.of(volume, low, high)
     raw = np.empty((len(chosen), geometry.height, geometry.width), dtype)
     for place, number in zip(raw, chosen, strict=True):
-        pixels = geometry.apply(volume[number], scan.spacing)
-        if (slope, intercept) == (1.0, 0.0) and pixels.dtype.kind == "u":
-            place[...] = pixels
-        else:
-            place[...] = np.rint((pixels.astype(np.float64) - intercept) / slope)
-    return PreparedFile(raw=raw, slices=chosen, slope=slope, intercept=intercept, low=low, high=high)
-
-
-def _scale(volume: NDArray[Any], low: float, high: float) -> tuple[float, float]:
-    """Slope and intercept of the raw levels."""
-    if volume.dtype in (np.uint8, np.uint16):
-        return 1.0, 0.0
-    # Many tools store whole numbers as floats.
-    whole = volume.dtype.kind in "iu" or bool(np.array_equal(volume, np.rint(volume)))
-    if whole and high - low <= LEVELS:
-        return 1.0, low
-    return (high - low) / LEVELS, low
+        place[...] = packing.levels(geometry.apply(volume[number], scan.spacing))
+    return PreparedFile(
+        raw=raw, slices=chosen, slope=packing.slope, intercept=packing.intercept, low=low, high=high
+    )

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.cohort.catalog import Catalog, CatalogError, Entry, read_catalog
+from scanvq.cohort.catalog import Catalog, CatalogError, Entry
 from scanvq.cohort.entries import Entries
-from scanvq.cohort.headers import image_sizes
-from scanvq.cohort.splits import assign_splits
-from scanvq.imaging.geometry import decide_geometry
+from scanvq.cohort.survey import Survey, survey_folder
 from scanvq.imaging.preparation import Preparation
 from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.storage.run_directory import RunDirectory
@@ -62,27 +60,38 @@ class RunData:
         return SliceDataset(self.store, self.rows(split), self.preparation.intensity, numbers)
 
 
+def survey_data(folder: Path, data: DataSettings, preparation: PreparationSettings, *, seed: int) -> Survey:
+    """Looks at a folder as a recipe's sections say, see `survey_folder`."""
+    return survey_folder(
+        folder,
+        images=data.images,
+        subject=data.subject,
+        plane=data.plane,
+        slices=data.slices,
+        spacing=None if preparation.spacing == "native" else preparation.spacing,
+        validation=data.validation,
+        test=data.test,
+        seed=seed,
+    )
+
+
 def prepare_data(
-    folder: Path,
-    data: DataSettings,
+    survey: Survey,
     preparation: PreparationSettings,
     *,
     multiple: int,
-    seed: int,
     skip_bad: bool = False,
     allow_leak: bool = False,
     cache: Path | None = None,
     progress: Progress | None = None,
     checking: Progress | None = None,
 ) -> RunData:
-    """Reads a folder's catalog, splits it, prepares its slices, and looks for leaks between the splits.
+    """Prepares the slices of a data set, and looks for leaks between its splits.
 
     Args:
-        folder: the scans.
-        data: which slices, and how large the splits are where none exist.
+        survey: its files, splits and headers, of this `preparation`.
         preparation: size and intensities.
         multiple: height and width become multiples of this (the tokenizer's downsampling).
-        seed: of the splits.
         skip_bad: leave unreadable files out rather than stop.
         allow_leak: go on with splits that leak.
         cache: where prepared stores are kept; None is the user's cache folder.
@@ -90,25 +99,16 @@ def prepare_data(
         checking: the same for the images that the leak guard looks at.
 
     Raises:
-        CatalogError: nothing usable in the folder. BadScans: files that cannot be used, all of them.
+        CatalogError: no usable slice in a split. BadScans: files that cannot be used, all of them.
         LeakError: subjects or scans on two sides of a split, all of them.
     """
-    catalog = assign_splits(
-        read_catalog(folder, images=data.images, subject=data.subject),
-        seed=seed,
-        validation=data.validation,
-        test=data.test,
-    )
-    spacing = None if preparation.spacing == "native" else preparation.spacing
-    sizes = image_sizes(catalog, plane=data.plane, slices=data.slices, spacing=spacing)
-    geometry = decide_geometry(
-        sizes, size=preparation.size, fit=preparation.fit, spacing=spacing, multiple=multiple
-    )
+    geometry = survey.geometry(size=preparation.size, fit=preparation.fit, multiple=multiple)
     store = prepare_store(
-        catalog,
+        survey.catalog,
         geometry=geometry,
-        plane=data.plane,
-        slices=data.slices,
+        plane=survey.plane,
+        slices=survey.slices,
+        headers=survey.headers,
         cache=cache,
         skip_bad=skip_bad,
         progress=progress,
@@ -117,8 +117,8 @@ def prepare_data(
         if not len(store.rows(split)):
             left_out = f" ({len(store.skipped)} files are left out)" if store.skipped else ""
             raise CatalogError(
-                f"{folder} has no usable slice for {split}{left_out}; add or repair some, or split with "
-                "another seed"
+                f"{survey.catalog.root} has no usable slice for {split}{left_out}; add or repair some, or "
+                "split with another seed"
             )
     train = store.rows("train")
     intensity = decide_intensity(store, train, intensity=preparation.intensity)
@@ -127,7 +127,7 @@ def prepare_data(
         raise LeakError(leaks)
     mean, std = training_statistics(store, train, intensity)
     return RunData(
-        catalog=catalog,
+        catalog=survey.catalog,
         store=store,
         preparation=Preparation(geometry=geometry, intensity=intensity),
         mean=mean,
@@ -187,7 +187,7 @@ def reopen_data(
     )
     preparation = Preparation.from_dict(record["preparation"])
     source = StoreKey.of(catalog, geometry=preparation.geometry, plane=data.plane, slices=data.slices)
-    content = record.get("content", record["store"])  # an older run knows its scans by their times alone
+    content = record["content"]
     if missing := source.missing:
         raise SourceChangedError(
             f"{len(missing)} of the {len(source)} files this run began with are not in {catalog.root}, "
@@ -199,8 +199,6 @@ def reopen_data(
         "run, or put the old files back"
     )
     touched = source.name != record["store"]
-    if touched and "content" not in record:
-        raise changed
     store = prepare_store(
         catalog,
         geometry=preparation.geometry,
@@ -219,7 +217,7 @@ def reopen_data(
         mean=record["mean"],
         std=record["std"],
         content=content,
-        leaks=tuple(Leak.from_dict(leak) for leak in record.get("leaks", ())),  # older runs were not checked
+        leaks=tuple(Leak.from_dict(leak) for leak in record["leaks"]),
     )
 
 

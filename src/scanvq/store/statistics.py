@@ -26,9 +26,10 @@ def training_statistics(
     count = 0
     for row in _sampled(rows, sample, seed):
         one = np.array([row])
-        unit = intensity.unit(
-            store.native(one), store.file_low[one, None, None], store.file_high[one, None, None]
-        ).astype(np.float64)
+        low, high = intensity.bounds(store.file_low[one, None, None], store.file_high[one, None, None])
+        # Numbers of the data set and no images: of the native values, the same whatever a level is.
+        unit = np.clip((store.native(one) - low) / (high - low), 0.0, 1.0)
+        unit = unit.astype(np.float32).astype(np.float64)
         total += float(unit.sum())
         squares += float((unit * unit).sum())
         count += unit.size

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanvq.cohort.catalog import Catalog
+from scanvq.cohort.headers import Headers
 from scanvq.imaging.formats import Plane
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.slice_selection import check_slices
 from scanvq.store.build import HEADER, INDEX, RAW, SOURCE, build
-from scanvq.store.digest import digest_store
 from scanvq.store.store_key import StoreKey
 from scanvq.store.superseded import is_superseded
 
@@ -121,6 +121,7 @@ def prepare_store(
     geometry: Geometry,
     plane: Plane = "axial",
     slices: str = "foreground",
+    headers: Headers | None = None,
     cache: Path | None = None,
     skip_bad: bool = False,
     workers: int | None = None,
@@ -133,6 +134,7 @@ def prepare_store(
         geometry: the size that every slice is brought to.
         plane: how volumes are cut.
         slices: which slices of a volume are used: foreground, all, FIRST:END or middle:COUNT.
+        headers: of the catalog's files, where they were read before; None reads them where they are needed.
         cache: folder for prepared stores; see `cache_folder`.
         skip_bad: leave bad files out instead of raising BadScans.
         workers: threads that read; None = one a core.
@@ -155,7 +157,7 @@ def prepare_store(
             store = _open(folder, catalog)  # another process may have built it meanwhile
             if store is None:
                 (folder / HEADER).unlink(missing_ok=True)
-                build(folder, source, workers=workers, progress=progress)
+                build(folder, source, headers=headers, workers=workers, progress=progress)
                 store = open_store(folder, catalog, replaced=_remove_older(stores, source))
     if store.skipped and not (skip_bad and len(store)):
         raise BadScans(store.skipped, len(catalog.entries))
@@ -175,7 +177,7 @@ def open_store(folder: Path, catalog: Catalog, *, replaced: bool = False) -> Sto
     """
     try:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
-        shape, dtype = tuple(header["shape"]), np.dtype(header["dtype"])
+        shape, dtype, digest = tuple(header["shape"]), np.dtype(header["dtype"]), str(header["digest"])
         with np.load(folder / INDEX, allow_pickle=False) as arrays:
             index = {name: arrays[name] for name in arrays.files}
         handle = os.open(folder / RAW, os.O_RDONLY)
@@ -187,8 +189,6 @@ def open_store(folder: Path, catalog: Catalog, *, replaced: bool = False) -> Sto
         raise ValueError(
             f"{folder / RAW} has {size} bytes, which is not a store of {shape}: prepare it again"
         )
-    # A store of an older version says no digest.
-    digest = header.get("digest") or digest_store(folder / RAW, index, shape=shape, dtype=dtype)
     # An empty file cannot be mapped.
     raw = np.memmap(folder / RAW, dtype, "r", shape=shape) if size else np.empty(shape, dtype)
     return Store(

@@ -18,7 +18,7 @@ from scanvq.imaging.formats import Plane, UnreadableScan, format_of
 from scanvq.imaging.geometry import Geometry
 from scanvq.storage.files import whole_file
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 BLOCK = 256  # files told at once
 
 Stamp = tuple[int, int]

@@ -17,8 +17,9 @@ _DECODER = json.JSONDecoder()
 def is_superseded(stored: Path, source: StoreKey) -> bool:
     """Whether a store can be thrown away now that there is one of `source`.
 
-    It can if it is of the same folder and settings, and if one of its files changed or is gone, or if the new
-    one holds all of its files. A store of other files of the same folder (its segmentations, say) stays.
+    It can if it is of the same folder and of another version, which nothing opens any more; or of the same
+    settings too, and one of its files changed or is gone, or the new one holds all of its files. A store of
+    other files of the same folder (its segmentations, say) stays.
 
     Args:
         stored: what `Source.write` wrote of the store in question.
@@ -29,12 +30,10 @@ def is_superseded(stored: Path, source: StoreKey) -> bool:
     """
     text = stored.read_text(encoding="utf-8")
     settings, end = _value(text, 0, after='{"settings": ')
-    old, new = dict(settings), dict(source.settings)
-    outdated = old.pop("version", None) != new.pop("version")
-    if old != new:
+    if settings["version"] != source.settings["version"]:
+        return bool(settings["root"] == source.settings["root"])
+    if settings != source.settings:
         return False
-    if outdated:
-        return True
     numbers, all_here = _Numbers(source), True
     for path, stamp in _stamps(text, end):
         number = numbers.of(path)

@@ -7,14 +7,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from scanvq.build import make_objective, make_prior, make_tokenizer
-from scanvq.cohort.fingerprint import fingerprint
+from scanvq.cohort.survey import Survey
 from scanvq.model.coder import Coder
 from scanvq.model.weights import load_tokenizer
 from scanvq.recipe.recipe import Recipe, read_recipe
 from scanvq.settings import StageSettings
 from scanvq.storage.files import UNFINISHED, remove_unfinished, write_text
 from scanvq.storage.run_directory import RunDirectory, RunError
-from scanvq.store.run_data import RunData, data_record, prepare_data, reopen_data
+from scanvq.store.run_data import RunData, data_record, prepare_data, reopen_data, survey_data
 from scanvq.training.engine import Engine
 from scanvq.training.environment import environment
 from scanvq.training.fit_request import FitRequest
@@ -34,7 +34,7 @@ def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
             f"{run.path} exists and is not empty; go on with it by --resume, or choose another --out"
         )
     run.path.mkdir(parents=True, exist_ok=True)
-    run.write(run.settings, asdict(request))
+    run.write_settings(asdict(request))
     write_text(run.recipe, recipe.toml())
 
 
@@ -47,7 +47,7 @@ def resumed_run(
     allow_leak: bool = False,
 ) -> tuple[Recipe, FitRequest]:
     """The recipe and the call of a run that exists; what is given here takes the place of what was then."""
-    request = FitRequest(**run.read(run.settings))
+    request = FitRequest(**run.read_settings())
     if budget is not None or epochs is not None:
         request = replace(request, budget=budget, epochs=epochs)
     request = replace(
@@ -65,6 +65,7 @@ def train_run(
     *,
     engine: Engine,
     loggers: Loggers,
+    survey: Survey | None = None,
     cache: Path | None = None,
     progress_for: Callable[[str], Callable[[int, int], None]] | None = None,
 ) -> None:
@@ -76,6 +77,7 @@ def train_run(
         request: folder, limits, seed.
         engine: device and processes.
         loggers: who looks on.
+        survey: of the folder, where the recipe was planned from it just now.
         cache: where prepared stores are kept; None is the user's cache folder.
         progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
 
@@ -86,8 +88,8 @@ def train_run(
     seed = request.seed
     if engine.is_main:
         remove_unfinished(run.path)
-        run.write(run.settings, asdict(request))
-    data = _data(run, recipe, request, engine, cache, progress)  # stops at once when interrupted
+        run.write_settings(asdict(request))
+    data = _data(run, recipe, request, engine, survey, cache, progress)  # stops at once when interrupted
     loggers.info(_reported(data))
     _check_parts(recipe, data)
     encoding = _encoding(run, recipe, data, engine)
@@ -142,25 +144,25 @@ def _data(
     recipe: Recipe,
     request: FitRequest,
     engine: Engine,
+    survey: Survey | None,
     cache: Path | None,
     progress: Callable[[str], Callable[[int, int], None]],
 ) -> RunData:
     """The main process prepares; the others wait, and find it done."""
     if engine.is_main and not run.data.exists():
+        if survey is None:
+            survey = survey_data(Path(request.folder), recipe.data, recipe.preparation, seed=request.seed)
         data = prepare_data(
-            Path(request.folder),
-            recipe.data,
+            survey,
             recipe.preparation,
             multiple=make_tokenizer(recipe.tokenizer).multiple,
-            seed=request.seed,
             skip_bad=request.skip_bad,
             allow_leak=request.allow_leak,
             cache=cache,
             progress=progress("prepare"),
             checking=progress("leak check"),
         )
-        found = fingerprint(data.catalog, plane=recipe.data.plane, slices=recipe.data.slices)
-        run.write(run.fingerprint, found)
+        run.write(run.fingerprint, survey.fingerprint)
         run.write(run.environment, environment(engine))
         run.write(run.data, data_record(data))
         engine.wait()

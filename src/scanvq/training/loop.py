@@ -154,7 +154,7 @@ def train(stage: Stage, engine: Engine, loggers: Loggers, request: StopRequest) 
     if saved:
         for player, optimizer in optimizers.items():
             optimizer.load_state_dict(saved["optimizers"][player])
-        if stage.callback is not None and "callback" in saved:  # not in what an older version saved
+        if stage.callback is not None:
             stage.callback.load_state_dict(saved["callback"])
     _Loop(stage, engine, loggers, order, precision, optimizers, state).run(request)
     return state

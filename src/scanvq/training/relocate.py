@@ -32,7 +32,7 @@ def relocate(
         CatalogError: no such folder.
         SourceChangedError: the folder lacks some of them, or has others. The run is left as it is.
     """
-    request = FitRequest(**run.read(run.settings))
+    request = FitRequest(**run.read_settings())
     if not folder.exists():
         raise CatalogError(f"there is no folder {folder}")
     if run.data.exists():
@@ -42,4 +42,4 @@ def relocate(
         record["folder"] = root
         reopen_data(record, read_recipe(run.recipe).data, cache=cache, progress=progress)
         run.write(run.data, record)
-    run.write(run.settings, asdict(replace(request, folder=str(folder))))
+    run.write_settings(asdict(replace(request, folder=str(folder))))

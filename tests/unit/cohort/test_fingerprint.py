@@ -12,8 +12,8 @@ from PIL import Image
 
 from scanvq.cli.inspect_view import lines_of
 from scanvq.cohort.catalog import Catalog, Entry
-from scanvq.cohort.fingerprint import fingerprint
 from scanvq.cohort.pixel_summary import SAMPLE
+from scanvq.cohort.survey import Survey
 from scanvq.imaging.formats import FORMATS, Scan
 from scanvq.imaging.formats.format import Format, Plane
 from scanvq.imaging.formats.orientation import orientation
@@ -46,7 +46,7 @@ def cohort(root: Path) -> list[str]:
 
 
 def test_a_good_folder(tmp_path: Path) -> None:
-    found = fingerprint(catalog(tmp_path, cohort(tmp_path), split="train", labels="yes"))
+    found = Survey.of(catalog(tmp_path, cohort(tmp_path), split="train", labels="yes")).fingerprint
     assert (found["files"], found["slices"], found["subjects"], found["groups"]) == (6, 6, 3, 3)
     assert found["splits"] == {"train": {"files": 6, "slices": 6, "subjects": 3}}
     assert found["labels"] == {"AD": 3, "NC": 3}
@@ -84,7 +84,9 @@ def test_everything_odd_is_told(tmp_path: Path) -> None:
     Image.fromarray(slices(5)[0]).save(tmp_path / "cut.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:-60])
     Image.fromarray(np.stack([slices(1)[0], slices(2)[0], slices(3)[0]], -1)).save(tmp_path / "colored.png")
-    found = fingerprint(catalog(tmp_path, [*names, "p9_1.nii.gz", "cut.png", "colored.png", "gone.png"]))
+    found = Survey.of(
+        catalog(tmp_path, [*names, "p9_1.nii.gz", "cut.png", "colored.png", "gone.png"])
+    ).fingerprint
     odd = "\n".join(found["odd"])
     for reported in (
         f"{names[0]}: empty file",
@@ -116,7 +118,7 @@ def test_where_things_lie(tmp_path: Path) -> None:
         affine = np.diag([*(np.array([0.5, 2.0, 3.0]) * signs), 1.0])
         stored = orientation(affine, "axial").store(shown)
         nib.save(nib.Nifti1Image(stored, affine), tmp_path / f"{name}.nii.gz")
-    found = fingerprint(catalog(tmp_path, ["a_0.nii.gz", "a_1.nii.gz", "b_0.nii.gz"]))
+    found = Survey.of(catalog(tmp_path, ["a_0.nii.gz", "a_1.nii.gz", "b_0.nii.gz"])).fingerprint
     assert found["orientations"] == {"LPS": 2, "RAS": 1}
     assert found["spacings"] == {"2x0.5": 3}
     assert found["slices_a_subject"] == {"fewest": 3, "median": 4.5, "most": 6}
@@ -130,7 +132,7 @@ def test_where_things_lie(tmp_path: Path) -> None:
 
 def test_a_folder_of_nothing_readable(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
-    found = fingerprint(catalog(tmp_path, ["a.png"]))
+    found = Survey.of(catalog(tmp_path, ["a.png"])).fingerprint
     assert found["slices"] == 0
     assert found["intensities"] == found["foreground_box"] == found["slices_a_subject"] == {}
     assert len(found["odd"]) == 1
@@ -149,5 +151,5 @@ def test_only_some_files_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return original(self, path, plane=plane)
 
     monkeypatch.setattr(type(FORMATS["png"]), "read", progress_for)
-    assert fingerprint(catalog(tmp_path, names))["files"] == 3 * SAMPLE
+    assert Survey.of(catalog(tmp_path, names)).fingerprint["files"] == 3 * SAMPLE
     assert len(read) == SAMPLE

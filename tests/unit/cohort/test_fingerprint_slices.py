@@ -10,7 +10,7 @@ import pytest
 from scanvq.cli.inspect_view import lines_of
 from scanvq.cohort import pixel_summary
 from scanvq.cohort.catalog import Catalog, Entry
-from scanvq.cohort.fingerprint import fingerprint
+from scanvq.cohort.survey import Survey
 from scanvq.imaging.formats import Scan, format_of
 from scanvq.imaging.geometry import Geometry
 from scanvq.store.store import BadScans, prepare_store
@@ -37,7 +37,7 @@ MIXED = {"a.nii": (9, 6), "b.nii": (4, 4), "c.nii": (7, 2), "d.npy": (12, 5), "e
 @pytest.mark.parametrize("slices", ["foreground", "all", "2:5", "1:99", "middle:3", "middle:99"])
 def test_a_prepared_store_has_as_many(tmp_path: Path, slices: str) -> None:
     catalog = folder(tmp_path, MIXED)
-    found = fingerprint(catalog, slices=slices)
+    found = Survey.of(catalog, slices=slices).fingerprint
     store = prepare_store(
         catalog, geometry=Geometry(height=16, width=24), slices=slices, cache=tmp_path / "cache"
     )
@@ -62,7 +62,7 @@ def test_foreground_of_files_not_looked_at_is_estimated(
     shown = {"a.nii": (12, 3), "b.nii": (10, 10), "c.png": (1, 1), "d.nii": (7, 1), "e.nii": (8, 5)}
     catalog = folder(tmp_path, shown)
     monkeypatch.setattr(pixel_summary, "SAMPLE", 2)
-    found = fingerprint(catalog)
+    found = Survey.of(catalog).fingerprint
     assert found["slices_estimated"] is True
     assert found["slices_in_files"] == 38
     assert found["slices"] == round(3 + 0.4 * 10 + 1 + 0.4 * 7 + 5) == 16
@@ -74,14 +74,14 @@ def test_foreground_of_files_not_looked_at_is_estimated(
     assert found["slices_a_subject"] == {"fewest": 4, "median": 5.0, "most": 7}
     text = "\n".join(lines_of(found))
     assert "of 38 slices in the files, by slices=foreground; estimated by those of a few files" in text
-    exact = fingerprint(catalog, slices="middle:3")
+    exact = Survey.of(catalog, slices="middle:3").fingerprint
     assert (exact["slices"], exact["slices_estimated"]) == (13, False)
     assert "estimated" not in "\n".join(lines_of(exact))
 
 
 def test_files_that_no_slice_is_left_of_are_told_as_the_store_refuses_them(tmp_path: Path) -> None:
     catalog = folder(tmp_path, MIXED)
-    found = fingerprint(catalog, slices="8:20")
+    found = Survey.of(catalog, slices="8:20").fingerprint
     assert "2 files have no slice left by slices=8:20, such as b.nii" in found["odd"]
     assert found["slices"] == 1 + 4 + 1
     with pytest.raises(BadScans, match="2 of 5 files"):
@@ -97,10 +97,10 @@ def test_the_box_is_of_the_slices_to_use(tmp_path: Path) -> None:
     format_of(tmp_path / "a.nii").write(tmp_path / "a.nii", Scan(slices=volume))
     catalog = Catalog(tmp_path, "flat", (Entry(Path("a.nii"), "a", "a", None, None),), (), ())
     middle = {"top": 0.4, "bottom": 0.6, "left": 0.3, "right": 0.7}
-    assert fingerprint(catalog, slices="1:8")["foreground_box"] == middle
-    assert fingerprint(catalog, slices="all")["foreground_box"] != middle
+    assert Survey.of(catalog, slices="1:8").fingerprint["foreground_box"] == middle
+    assert Survey.of(catalog, slices="all").fingerprint["foreground_box"] != middle
 
 
 def test_an_unknown_choice_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="slices is 'some'; it must be"):
-        fingerprint(folder(tmp_path, MIXED), slices="some")
+        Survey.of(folder(tmp_path, MIXED), slices="some")

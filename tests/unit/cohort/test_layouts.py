@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scanvq.cohort.catalog import Catalog, CatalogError, read_catalog
+from scanvq.cohort.catalog import Catalog, CatalogError
+from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.cohort.splits import assign_splits
 
 SPLITS = {"train": (0, 1, 2, 3), "validate": (4,), "test": (5, 6)}

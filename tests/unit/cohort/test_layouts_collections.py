@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scanvq.cohort.catalog import Catalog, CatalogError, read_catalog
+from scanvq.cohort.catalog import Catalog, CatalogError
+from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.imaging.formats import UnreadableScan, format_of
 
 

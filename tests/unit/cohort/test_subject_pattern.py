@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scanvq.cohort.catalog import CatalogError, read_catalog
+from scanvq.cohort.catalog import CatalogError
+from scanvq.cohort.catalog_reader import read_catalog
 
 NAMES = ("siteA_p1_x.png", "siteA_p2_x.png", "siteB_p1_y.png")
 

@@ -12,7 +12,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, RLELossless, generate_uid
 
-from scanvq.cohort.catalog import read_catalog
+from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.imaging.formats import FORMATS, Provenance, Scan, UnreadableScan, format_of
 from scanvq.imaging.formats.format import Plane
 

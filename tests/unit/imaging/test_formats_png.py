@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,12 +111,17 @@ def test_channels_that_differ_by_rounding_count_as_gray(tmp_path: Path) -> None:
     np.testing.assert_array_equal(PNG.read(tmp_path / "scan.png").slices[0], GRAY + 1)
 
 
+def _checked(data: bytearray) -> bytes:
+    """A PNG file whose IHDR was changed, with the checksum of what it says now."""
+    return bytes(data[:29]) + zlib.crc32(data[12:29]).to_bytes(4, "big") + bytes(data[33:])
+
+
 def test_sixteen_bits_of_color_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "scan.png"
     Image.fromarray(GRAY.astype(np.uint16)).save(path)
     data = bytearray(path.read_bytes())
     data[25] = 2  # the color type of IHDR
-    path.write_bytes(bytes(data))
+    path.write_bytes(_checked(data))
     for look in (PNG.header, PNG.read):
         with pytest.raises(UnreadableScan, match="16 bits a channel"):
             look(path)
@@ -140,7 +146,7 @@ def test_a_header_that_claims_too_much_is_refused_before_decoding(tmp_path: Path
     Image.fromarray(GRAY).save(path)
     data = bytearray(path.read_bytes())
     data[16:24] = (100_000).to_bytes(4, "big") * 2
-    path.write_bytes(bytes(data))
+    path.write_bytes(_checked(data))
     for look in (PNG.header, PNG.read):
         with pytest.raises(UnreadableScan, match="claims 100000x100000"):
             look(path)

@@ -132,8 +132,8 @@ def test_spacing_needs_pixels_that_say_their_size() -> None:
         Geometry(height=16, width=16, spacing=1.0).apply(_pixels((16, 16)))
 
 
-def test_spacing_is_stored_only_where_there_is_one() -> None:
+def test_spacing_is_remembered() -> None:
     with_one, without = Geometry(height=8, width=8, spacing=1.5), Geometry(height=8, width=8)
-    assert without.to_dict() == {"height": 8, "width": 8, "fit": "pad"}
+    assert without.to_dict() == {"height": 8, "width": 8, "fit": "pad", "spacing": None}
     assert Geometry.from_dict(with_one.to_dict()) == with_one
     assert Geometry.from_dict(without.to_dict()) == without

@@ -8,16 +8,18 @@ import torch
 
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.intensity import Intensity
+from scanvq.imaging.packing import Packing
 from scanvq.imaging.preparation import Preparation, Slice
 
 
 def _slice(dtype: str, shape: tuple[int, int] = (30, 41)) -> Slice:
-    limits = {"uint8": (0, 256), "uint16": (0, 65536), "int16": (-1024, 3000), "int32": (-5, 2**20)}
+    limits = {"uint8": (0, 256), "uint16": (0, 65536), "int16": (-1024, 3000), "int32": (-5, 2**16 - 5)}
     low, high = limits.get(dtype, (-3, 900))
     pixels = np.random.default_rng(1).integers(low, high, shape).astype(dtype)
     if dtype == "float32":
         pixels = pixels / np.float32(7)
-    return Slice(pixels=pixels, file_low=float(pixels.min()), file_high=float(pixels.max()))
+    low, high = float(pixels.min()), float(pixels.max())
+    return Slice(pixels=pixels, file_low=low, file_high=high, packing=Packing.of(pixels, low, high))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "int32"])
@@ -34,12 +36,22 @@ def test_integers_come_back_bit_for_bit(dtype: str) -> None:
     assert (back.file_low, back.file_high) == (slice.file_low, slice.file_high)
 
 
-def test_floats_come_back_to_float_precision() -> None:
+def test_floats_come_back_as_the_nearest_of_65536_levels() -> None:
     preparation = Preparation(geometry=Geometry(height=32, width=48), intensity=Intensity(kind="file"))
     slice = _slice("float32")
     back = preparation.undo(preparation.apply(slice), slice)
     assert back.pixels.dtype == np.float32
-    np.testing.assert_allclose(back.pixels, slice.pixels, atol=1e-4)
+    step = (slice.file_high - slice.file_low) / 65535
+    assert 0 < np.abs(back.pixels - slice.pixels).max() < 0.51 * step
+
+
+def test_intensities_in_0_to_1_are_taken_as_they_are() -> None:
+    pixels = np.random.default_rng(0).random((4, 4), np.float32)
+    slice = Slice(pixels=pixels, file_low=0.0, file_high=1.0, packing=Packing.of(pixels, 0.0, 1.0))
+    preparation = Preparation(geometry=Geometry(height=4, width=4), intensity=Intensity(kind="unit"))
+    image = preparation.apply(slice)
+    np.testing.assert_array_equal(image[0].numpy(), pixels)
+    np.testing.assert_array_equal(preparation.undo(image, slice).pixels, pixels)
 
 
 def test_resampled_slices_come_back_in_size_and_type() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from scanvq.cohort.catalog import read_catalog
+from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.cohort.splits import assign_splits
+from scanvq.cohort.survey import survey_folder
 from scanvq.planning import cost_estimate as module
 from scanvq.planning.cost_estimate import DryRunError, DryRunMeasurements, dry_run, estimate_cost
 from scanvq.recipe.recipe import read_recipe
@@ -19,17 +20,18 @@ MEASURED = DryRunMeasurements(
 
 
 def test_the_parts_add_up(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    catalog = assign_splits(read_catalog(scans))
+    survey = survey_folder(scans)
+    catalog = survey.catalog
     tested = sum(entry.split == "test" for entry in catalog.entries)
     monkeypatch.setattr(module, "dry_run", lambda *_, **__: MEASURED)
-    found = estimate_cost(read_recipe("tiny"), catalog, budget=60, device="cpu")
+    found = estimate_cost(read_recipe("tiny"), survey, budget=60, device="cpu")
     files = len(catalog.entries)
     assert found.minutes == pytest.approx((0.5 * files + 60 + 0.25 * 3 * tested) / 60, abs=0.01)
     codes = 3 * files * 16 * 16 / 2**20  # 64x64 in codes of 4x4 pixels, a byte each
     assert found.memory_mb == pytest.approx(500 + codes, abs=0.1)
     without = replace(MEASURED, progress_bytes=0)
     monkeypatch.setattr(module, "dry_run", lambda *_, **__: without)
-    plainer = estimate_cost(read_recipe("tiny"), catalog, budget=60, device="cpu")
+    plainer = estimate_cost(read_recipe("tiny"), survey, budget=60, device="cpu")
     assert plainer.disk_mb > codes + 3 * files * 1024 / 2**20
     assert found.disk_mb == pytest.approx(plainer.disk_mb + 2, abs=0.11)
 

@@ -96,7 +96,7 @@ def test_another_role_is_refused(tmp_path: Path) -> None:
         ),
         (
             {"scanvq": json.dumps({"format_version": 1, "role": "tokenizer", "id": "0", "spec": {}})},
-            r"older ScanVQ \(format 1\): train again",
+            r"was made by an older ScanVQ \(format 1\): train again",
         ),
         (
             {"scanvq": json.dumps({"format_version": 99, "role": "tokenizer", "id": "0", "spec": {}})},

@@ -11,7 +11,7 @@ from PIL import Image
 from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.store.evaluation_data import EvaluationData, prepare_evaluation_data
 from scanvq.store.leakage import LeakError
-from scanvq.store.run_data import RunData, prepare_data
+from scanvq.store.run_data import RunData, prepare_data, survey_data
 
 PATTERN = r"(pat\d+)"
 RUN = DataSettings(subject=PATTERN)
@@ -33,7 +33,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> RunData:
     folder = scans(tmp_path_factory.mktemp("own") / "scans", names, seed=0)
     rows = "\n".join(f"pat{number},one" for number in (0, 1))
     (folder / "subjects.csv").write_text(f"subject,patient_group\n{rows}\n")
-    return prepare_data(folder, RUN, PreparationSettings(), multiple=4, seed=0)
+    survey = survey_data(folder, RUN, PreparationSettings(), seed=0)
+    return prepare_data(survey, PreparationSettings(), multiple=4)
 
 
 def learned(own: RunData, group: str | None = None) -> str:

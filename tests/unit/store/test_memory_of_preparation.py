@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scanvq.cohort.catalog import read_catalog
-from scanvq.cohort.headers import image_sizes
+from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.cohort.splits import assign_splits
+from scanvq.cohort.survey import Survey
 from scanvq.imaging.formats import FORMATS, Scan
 from scanvq.imaging.geometry import Geometry
 from scanvq.store.store import prepare_store
@@ -45,8 +45,10 @@ def _peaks(folder: Path, cache: Path) -> dict[str, int]:
     over("reading the catalog")
     catalog = assign_splits(catalog)
     over("splitting")
-    image_sizes(catalog)
+    survey = Survey.of(catalog)
     over("reading the headers")
+    assert sum(survey.sizes.values()) == len(catalog.entries)
+    over("taking the fingerprint")
     geometry = Geometry(height=8, width=8)
     prepare_store(catalog, geometry=geometry, cache=cache, workers=1)
     over("building the store")

@@ -152,13 +152,3 @@ def test_a_stopped_and_resumed_training_is_treated_like_an_undisturbed_one(
         "top_weight",
     ):
         assert validations(state, name) == validations(expected, name)
-
-
-def test_a_state_saved_without_a_doctor_is_gone_on_with(tmp_path: Path) -> None:
-    with pytest.raises(Interrupted):
-        run(make_stage(tmp_path), stop_after=7)
-    file = StageDirectory(tmp_path).resume
-    saved = torch.load(file, weights_only=True)
-    del saved["callback"]
-    torch.save(saved, file)
-    assert run(make_stage(tmp_path)).finished

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from scanvq.cohort.catalog import SYNTHETIC, Catalog, CatalogError, Images
 from scanvq.cohort.entries import Entries
+from scanvq.cohort.layouts.listing import list_scans
 from scanvq.imaging.formats import READABLE
-from scanvq.imaging.formats.listing import list_scans
 from scanvq.imaging.paths import Paths
 
 SPLIT_NAMES = {

@@ -22,9 +22,9 @@ from scanvq.imaging.formats.format import (
     Scan,
     Spacing,
     UnreadableScan,
-    write_bytes,
 )
 from scanvq.imaging.formats.orientation import directions
+from scanvq.storage.files import write_bytes
 
 
 class Dicom(Format):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -149,20 +147,6 @@ def read_bytes(path: Path, count: int = -1) -> bytes:
     if not data:
         raise UnreadableScan(path, "empty file (0 bytes)")
     return data
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all: beside its place, to the disk, then renamed."""
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 # The types that stay; what is narrower or wider takes the nearest of them.

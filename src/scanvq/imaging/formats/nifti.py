@@ -27,9 +27,9 @@ from scanvq.imaging.formats.format import (
     read_as,
     read_bytes,
     read_type,
-    write_bytes,
 )
 from scanvq.imaging.formats.orientation import Orientation, directions, orientation, plane_of_slice
+from scanvq.storage.files import write_bytes
 
 SUFFIXES = (".nii.gz", ".nii")
 _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}

@@ -23,8 +23,8 @@ from scanvq.imaging.formats.format import (
     read_as,
     read_bytes,
     read_type,
-    write_bytes,
 )
+from scanvq.storage.files import write_bytes
 
 
 class Npy(Format):

@@ -23,10 +23,10 @@ from scanvq.imaging.formats.format import (
     as_type,
     read_as,
     read_bytes,
-    write_bytes,
 )
 from scanvq.imaging.formats.npy import ArrayHead, array_head, head_bytes
 from scanvq.imaging.formats.pixels import gray
+from scanvq.storage.files import write_bytes
 
 SUFFIX = ".npz"
 MEDMNIST = ("train", "val", "test")

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 import nibabel as nib
 import numpy as np
+from nibabel.orientations import apply_orientation, axcodes2ornt, ornt_transform
 
 from scanvq.imaging.formats.format import Plane
 
-# Of each plane: the body axes (0 = left to right, 1 = back to front, 2 = feet to head) that its
-# slices, rows and columns follow, and which of them run backwards on the screen.
-_VIEWS: dict[Plane, tuple[tuple[int, int, int], tuple[bool, bool, bool]]] = {
-    "axial": ((2, 1, 0), (False, True, True)),
-    "coronal": ((1, 2, 0), (False, True, True)),
-    "sagittal": ((0, 2, 1), (False, True, True)),
+# Of each plane: the body direction that its slices, rows and columns run to.
+_VIEWS: dict[Plane, tuple[str, str, str]] = {
+    "axial": ("S", "P", "L"),
+    "coronal": ("A", "I", "L"),
+    "sagittal": ("R", "I", "P"),
 }
 PLANES: tuple[Plane, ...] = tuple(_VIEWS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Orientation:
     """The turn from stored axes to (slice, row, column).
 
@@ -28,28 +28,35 @@ class Orientation:
     sagittal ones the front is on the left.
 
     Attributes:
-        order: the stored axis that becomes the slices, the rows, the columns.
-        flips: which of the three run against the stored order.
+        stored: nibabel's orientation of the stored axes, (3, 2).
+        shown: that of the slices, rows and columns.
     """
 
-    order: tuple[int, int, int]
-    flips: tuple[bool, bool, bool]
+    stored: np.ndarray
+    shown: np.ndarray
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """The stored axis that becomes the slices, the rows, the columns."""
+        slices, rows, columns = np.argsort(self._turn[:, 0]).tolist()
+        return slices, rows, columns
 
     def show(self, volume: np.ndarray) -> np.ndarray:
         """A stored volume as (S, H, W), a view."""
-        return volume.transpose(self.order)[self._steps()]
+        return np.asarray(apply_orientation(volume, self._turn))
 
     def store(self, slices: np.ndarray) -> np.ndarray:
         """(S, H, W) as the stored volume, a view: the inverse of `show`."""
-        return slices[self._steps()].transpose(np.argsort(self.order))
+        return np.asarray(apply_orientation(slices, ornt_transform(self.shown, self.stored)))
 
     def shape(self, stored: tuple[int, ...]) -> tuple[int, int, int]:
         """(S, H, W) of a volume stored with this shape."""
         slices, height, width = (stored[axis] for axis in self.order)
         return slices, height, width
 
-    def _steps(self) -> tuple[slice, ...]:
-        return tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)
+    @property
+    def _turn(self) -> np.ndarray:
+        return np.asarray(ornt_transform(self.stored, self.shown))
 
 
 def orientation(affine: np.ndarray, plane: Plane) -> Orientation:
@@ -60,14 +67,10 @@ def orientation(affine: np.ndarray, plane: Plane) -> Orientation:
     """
     if plane not in _VIEWS:
         raise ValueError(f"plane is {plane!r}; it must be one of {', '.join(PLANES)}")
-    along, backward = _VIEWS[plane]
-    found = nib.io_orientation(affine) if np.isfinite(affine).all() else np.full((3, 2), np.nan)
-    if np.isnan(found).any():
-        found = np.array([[0, 1], [1, 1], [2, 1]])
-    stored_axis = {int(body): axis for axis, (body, _) in enumerate(found)}
-    order = tuple(stored_axis[body] for body in along)
-    flips = tuple(bool(back) != bool(found[axis, 1] < 0) for axis, back in zip(order, backward, strict=True))
-    return Orientation((order[0], order[1], order[2]), (flips[0], flips[1], flips[2]))
+    stored = nib.io_orientation(affine) if np.isfinite(affine).all() else np.full((3, 2), np.nan)
+    if np.isnan(stored).any():
+        stored = axcodes2ornt("RAS")
+    return Orientation(stored=stored, shown=axcodes2ornt(_VIEWS[plane]))
 
 
 def directions(affine: np.ndarray) -> str | None:

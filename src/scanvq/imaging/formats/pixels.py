@@ -7,8 +7,39 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 
-from scanvq.imaging.formats.format import PIXEL_LIMIT, UnreadableScan
+from scanvq.imaging.formats.format import PIXEL_LIMIT, UnreadableScan, read_bytes
+
+_KINDS: dict[str, type[ImageFile]] = {"PNG": PngImageFile, "JPEG": JpegImageFile}
+_START = 16_384  # bytes that hold the header of nearly every file
+
+
+def read_header(path: Path, kind: str) -> ImageFile:
+    """The header of a "PNG" or "JPEG" file, its pixels not decoded. Raises UnreadableScan."""
+    data = read_bytes(path, _START)
+    try:
+        return header_of(path, data, kind)
+    except UnreadableScan:
+        if len(data) < _START:
+            raise
+    return header_of(path, read_bytes(path), kind)  # thumbnails and profiles may push it back
+
+
+def header_of(path: Path, data: bytes, kind: str) -> ImageFile:
+    """The header at the start of a file that must be of one kind. Raises UnreadableScan."""
+    try:
+        # Not by Image.open, which warns of large images before their size can be refused.
+        image = _KINDS[kind](io.BytesIO(data))
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError) as error:
+        reported = str(error)
+        cut = "truncated" in reported.lower()
+        reason = "truncated" if cut else f"not a {kind} file, or its header is damaged ({reported})"
+        raise UnreadableScan(path, reason) from None
+    check_size(path, image.height, image.width)
+    return image
 
 
 def decode(path: Path, data: bytes, kind: str) -> Image.Image:

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngInfo
 
 from scanvq.imaging.formats.format import (
@@ -21,17 +22,15 @@ from scanvq.imaging.formats.format import (
     UnreadableScan,
     as_type,
     read_bytes,
-    write_bytes,
 )
-from scanvq.imaging.formats.pixels import check_size, decode, gray, one_slice
+from scanvq.imaging.formats.pixels import decode, gray, header_of, one_slice, read_header
+from scanvq.storage.files import write_bytes
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GRAY, _COLOR, _PALETTE, _GRAY_ALPHA, _COLOR_ALPHA = 0, 2, 3, 4, 6
-_COLOR_REMARKS = {
-    _COLOR: "stored as RGB",
-    _PALETTE: "stored with a palette",
-    _GRAY_ALPHA: "stored with transparency",
-    _COLOR_ALPHA: "stored as RGBA",
+_REMARKS = {
+    "RGB": "stored as RGB",
+    "P": "stored with a palette",
+    "LA": "stored with transparency",
+    "RGBA": "stored as RGBA",
 }
 _TOLERANCE = 2  # lossless, but some programs round the channels differently
 
@@ -42,14 +41,15 @@ class Png(Format):
     suffixes: ClassVar[tuple[str, ...]] = (".png",)
 
     def header(self, path: Path, *, plane: Plane = "axial") -> Header:
-        height, width, bits, kind = _head(path, read_bytes(path, 33))
-        remarks = (_COLOR_REMARKS[kind],) if kind in _COLOR_REMARKS else ()
-        dtype = np.dtype(np.uint16 if bits == 16 else np.uint8)
-        return Header(slices=1, height=height, width=width, dtype=dtype, remarks=remarks)
+        image = read_header(path, "PNG")
+        _refuse_wide_colors(path, image)
+        remarks = (_REMARKS[image.mode],) if image.mode in _REMARKS else ()
+        dtype = np.dtype(np.uint16 if image.mode.startswith("I") else np.uint8)
+        return Header(slices=1, height=image.height, width=image.width, dtype=dtype, remarks=remarks)
 
     def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
         data = read_bytes(path)
-        _head(path, data)
+        _refuse_wide_colors(path, header_of(path, data, "PNG"))
         image = decode(path, data, "PNG")
         mode, alpha = image.mode, None
         if mode == "1":
@@ -112,14 +112,7 @@ def _image(pixels: np.ndarray, mode: str, alpha: np.ndarray | None) -> Image.Ima
     return Image.merge(mode, channels)
 
 
-def _head(path: Path, data: bytes) -> tuple[int, int, int, int]:
-    """Height, width, bits a channel and color type, out of the first 33 bytes."""
-    if not data.startswith(_SIGNATURE):
-        raise UnreadableScan(path, "not a PNG file, or its header is damaged")
-    if len(data) < 33 or data[12:16] != b"IHDR":
-        raise UnreadableScan(path, "truncated" if len(data) < 33 else "damaged PNG header")
-    width, height, bits, kind = struct.unpack(">IIBB", data[16:26])
-    check_size(path, height, width)
-    if bits == 16 and kind != _GRAY:
+def _refuse_wide_colors(path: Path, image: ImageFile) -> None:
+    """Pillow would read 16 bits a channel of color as 8: the way that the pixels are stored tells."""
+    if image.mode in _REMARKS and "16" in str(image.tile[0][3]):
         raise UnreadableScan(path, "16 bits a channel with color or transparency; save it as 16-bit gray")
-    return height, width, bits, kind
