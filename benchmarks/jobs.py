@@ -125,7 +125,7 @@ def _prepare(scratch: Path, setup: Setup) -> list[Row]:
 def _loading(store: Store, setup: Setup) -> Row:
     """A batch from the prepared store, and the step that it is for, in turns."""
     source = ImageSource(
-        SliceDataset(store, np.arange(len(store)), Intensity(kind="full", low=0.0, high=1000.0), {}),
+        SliceDataset(store, np.arange(len(store)), Intensity(kind="full", low=0.0, high=1000.0)),
         flip=True,
     )
     order = DeterministicBatchSampler(samples=len(source), batch_size=min(BATCH, len(source)), seed=0)

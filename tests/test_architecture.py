@@ -21,7 +21,7 @@ FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "misc", "manager", 
 
 # Lowest first. What stands in one row does not import each other.
 LAYERS = (
-    ("sample_checks",),
+    ("conditions", "sample_checks"),
     ("types",),
     ("spec",),
     ("settings",),

@@ -19,6 +19,7 @@ class DataSettings:
     subject: str = ""  # a regular expression over paths; its first group is the subject
     plane: Literal["axial", "coronal", "sagittal"] = "axial"
     slices: str = "foreground"
+    conditions: tuple[str, ...] = ()  # such as slice_position, age; () = the label where there are labels
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
     test: Annotated[float, Field(gt=0, lt=1)] = 0.1
 

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, final
 import torch
 from torch import Tensor, nn
 
+from scanvq.conditions.condition import Condition
 from scanvq.sample_checks import check_codes, check_labels
 
 Codes = tuple[Tensor, ...]
@@ -45,19 +46,12 @@ class Reconstruction:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Condition:
-    """What a sample is asked to be. `label` is (B,) int64 class numbers; None = any class."""
-
-    label: Tensor | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Batch:
     """One training batch: images (B, 1, H, W) in [0, 1] for tokenizers, codes for priors."""
 
     images: Tensor | None = None
     codes: Codes | None = None
-    condition: Condition = Condition()
+    condition: Condition = field(default_factory=Condition)
 
 
 @dataclass(frozen=True, kw_only=True)

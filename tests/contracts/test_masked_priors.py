@@ -11,9 +11,10 @@ import torch
 from torch.nn import functional as F
 
 from scanvq.build import TABLES
+from scanvq.conditions.condition import Condition
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.maskgit import MaskGIT
-from scanvq.types import UNKNOWN, CodePrior, Condition, SamplingParams
+from scanvq.types import UNKNOWN, CodePrior, SamplingParams
 
 SIZE, HEIGHT, WIDTH = 5, 4, 5
 

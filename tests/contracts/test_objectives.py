@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from scanvq.build import TABLES
+from scanvq.conditions.condition import Condition
 from scanvq.objectives.adversarial_codes import AdversarialCodes
 from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.objectives.next_code import NextCode
@@ -19,7 +20,7 @@ from scanvq.priors.latent_gan import LatentGAN
 from scanvq.priors.maskgit import MaskGIT
 from scanvq.quantizers import MovingAverageQuantizer, NearestQuantizer
 from scanvq.tokenizers import VQVAE
-from scanvq.types import Batch, Condition, Objective, Quantizer
+from scanvq.types import Batch, Objective, Quantizer
 
 K = 8
 

@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from scanvq.build import TABLES
+from scanvq.conditions.condition import Condition
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.guidance import guided
 from scanvq.priors.hierarchical import HierarchicalPrior
@@ -20,7 +21,7 @@ from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.priors.transformer import TransformerPrior
 from scanvq.sampling.ordered import sample_ordered
 from scanvq.sampling.ordering import Ordering
-from scanvq.types import UNKNOWN, CodePrior, Condition, LikelihoodPrior, SamplingParams
+from scanvq.types import UNKNOWN, CodePrior, LikelihoodPrior, SamplingParams
 
 SIZE, HEIGHT, WIDTH = 5, 4, 5
 

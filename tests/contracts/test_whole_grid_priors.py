@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from scanvq.build import TABLES
+from scanvq.conditions.condition import Condition
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.latent_gan import LatentGAN
-from scanvq.types import UNKNOWN, CodePrior, Condition, SamplingParams
+from scanvq.types import UNKNOWN, CodePrior, SamplingParams
 
 SIZE, DIM, HEIGHT, WIDTH = 7, 3, 9, 6
 

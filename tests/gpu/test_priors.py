@@ -8,6 +8,7 @@ from copy import deepcopy
 import pytest
 import torch
 
+from scanvq.conditions.condition import Condition
 from scanvq.nn.precision import Precision
 from scanvq.objectives.adversarial_codes import AdversarialCodes
 from scanvq.objectives.masked_codes import MaskedCodes
@@ -18,7 +19,7 @@ from scanvq.priors.latent_gan import LatentGAN
 from scanvq.priors.maskgit import MaskGIT
 from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.priors.transformer import TransformerPrior
-from scanvq.types import UNKNOWN, Batch, CodePrior, Condition, Objective, SamplingParams
+from scanvq.types import UNKNOWN, Batch, CodePrior, Objective, SamplingParams
 
 pytestmark = pytest.mark.gpu
 

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from scanvq.build import make_objective, make_prior, make_tokenizer
+from scanvq.conditions.condition import Condition
 from scanvq.recipe.description import facts_of
 from scanvq.recipe.recipe import read_recipe, recipe_names, recipe_text
 from scanvq.settings import StageSettings
 from scanvq.training.optimizers import make_optimizer
-from scanvq.types import Batch, Condition, Objective
+from scanvq.types import Batch, Objective
 
 every = pytest.mark.parametrize("name", recipe_names())
 CLASSES = 2

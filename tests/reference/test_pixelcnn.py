@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from scanvq.conditions.condition import Condition
 from scanvq.nn.raster_convolution import RasterConvolution
 from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.priors.pixelcnn_layer import LayerCondition
-from scanvq.types import Condition
 
 SIZE = 9
 

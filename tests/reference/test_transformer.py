@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from scanvq.conditions.condition import Condition
 from scanvq.priors.transformer import TransformerPrior
 from scanvq.sampling.ordering import OrderName
-from scanvq.types import Condition
 
 SIZE, HEIGHT, WIDTH, CHANNELS, HEADS = 9, 4, 5, 24, 3
 

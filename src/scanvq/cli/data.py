@@ -46,16 +46,19 @@ def inspect(
     """
     import json
 
-    from scanvq.cli.inspect_view import lines_of
+    from scanvq.cli.inspect_view import condition_lines, lines_of
     from scanvq.cli.progress_display import ProgressDisplay
     from scanvq.cohort.catalog_reader import read_catalog
+    from scanvq.cohort.condition_summary import summarize_conditions
     from scanvq.cohort.survey import Survey
 
     display = ProgressDisplay()
     catalog = read_catalog(folder, subject=subject)
     survey = Survey.of(catalog, plane=plane.value, slices=slices, progress=display.progress_for("inspect"))
-    found = survey.fingerprint
-    print(json.dumps(found, indent=1) if as_json else "\n".join(lines_of(found)))
+    found = dict(survey.fingerprint)
+    found["conditions"] = summarize_conditions(catalog, volumes=found["volumes"])
+    lines = [*lines_of(found), *condition_lines(found["conditions"])]
+    print(json.dumps(found, indent=1) if as_json else "\n".join(lines))
 
 
 @app.command()

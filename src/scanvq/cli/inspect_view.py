@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 SIZES_SHOWN = 5
+VALUES_SHOWN = 8
 
 
 def lines_of(found: dict[str, Any]) -> list[str]:
@@ -50,4 +51,19 @@ def lines_of(found: dict[str, Any]) -> list[str]:
         )
     lines += [f"  note: {note}" for note in found["notes"]]
     lines += [f"  odd: {odd}" for odd in found["odd"]]
+    return lines
+
+
+def condition_lines(found: dict[str, dict[str, Any]]) -> list[str]:
+    """What `scanvq data inspect` prints of the conditions that a recipe may name: a line each."""
+    lines = ["  conditions (use some: --set 'data.conditions=[\"NAME\"]'):"] if found else []
+    for name, one in found.items():
+        if one["kind"] == "number":
+            reported = f"{one['low']:g} to {one['high']:g}"
+        else:
+            shown = list(one["values"].items())
+            rest = f", and {len(shown) - VALUES_SHOWN} more" if len(shown) > VALUES_SHOWN else ""
+            reported = ", ".join(f"{value} ({files:,})" for value, files in shown[:VALUES_SHOWN]) + rest
+        subjects = f" of {one['subjects']:,} subjects" if "subjects" in one else ""
+        lines.append(f"    {name}, {one['kind']}: {reported}; of {one['files']:,} files{subjects}")
     return lines

@@ -43,10 +43,10 @@ def fingerprint(
             those of files that do not say how large their pixels are, which cannot be prepared.
 
     Returns:
-        JSON values: files, slices, which were chosen, whether they are estimated, all in the files, subjects,
-        who is who, splits, labels, sizes, spacings (mm from row to row x column to column), orientations of
-        the stored axes, types, intensities, the box of the foreground, and `odd`, a list of sentences on
-        whatever a user should look at.
+        JSON values: files, slices, which were chosen, whether they are estimated, volumes (files of several
+        slices), all slices in the files, subjects, subject identification, splits, labels, sizes, spacings
+        (mm from row to row x column to column), orientations of the stored axes, types, intensities, the box
+        of the foreground, and `odd`, a list of sentences on whatever a user should look at.
     """
     good = _Readable(catalog, headers)
     pixels = summarize_pixels(catalog, good.entries, plane=plane, slices=slices)
@@ -67,6 +67,7 @@ def fingerprint(
         "slices": round(sum(good.used)),
         "slices_chosen": slices,
         "slices_estimated": estimated,
+        "volumes": sum(header.slices > 1 for header in good.headers),
         "slices_in_files": sum(header.slices for header in good.headers),
         "subjects": len({entry.subject for entry in catalog.entries}),
         "groups": len({entry.group for entry in catalog.entries}),

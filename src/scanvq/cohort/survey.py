@@ -68,6 +68,11 @@ class Survey:
             raise CatalogError(f"{path} {NO_SPACING.format(spacing=spacing)}; leave --spacing out")
         return cls(catalog=catalog, headers=headers, plane=plane, slices=slices, spacing=spacing)
 
+    @property
+    def has_volumes(self) -> bool:
+        """Whether any file has several slices, so that a slice has a position."""
+        return any(isinstance(header, Header) and header.slices > 1 for header in self.headers.kinds)
+
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """What a person would want to know of the data set, see `fingerprint`; a few files are decoded."""

@@ -57,7 +57,7 @@ def evaluate(
         bits = bits_of(
             model.prior,
             codes,
-            labels=torch.from_numpy(dataset.labels) if model.labels else None,
+            labels=torch.from_numpy(dataset.conditions["label"]) if model.labels else None,
             device=model.device,
             progress=progress_for("score codes"),
         )

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import torch
 
+from scanvq.conditions.condition import Condition
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.sampling.uniforms import level_generators
-from scanvq.types import UNKNOWN, Codes, Condition, SamplingParams
+from scanvq.types import UNKNOWN, Codes, SamplingParams
 
 BATCH = 16  # samples drawn together; the samples of a seed do not depend on it
 

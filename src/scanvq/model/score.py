@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from scanvq.conditions.condition import Condition
 from scanvq.priors.hierarchical import HierarchicalPrior
-from scanvq.types import Codes, Condition
+from scanvq.types import Codes
 
 BATCH = 4  # images at once; as few as a dry run scores, so that its memory is that of a run
 

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional as F
 
+from scanvq.conditions.condition import Condition
 from scanvq.priors.adversarial_prior import AdversarialPrior
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.spec import Derived, Share
-from scanvq.types import Batch, Condition, Losses, Objective
+from scanvq.types import Batch, Losses, Objective
 
 _SEED = 1511_06434
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from scanvq.types import CodePrior, Condition, InpaintingSupport
+from scanvq.conditions.condition import Condition
+from scanvq.types import CodePrior, InpaintingSupport
 
 
 class AdversarialPrior(CodePrior):

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scanvq.conditions.condition import Condition
 from scanvq.nn.masked_convolution import HorizontalConvolution, VerticalConvolution
 from scanvq.nn.matrices import bias_of, matrix_of
 from scanvq.priors.gated_layer import CachedGatedLayer, GatedLayer, gate
@@ -13,7 +14,7 @@ from scanvq.priors.raster_prior import RasterPrior
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.raster import RasterStepper
 from scanvq.spec import Derived
-from scanvq.types import Codes, Condition
+from scanvq.types import Codes
 
 
 class GatedPixelCNN(RasterPrior):

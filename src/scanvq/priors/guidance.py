@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from scanvq.types import Condition, SamplingParams
+from scanvq.conditions.condition import Condition
+from scanvq.types import SamplingParams
 
 
 def refuse_guidance(params: SamplingParams, kind: str) -> None:

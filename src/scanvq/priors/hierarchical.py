@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scanvq.conditions.condition import Condition
 from scanvq.sampling.uniforms import generator_of_level
-from scanvq.types import CodePrior, Codes, Condition, LikelihoodPrior, SamplingParams
+from scanvq.types import CodePrior, Codes, LikelihoodPrior, SamplingParams
 
 
 class HierarchicalPrior(nn.Module):

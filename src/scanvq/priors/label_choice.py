@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from scanvq.types import Condition
+from scanvq.conditions.condition import Condition
 
 
 def class_numbers(codes: Tensor, condition: Condition | None, classes: int) -> Tensor | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from scanvq.conditions.condition import Condition
 from scanvq.kernels.nearest_search import nearest_codes
 from scanvq.nn.dcgan_discriminator import DCGANDiscriminator
 from scanvq.nn.dcgan_generator import DCGANGenerator
@@ -15,7 +16,7 @@ from scanvq.priors.label_choice import class_numbers
 from scanvq.quantizers.feature_rows import look_up, rows_of
 from scanvq.sampling.uniforms import uniform_table
 from scanvq.spec import Derived
-from scanvq.types import UNKNOWN, Codes, Condition, SamplingParams
+from scanvq.types import UNKNOWN, Codes, SamplingParams
 
 
 class LatentGAN(AdversarialPrior):

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from scanvq.types import CodePrior, Codes, Condition, InpaintingSupport
+from scanvq.conditions.condition import Condition
+from scanvq.types import CodePrior, Codes, InpaintingSupport
 
 
 class MaskedPrior(CodePrior):

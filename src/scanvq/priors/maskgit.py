@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scanvq.conditions.condition import Condition
 from scanvq.nn.transformer_block import TransformerBlock
 from scanvq.priors.grid_size import check_grid
 from scanvq.priors.guidance import check_guidance, guided
@@ -17,7 +18,7 @@ from scanvq.priors.masked_prior import MaskedPrior
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.masked import fill_by_confidence, fill_by_halton
 from scanvq.spec import Derived
-from scanvq.types import UNKNOWN, Codes, Condition, SamplingParams
+from scanvq.types import UNKNOWN, Codes, SamplingParams
 
 _SPREAD = 0.1  # standard deviation of embeddings at the start, that of the learned positions
 

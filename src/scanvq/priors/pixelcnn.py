@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scanvq.conditions.condition import Condition
 from scanvq.nn.matrices import bias_of, matrix_of
 from scanvq.nn.raster_convolution import CodeConvolution
 from scanvq.priors.pixelcnn_layer import CachedBlock, LayerCondition, PixelCNNBlock, RowInput
@@ -15,7 +16,7 @@ from scanvq.priors.raster_prior import RasterPrior
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.raster import RasterStepper
 from scanvq.spec import Derived
-from scanvq.types import Codes, Condition
+from scanvq.types import Codes
 
 
 class PixelCNN(RasterPrior):

@@ -8,11 +8,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from scanvq.conditions.condition import Condition
 from scanvq.priors.guidance import refuse_guidance
 from scanvq.priors.label_choice import class_numbers
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.raster import RasterStepper, sample_raster_cached
-from scanvq.types import Codes, Condition, InpaintingSupport, LikelihoodPrior, SamplingParams
+from scanvq.types import Codes, InpaintingSupport, LikelihoodPrior, SamplingParams
 
 
 class RasterPrior(LikelihoodPrior):

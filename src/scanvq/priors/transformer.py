@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scanvq.conditions.condition import Condition
 from scanvq.nn.transformer_block import CachedTransformerBlock, TransformerBlock
 from scanvq.priors.grid_size import check_grid
 from scanvq.priors.guidance import check_guidance, guided
@@ -17,7 +18,7 @@ from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.ordered import OrderedStepper, sample_ordered_cached
 from scanvq.sampling.ordering import Ordering, OrderName
 from scanvq.spec import Derived
-from scanvq.types import Codes, Condition, InpaintingSupport, LikelihoodPrior, SamplingParams
+from scanvq.types import Codes, InpaintingSupport, LikelihoodPrior, SamplingParams
 
 
 class TransformerPrior(LikelihoodPrior):

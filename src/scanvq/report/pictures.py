@@ -91,7 +91,7 @@ def generated(model: Model, data: RunData | None) -> tuple[Generated, ...]:
             dataset = data.dataset("test")
             own = np.arange(len(dataset))
             if label is not None:
-                own = own[dataset.labels == model.labels.index(label)]
+                own = own[dataset.conditions["label"] == model.labels.index(label)]
             if len(own):
                 real = _images(dataset, own[spread(len(own), count)])
         grids = tuple(level.numpy() for level in codes)

@@ -107,7 +107,7 @@ def _raw_dtype(source: StoreKey, headers: Headers | None) -> str:
 def _finish(folder: Path, source: StoreKey, journal: Journal) -> None:
     """Writes the index and, last, the header that makes the folder a store."""
     scales = np.empty((4, journal.rows))
-    entry, slice_index = np.empty((2, journal.rows), np.int64)
+    entry, slice_index, slice_count = np.empty((3, journal.rows), np.int64)
     problems, start = [], 0
     for number, line in zip(range(journal.files), journal.lines(), strict=True):
         if "problem" in line:
@@ -117,6 +117,7 @@ def _finish(folder: Path, source: StoreKey, journal: Journal) -> None:
         scales[:, rows] = np.array(line["scale"])[:, None]
         entry[rows] = number
         slice_index[rows] = line["slices"]
+        slice_count[rows] = line["total"]
     slope, intercept, file_low, file_high = scales
     index: dict[str, NDArray[Any]] = {
         "slope": slope,
@@ -125,6 +126,7 @@ def _finish(folder: Path, source: StoreKey, journal: Journal) -> None:
         "file_high": file_high,
         "entry": entry,
         "slice_index": slice_index,
+        "slice_count": slice_count,
     }
     with whole_file(folder / INDEX) as temporary:
         np.savez(temporary, allow_pickle=False, **index)

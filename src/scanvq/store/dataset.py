@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanvq.imaging.intensity import Intensity, unit_images
+from scanvq.store.slice_conditions import SliceConditions
 from scanvq.store.store import Store
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+    from scanvq.conditions.condition import Condition
 
 SIGN_BIT = np.uint16(0x8000)
 
@@ -21,12 +23,13 @@ SIGN_BIT = np.uint16(0x8000)
 class SliceDataset:
     """Some rows of a store as images.
 
+    `conditions` of it are those of its own rows, by name, (n,) each.
+
     Args:
         store: the prepared slices.
         rows: which of them, for example `store.rows("train")`.
         intensity: how native units become [0, 1].
-        label_numbers: class name to class number. A slice without a label, or with one that is not there,
-            has the number after the last: "any class".
+        conditions: what is known of each slice of the store.
     """
 
     def __init__(
@@ -34,7 +37,7 @@ class SliceDataset:
         store: Store,
         rows: NDArray[np.integer[Any]],
         intensity: Intensity,
-        label_numbers: Mapping[str, int],
+        conditions: SliceConditions | None = None,
     ) -> None:
         self.store = store
         self.rows = np.asarray(rows, np.int64)
@@ -44,24 +47,21 @@ class SliceDataset:
             store.file_low[self.rows],
             store.file_high[self.rows],
         )
-        any_class = len(label_numbers)
-        numbers = [
-            any_class if entry.label is None else label_numbers.get(entry.label, any_class)
-            for entry in store.catalog.entries
-        ]
-        self.labels = np.array(numbers, np.int64)[store.entry[self.rows]]
+        self.conditions = {} if conditions is None else conditions.of(self.rows)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def batch(
         self, indices: NDArray[np.integer[Any]], device: torch.device | str = "cpu"
-    ) -> tuple[Tensor, Tensor]:
-        """Images (B, 1, H, W) float32 in [0, 1] and labels (B,) int64, on `device`.
+    ) -> tuple[Tensor, Condition]:
+        """Images (B, 1, H, W) float32 in [0, 1] and what is known of them, on `device`.
 
         `indices` count within this dataset, from 0.
         """
         import torch
+
+        from scanvq.conditions.condition import Condition
 
         device = torch.device(device)
         pinned = device.type == "cuda"  # so that the copy does not wait for the device
@@ -78,4 +78,5 @@ class SliceDataset:
         else:
             images = move(raw).to(torch.float32)
         images = unit_images(images, move(self._scale[indices]), move(self._shift[indices]))
-        return images[:, None], move(self.labels[indices])
+        known = {name: move(values[indices]) for name, values in self.conditions.items()}
+        return images[:, None], Condition.of(known)

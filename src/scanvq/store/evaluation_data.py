@@ -8,12 +8,15 @@ from pathlib import Path
 
 from scanvq.cohort.catalog import Catalog, CatalogError, Entry
 from scanvq.cohort.catalog_reader import read_catalog
+from scanvq.cohort.condition_sources import read_columns
 from scanvq.cohort.entries import Entries
 from scanvq.cohort.subject_pattern import by_pattern_of_run
+from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.preparation import Preparation
 from scanvq.settings import DataSettings
 from scanvq.store.leakage import Leak, LeakError, find_leaks
 from scanvq.store.run_data import Progress, RunData, SourceChangedError
+from scanvq.store.slice_conditions import slice_conditions
 from scanvq.store.store import BadScans, prepare_store
 
 
@@ -37,7 +40,7 @@ def prepare_evaluation_data(
     own: Callable[[], RunData],
     data: DataSettings,
     preparation: Preparation,
-    labels: tuple[str, ...],
+    space: ConditionSpace,
     *,
     skip_bad: bool = False,
     allow_leak: bool = False,
@@ -53,7 +56,7 @@ def prepare_evaluation_data(
         own: opens the run's own data.
         data: the run's.
         preparation: the run's.
-        labels: the run's.
+        space: the run's conditions; what the other scans' folder does not tell of them is absent.
         skip_bad: leave unusable files out rather than stop.
         allow_leak: go on where the run was trained on some of them.
         cache: where prepared stores are kept.
@@ -65,7 +68,7 @@ def prepare_evaluation_data(
         BadScans: files that cannot be used, all of them.
         LeakError: subjects or scans that the run was trained or chosen on, all of them.
     """
-    other, unmatched = _prepared(folder, data, preparation, labels, skip_bad=skip_bad, cache=cache)
+    other, unmatched = _prepared(folder, data, preparation, space, skip_bad=skip_bad, cache=cache)
     try:
         leaks = _shared(own(), other, data, cache=cache, checking=checking)
     except (SourceChangedError, BadScans) as error:
@@ -79,7 +82,7 @@ def _prepared(
     folder: Path,
     data: DataSettings,
     preparation: Preparation,
-    labels: tuple[str, ...],
+    space: ConditionSpace,
     *,
     skip_bad: bool,
     cache: Path | None,
@@ -90,6 +93,7 @@ def _prepared(
         catalog, unmatched = by_pattern_of_run(catalog, data.subject)
     if not any(entry.split == "test" for entry in catalog.entries):
         catalog = replace(catalog, entries=Entries(replace(e, split="test") for e in catalog.entries))
+    labels = space.labels
     unknown = sorted(set(catalog.labels) - set(labels))
     if labels and unknown:
         raise CatalogError(f"{folder} has labels that the run was not trained with: {', '.join(unknown)}")
@@ -106,8 +110,15 @@ def _prepared(
     )
     if not len(store.rows("test")):
         raise CatalogError(f"{folder} has no usable slice to score")
+    columns = read_columns(catalog, space.names) if space.names else {}
     return RunData(
-        catalog=catalog, store=store, preparation=preparation, mean=0.0, std=1.0, content=store.digest
+        catalog=catalog,
+        store=store,
+        preparation=preparation,
+        mean=0.0,
+        std=1.0,
+        content=store.digest,
+        conditions=slice_conditions(space, columns, store),
     ), unmatched
 
 

@@ -66,6 +66,7 @@ class Journal:
             line = {
                 "file": self.files,
                 "slices": result.slices.tolist(),
+                "total": result.total,
                 "scale": [result.slope, result.intercept, result.low, result.high],
             }
         self.files += 1

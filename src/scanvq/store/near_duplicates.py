@@ -52,7 +52,7 @@ def near_duplicates(
         progress: called with images done and all.
     """
     tell = progress or (lambda done, total: None)
-    dataset = SliceDataset(store, np.arange(len(store)), intensity, {})
+    dataset = SliceDataset(store, np.arange(len(store)), intensity)
     height, width = store.raw.shape[1:]
     split = np.array([str(entry.split) for entry in store.catalog.entries])[store.entry]
     queries = np.flatnonzero(split != "train")

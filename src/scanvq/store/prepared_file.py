@@ -22,6 +22,7 @@ class PreparedFile:
     Attributes:
         raw: (n, H, W) uint8 or uint16; native units are raw * slope + intercept.
         slices: the numbers of the n slices in the file.
+        total: how many slices the file has, used or not.
         slope: native units a raw level.
         intercept: native value of raw level 0.
         low: lowest native value of the whole file.
@@ -30,6 +31,7 @@ class PreparedFile:
 
     raw: NDArray[Any]
     slices: NDArray[np.int64]
+    total: int
     slope: float
     intercept: float
     low: float
@@ -68,5 +70,11 @@ def prepare_file(
     for place, number in zip(raw, chosen, strict=True):
         place[...] = packing.levels(geometry.apply(volume[number], scan.spacing))
     return PreparedFile(
-        raw=raw, slices=chosen, slope=packing.slope, intercept=packing.intercept, low=low, high=high
+        raw=raw,
+        slices=chosen,
+        total=len(volume),
+        slope=packing.slope,
+        intercept=packing.intercept,
+        low=low,
+        high=high,
     )

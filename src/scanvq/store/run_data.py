@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanvq.cohort.catalog import Catalog, CatalogError, Entry
+from scanvq.cohort.condition_sources import read_columns
+from scanvq.cohort.conditions import used_columns
 from scanvq.cohort.entries import Entries
 from scanvq.cohort.survey import Survey, survey_folder
+from scanvq.conditions.joint_distribution import JointDistribution
+from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.preparation import Preparation
 from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.leakage import Leak, LeakError, find_leaks
+from scanvq.store.slice_conditions import SliceConditions, measure_conditions, slice_conditions
 from scanvq.store.statistics import decide_intensity, training_statistics
 from scanvq.store.store import Store, prepare_store
 from scanvq.store.store_key import StoreKey
@@ -38,6 +43,7 @@ class RunData:
         mean, std: of the training set's intensities in [0, 1].
         content: of all slices; what is made from them holds for these alone.
         leaks: subjects and scans on two sides of a split, which somebody has allowed.
+        conditions: what is known of every slice of the store, as far as the run uses it.
     """
 
     catalog: Catalog
@@ -47,17 +53,18 @@ class RunData:
     std: float
     content: str
     leaks: tuple[Leak, ...] = ()
+    conditions: SliceConditions = field(default_factory=SliceConditions)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return self.catalog.labels
+        """The labels that the run uses; () for none."""
+        return self.conditions.space.labels
 
     def rows(self, split: str) -> NDArray[np.int64]:
         return self.store.rows(split)
 
     def dataset(self, split: str) -> SliceDataset:
-        numbers = {label: number for number, label in enumerate(self.labels)}
-        return SliceDataset(self.store, self.rows(split), self.preparation.intensity, numbers)
+        return SliceDataset(self.store, self.rows(split), self.preparation.intensity, self.conditions)
 
 
 def survey_data(folder: Path, data: DataSettings, preparation: PreparationSettings, *, seed: int) -> Survey:
@@ -80,6 +87,7 @@ def prepare_data(
     preparation: PreparationSettings,
     *,
     multiple: int,
+    conditions: Sequence[str] = (),
     skip_bad: bool = False,
     allow_leak: bool = False,
     cache: Path | None = None,
@@ -92,6 +100,7 @@ def prepare_data(
         survey: its files, splits and headers, of this `preparation`.
         preparation: size and intensities.
         multiple: height and width become multiples of this (the tokenizer's downsampling).
+        conditions: names of those that are used; () = the label, where there are labels.
         skip_bad: leave unreadable files out rather than stop.
         allow_leak: go on with splits that leak.
         cache: where prepared stores are kept; None is the user's cache folder.
@@ -99,9 +108,11 @@ def prepare_data(
         checking: the same for the images that the leak guard looks at.
 
     Raises:
-        CatalogError: no usable slice in a split. BadScans: files that cannot be used, all of them.
+        CatalogError: no usable slice in a split, or conditions that the scans do not have.
+        BadScans: files that cannot be used, all of them.
         LeakError: subjects or scans on two sides of a split, all of them.
     """
+    columns = used_columns(survey.catalog, conditions, volumes=survey.has_volumes)
     geometry = survey.geometry(size=preparation.size, fit=preparation.fit, multiple=multiple)
     store = prepare_store(
         survey.catalog,
@@ -134,12 +145,14 @@ def prepare_data(
         std=std,
         content=store.digest,
         leaks=leaks,
+        conditions=measure_conditions(columns, store, train),
     )
 
 
 def data_record(data: RunData) -> dict[str, Any]:
     """What data.json keeps of a run's data."""
     counts = {split: len(data.rows(split)) for split in SPLITS}
+    joint = JointDistribution.measured(data.conditions.space, data.conditions.of(data.rows("train")))
     return {
         "folder": str(data.catalog.root),
         "layout": data.catalog.layout,
@@ -152,6 +165,9 @@ def data_record(data: RunData) -> dict[str, Any]:
         "leaks": [asdict(leak) for leak in data.leaks],
         "skipped": [[str(path), reason] for path, reason in data.store.skipped],
         "preparation": data.preparation.to_dict(),
+        "conditions": data.conditions.space.to_dict(),
+        "conditions_digest": data.conditions.digest,
+        "joint_distribution": joint.to_dict(),
         "mean": data.mean,
         "std": data.std,
         "store": data.store.folder.name,
@@ -172,7 +188,7 @@ def reopen_data(
     Files that only look new, since they were copied or moved, are the run's if their slices are.
 
     Raises:
-        SourceChangedError: files were removed or changed since.
+        SourceChangedError: files, or what is told of them, were removed or changed since.
     """
     entries = Entries(
         Entry(path=Path(path), subject=subject, group=group, split=split, label=label)
@@ -210,6 +226,13 @@ def reopen_data(
     )
     if touched and store.digest != content:
         raise changed
+    space = ConditionSpace.from_dict(record["conditions"])
+    conditions = slice_conditions(space, read_columns(catalog, space.names), store)
+    if conditions.digest != record["conditions_digest"]:
+        raise SourceChangedError(
+            f"{', '.join(space.names)} of the scans in {catalog.root} are not those this run began with (a "
+            "table of subjects or DICOM headers were changed or are gone); start a new run, or put them back"
+        )
     return RunData(
         catalog=catalog,
         store=store,
@@ -218,6 +241,7 @@ def reopen_data(
         std=record["std"],
         content=content,
         leaks=tuple(Leak.from_dict(leak) for leak in record["leaks"]),
+        conditions=conditions,
     )
 
 

@@ -60,6 +60,7 @@ class Store:
         file_high: (N,) float64, the highest.
         entry: (N,) int64, index into `catalog.entries`.
         slice_index: (N,) int64, number of the slice in its file.
+        slice_count: (N,) int64, how many slices the row's whole file has, used or not.
         skipped: the bad files that were left out, with the reason.
         digest: see `digest_store`.
         replaced: whether an older store of the same folder, made from files that changed, was removed.
@@ -74,6 +75,7 @@ class Store:
     file_high: NDArray[np.float64]
     entry: NDArray[np.int64]
     slice_index: NDArray[np.int64]
+    slice_count: NDArray[np.int64]
     skipped: tuple[Problem, ...]
     digest: str
     replaced: bool = False

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scanvq.conditions.condition import Condition
 from scanvq.store.dataset import SliceDataset
-from scanvq.types import Batch, Codes, Condition
+from scanvq.types import Batch, Codes
 
 
 class ImageSource:
@@ -28,11 +31,11 @@ class ImageSource:
     def batch(
         self, indices: NDArray[np.int64], augmentation_uniforms: NDArray[np.float64], device: torch.device
     ) -> Batch:
-        images, labels = self._dataset.batch(indices, device)
+        images, condition = self._dataset.batch(indices, device)
         if self._flip:
             mirrored = torch.from_numpy(augmentation_uniforms < 0.5).to(device)[:, None, None, None]
             images = torch.where(mirrored, images.flip(-1), images)
-        return Batch(images=images, condition=Condition(label=labels))
+        return Batch(images=images, condition=condition)
 
 
 class CodeSource:
@@ -41,7 +44,7 @@ class CodeSource:
     Args:
         levels: one array (n, h, w) for each level of codes.
         mirrored: the same for the mirrored images, or None.
-        labels: (n,) class numbers, or None for a prior without classes.
+        conditions: what is known of each image, by name, (n,) int64 or float32 as in `Condition`.
     """
 
     def __init__(
@@ -49,9 +52,9 @@ class CodeSource:
         levels: tuple[NDArray[np.integer], ...],
         *,
         mirrored: tuple[NDArray[np.integer], ...] | None = None,
-        labels: NDArray[np.int64] | None = None,
+        conditions: Mapping[str, NDArray[np.int64] | NDArray[np.float32]] | None = None,
     ) -> None:
-        self._levels, self._mirrored, self._labels = levels, mirrored, labels
+        self._levels, self._mirrored, self._conditions = levels, mirrored, dict(conditions or {})
 
     def __len__(self) -> int:
         return len(self._levels[0])
@@ -60,8 +63,10 @@ class CodeSource:
         self, indices: NDArray[np.int64], augmentation_uniforms: NDArray[np.float64], device: torch.device
     ) -> Batch:
         codes = self._codes(indices, augmentation_uniforms, device)
-        labels = None if self._labels is None else torch.from_numpy(self._labels[indices]).to(device)
-        return Batch(codes=codes, condition=Condition(label=labels))
+        known = {
+            name: torch.from_numpy(values[indices]).to(device) for name, values in self._conditions.items()
+        }
+        return Batch(codes=codes, condition=Condition.of(known))
 
     def _codes(
         self, indices: NDArray[np.int64], augmentation_uniforms: NDArray[np.float64], device: torch.device

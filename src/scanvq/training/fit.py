@@ -156,6 +156,7 @@ def _data(
             survey,
             recipe.preparation,
             multiple=make_tokenizer(recipe.tokenizer).multiple,
+            conditions=recipe.data.conditions,
             skip_bad=request.skip_bad,
             allow_leak=request.allow_leak,
             cache=cache,

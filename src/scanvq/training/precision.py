@@ -9,7 +9,7 @@ import torch
 
 from scanvq.nn.precision import Precision, candidates, take_turns, timed
 from scanvq.training.engine import Engine
-from scanvq.types import Batch, Condition, Objective
+from scanvq.types import Batch, Objective
 
 TRIAL_SECONDS = 2.0  # of a trial step, about: a batch that takes longer is tried in part
 _LEAST = 2  # samples of a trial; batch normalization may need two
@@ -65,11 +65,10 @@ def _affordable(objective: Objective, batch: Batch, device: torch.device) -> int
 
 
 def _first(batch: Batch, count: int) -> Batch:
-    label = batch.condition.label
     return Batch(
         images=None if batch.images is None else batch.images[:count],
         codes=None if batch.codes is None else tuple(level[:count] for level in batch.codes),
-        condition=Condition(label=None if label is None else label[:count]),
+        condition=batch.condition[:count],
     )
 
 

@@ -17,12 +17,13 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from scanvq.conditions.condition import Condition
 from scanvq.kernels import graph_replay
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.priors.transformer import TransformerPrior
 from scanvq.sampling import filters
-from scanvq.types import UNKNOWN, CodePrior, Condition, SamplingParams
+from scanvq.types import UNKNOWN, CodePrior, SamplingParams
 
 SIZE, HEIGHT, WIDTH, BATCH = 11, 8, 6, 3
 GRID = {"codebook_size": SIZE, "height": HEIGHT, "width": WIDTH}

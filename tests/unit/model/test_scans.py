@@ -44,6 +44,6 @@ def test_a_file_and_the_store_give_the_same_images(tmp_path: Path, dtype: str, k
     geometry = Geometry(height=16, width=24)
     store = prepare_store(catalog, geometry=geometry, slices="all", cache=tmp_path / "cache")
     preparation = Preparation(geometry=geometry, intensity=Intensity(kind=kind, low=-900.5, high=4100.25))
-    stored, _ = SliceDataset(store, np.arange(5), preparation.intensity, {}).batch(np.arange(5))
+    stored, _ = SliceDataset(store, np.arange(5), preparation.intensity).batch(np.arange(5))
     read = prepare_scan(FORMATS["nifti"].read(tmp_path / "a.nii.gz"), preparation)
     assert torch.equal(read, stored)

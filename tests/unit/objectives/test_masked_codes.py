@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from scanvq.conditions.condition import Condition
 from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.maskgit import MaskGIT
-from scanvq.types import UNKNOWN, Batch, Condition, Losses
+from scanvq.types import UNKNOWN, Batch, Losses
 
 K = 6
 SHAPES = ((3, 4), (6, 8))

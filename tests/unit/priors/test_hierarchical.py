@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 
+from scanvq.conditions.condition import Condition
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.sampling.uniforms import level_generators
-from scanvq.types import UNKNOWN, CodePrior, Condition, SamplingParams
+from scanvq.types import UNKNOWN, CodePrior, SamplingParams
 
 
 def two_levels() -> HierarchicalPrior:

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scanvq.conditions.condition import Condition
 from scanvq.nn.transformer_block import TransformerBlock
 from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.maskgit import MaskGIT
-from scanvq.types import UNKNOWN, Batch, Condition, SamplingParams
+from scanvq.types import UNKNOWN, Batch, SamplingParams
 
 HEIGHT, WIDTH, K = 3, 4, 6
 DARK, BRIGHT = 1, 4

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 import torch
 
+from scanvq.conditions.condition import Condition
 from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.sampling.raster import sample_raster
-from scanvq.types import UNKNOWN, Codes, Condition, SamplingParams
+from scanvq.types import UNKNOWN, Codes, SamplingParams
 
 SIZE = 11
 

@@ -7,13 +7,14 @@ import torch
 from torch.nn import functional as F
 
 from scanvq.build import make_prior
+from scanvq.conditions.condition import Condition
 from scanvq.objectives.next_code import NextCode
 from scanvq.priors.guidance import guided
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.transformer import TransformerPrior
 from scanvq.sampling.ordered import sample_ordered
 from scanvq.sampling.ordering import OrderName
-from scanvq.types import UNKNOWN, Batch, Codes, Condition, SamplingParams
+from scanvq.types import UNKNOWN, Batch, Codes, SamplingParams
 
 SIZE, HEIGHT, WIDTH = 11, 8, 6
 

@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from scanvq.cohort.catalog import Catalog, Entry
+from scanvq.cohort.conditions import used_columns
 from scanvq.imaging.formats import Scan, format_of
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.intensity import Intensity
 from scanvq.imaging.packing import Packing
 from scanvq.imaging.preparation import Preparation, Slice
 from scanvq.store.dataset import SliceDataset
+from scanvq.store.slice_conditions import measure_conditions
 from scanvq.store.store import Store, prepare_store
 
 GEOMETRY = Geometry(height=16, width=24)
@@ -46,7 +48,7 @@ def test_a_batch_is_what_the_preparation_makes(
 ) -> None:
     store, slices = _store(tmp_path, dtype)
     intensity = Intensity(kind=kind, low=limits[0], high=limits[1])
-    dataset = SliceDataset(store, np.array([4, 2, 0]), intensity, {})
+    dataset = SliceDataset(store, np.array([4, 2, 0]), intensity)
     images, _ = dataset.batch(np.array([2, 0]), "cpu")
     assert images.dtype == torch.float32
     assert images.shape == (2, 1, 16, 24)
@@ -59,25 +61,28 @@ def test_a_batch_is_what_the_preparation_makes(
 def test_labels_are_numbers_and_what_has_none_is_any_class(tmp_path: Path) -> None:
     store, _ = _store(tmp_path, "uint8")
     rows = np.arange(5)
-    dataset = SliceDataset(store, rows, Intensity(kind="file"), {"AD": 0, "NC": 1})
+    conditions = measure_conditions(used_columns(store.catalog, (), volumes=False), store, rows)
+    dataset = SliceDataset(store, rows, Intensity(kind="file"), conditions)
     assert len(dataset) == 5
-    labels = dataset.batch(rows, "cpu")[1]
-    assert labels.dtype == torch.int64
-    assert labels.tolist() == [0, 2, 1, 0, 2]
-    assert SliceDataset(store, rows, Intensity(kind="file"), {}).labels.tolist() == [0] * 5
+    condition = dataset.batch(rows, "cpu")[1]
+    assert condition.names == ("label",)
+    assert condition.label is not None
+    assert condition.label.dtype == torch.int64
+    assert condition.label.tolist() == [0, 2, 1, 0, 2]
+    assert SliceDataset(store, rows, Intensity(kind="file")).batch(rows)[1].names == ()
 
 
 def test_a_batch_may_be_empty(tmp_path: Path) -> None:
     store, _ = _store(tmp_path, "uint8")
-    dataset = SliceDataset(store, np.arange(5), Intensity(kind="file"), {})
-    images, labels = dataset.batch(np.array([], np.int64), "cpu")
+    dataset = SliceDataset(store, np.arange(5), Intensity(kind="file"))
+    images, condition = dataset.batch(np.array([], np.int64), "cpu")
     assert images.shape == (0, 1, 16, 24)
-    assert labels.shape == (0,)
+    assert condition.names == ()
 
 
 def test_a_batch_does_not_touch_the_store(tmp_path: Path) -> None:
     store, _ = _store(tmp_path, "uint16")
     before = store.raw.copy()
-    dataset = SliceDataset(store, np.arange(5), Intensity(kind="file"), {})
+    dataset = SliceDataset(store, np.arange(5), Intensity(kind="file"))
     dataset.batch(np.arange(5), "cpu")[0].zero_()
     np.testing.assert_array_equal(store.raw, before)

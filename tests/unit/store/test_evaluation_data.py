@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scanvq.conditions.space import ConditionSpace
 from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.store.evaluation_data import EvaluationData, prepare_evaluation_data
 from scanvq.store.leakage import LeakError
@@ -49,7 +50,9 @@ def learned(own: RunData, group: str | None = None) -> str:
 def other(
     folder: Path, own: RunData, data: DataSettings = RUN, *, allow_leak: bool = False
 ) -> EvaluationData:
-    return prepare_evaluation_data(folder, lambda: own, data, own.preparation, (), allow_leak=allow_leak)
+    return prepare_evaluation_data(
+        folder, lambda: own, data, own.preparation, ConditionSpace(), allow_leak=allow_leak
+    )
 
 
 def test_a_known_person_under_another_file_name_is_refused(own: RunData, tmp_path: Path) -> None:

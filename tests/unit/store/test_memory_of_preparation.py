@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from scanvq.cohort.catalog_reader import read_catalog
+from scanvq.cohort.conditions import used_columns
 from scanvq.cohort.splits import assign_splits
 from scanvq.cohort.survey import Survey
 from scanvq.imaging.formats import FORMATS, Scan
@@ -28,6 +29,8 @@ def _folder(folder: Path, count: int) -> Path:
     for number in range(count):
         (folder / f"case_{number // 20:04}_slice_{number % 20}.png").hardlink_to(first)
     first.unlink()
+    rows = (f"case_{number:04},{number},{'FM'[number % 2]}\n" for number in range(count // 20))
+    (folder / "subjects.csv").write_text("subject,age,sex\n" + "".join(rows))
     return folder
 
 
@@ -45,6 +48,8 @@ def _peaks(folder: Path, cache: Path) -> dict[str, int]:
     over("reading the catalog")
     catalog = assign_splits(catalog)
     over("splitting")
+    assert used_columns(catalog, ["age", "sex"], volumes=False)["age"].is_number
+    over("reading the conditions")
     survey = Survey.of(catalog)
     over("reading the headers")
     assert sum(survey.sizes.values()) == len(catalog.entries)

@@ -61,7 +61,9 @@ def make_stage(path: Path) -> Stage:
     return Stage(
         name="prior",
         objective=objective,
-        source=CodeSource((random.integers(K, size=(17, 8, 9)),), labels=random.integers(2, size=17)),
+        source=CodeSource(
+            (random.integers(K, size=(17, 8, 9)),), conditions={"label": random.integers(2, size=17)}
+        ),
         settings=StageSettings(**complete(StageSettings, whole, where="stage", tables=TABLES)),
         limit=TrainingLimit(steps=12),
         seed=3,

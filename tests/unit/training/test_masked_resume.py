@@ -43,7 +43,9 @@ def make_stage(path: Path) -> Stage:
     prior = MaskGIT(channels=8, layers=1, heads=2, codebook_size=K, classes=2, height=4, width=5)
     objective = MaskedCodes(prior=HierarchicalPrior(levels=[prior]), label_dropout=0.5)
     random = np.random.default_rng(0)
-    source = CodeSource((random.integers(K, size=(17, 4, 5)),), labels=random.integers(2, size=17))
+    source = CodeSource(
+        (random.integers(K, size=(17, 4, 5)),), conditions={"label": random.integers(2, size=17)}
+    )
     engine = Engine(device="cpu")
 
     def save(file: Path) -> None:

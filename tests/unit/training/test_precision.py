@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 import pytest
 import torch
 
+from scanvq.conditions.condition import Condition
 from scanvq.nn import precision
 from scanvq.nn.precision import CANDIDATES, PATIENCE, TURNS, Precision, take_turns
 from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.quantizers import MovingAverageQuantizer
 from scanvq.tokenizers import VQVAE
 from scanvq.training.precision import measure
-from scanvq.types import Batch, Condition, Losses, Objective
+from scanvq.types import Batch, Losses, Objective
 
 CPU = torch.device("cpu")
 

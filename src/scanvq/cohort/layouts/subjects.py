@@ -34,11 +34,17 @@ def read_subjects(folder: Path) -> Mapping[str, Subject]:
     Raises:
         CatalogError: a table without a column of subjects.
     """
+    path = table_of(folder)
+    return {} if path is None else _read(path)
+
+
+def table_of(folder: Path) -> Path | None:
+    """The subjects.csv in a folder, one above, or anywhere below; None where there is none."""
     for path in (folder / NAME, folder.parent / NAME):
         if path.is_file():
-            return _read(path)
+            return path
     below = [Path(here) for here, _, files in os.walk(folder) if NAME in files]
-    return _read(below[0] / NAME) if len(below) == 1 else {}
+    return below[0] / NAME if len(below) == 1 else None
 
 
 def subjects_of(paths: Sequence[Path], subjects: Mapping[str, Subject]) -> list[str]:

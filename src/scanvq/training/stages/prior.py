@@ -113,5 +113,5 @@ def _source(run: RunDirectory, data: RunData, split: str, *, mirrored: bool = Fa
     return CodeSource(
         read_codes(run.codes, split),
         mirrored=read_codes(run.codes, split, mirrored=True) if mirrored else None,
-        labels=data.dataset(split).labels if data.labels else None,
+        conditions=data.dataset(split).conditions,
     )

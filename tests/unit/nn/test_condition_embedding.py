@@ -1,0 +1,106 @@
+"""Conditions as vectors: one lookup for labels alone, a sum for more, and anything may be absent."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import CategoryCondition, ConditionSpace, NumberCondition
+from scanvq.nn.condition_embedding import ConditionEmbedding
+
+SPACE = ConditionSpace(
+    (
+        CategoryCondition(name="label", values=("AD", "NC")),
+        NumberCondition(name="age", low=20.0, high=90.0, mean=60.0, std=10.0),
+        CategoryCondition(name="sex", values=("F", "M")),
+    )
+)
+BATCH = Condition(
+    categories={"label": torch.tensor([0, 1, 2]), "sex": torch.tensor([1, 1, 0])},
+    numbers={"age": torch.tensor([30.0, 80.0, math.nan])},
+)
+
+
+def test_labels_alone_are_one_lookup() -> None:
+    torch.manual_seed(0)
+    plain = nn.Embedding(3, 8)
+    after = torch.rand(1)
+    torch.manual_seed(0)
+    embedding = ConditionEmbedding(ConditionSpace.of_labels(("AD", "NC")), 8)
+    assert torch.equal(torch.rand(1), after)  # nothing else is drawn
+    assert len(list(embedding.parameters())) == 1
+    labels = torch.tensor([1, 0, 2])
+    assert torch.equal(embedding(Condition(label=labels), 3), plain(labels))
+    assert torch.equal(embedding(None, 2), plain(torch.tensor([2, 2])))
+    torch.manual_seed(1)
+    embedding.reset(0.1)
+    torch.manual_seed(1)
+    nn.init.normal_(plain.weight, std=0.1)
+    assert torch.equal(embedding(Condition(label=labels), 3), plain(labels))
+
+
+def test_what_is_absent_is_the_same_named_or_not() -> None:
+    embedding = ConditionEmbedding(SPACE, 8)
+    absent = Condition(
+        categories={"label": torch.tensor([2]), "sex": torch.tensor([2])},
+        numbers={"age": torch.tensor([math.nan])},
+    )
+    assert torch.equal(embedding(absent, 1), embedding(None, 1))
+    assert torch.equal(embedding(absent.without("age"), 1), embedding(Condition(), 1))
+
+
+def test_every_condition_counts_and_learns() -> None:
+    embedding = ConditionEmbedding(SPACE, 8)
+    whole = embedding(BATCH, 3)
+    assert whole.shape == (3, 8)
+    for name in BATCH.names:
+        without = embedding(BATCH.without(name), 3)
+        assert not torch.equal(without[:2], whole[:2]), name
+    close = Condition(numbers={"age": torch.tensor([70.0, 72.0])})
+    first, second = embedding(close, 2)
+    assert not torch.allclose(first, second, atol=1e-3)
+    whole.sum().backward()
+    for name, parameter in embedding.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_conditions_are_dropped_one_by_one() -> None:
+    embedding = ConditionEmbedding(SPACE, 8)
+    many = Condition(
+        categories={
+            "label": torch.zeros(4000, dtype=torch.int64),
+            "sex": torch.zeros(4000, dtype=torch.int64),
+        },
+        numbers={"age": torch.full((4000,), 50.0)},
+    )
+    dropped = embedding.drop(many, 0.25, torch.Generator().manual_seed(0))
+    label, sex = dropped.categories["label"] == 2, dropped.categories["sex"] == 2
+    age = dropped.numbers["age"].isnan()
+    for hidden in (label, sex, age):
+        assert hidden.float().mean() == pytest.approx(0.25, abs=0.03)
+    assert (label & sex).float().mean() == pytest.approx(0.25**2, abs=0.02)
+    assert (label & age).float().mean() == pytest.approx(0.25**2, abs=0.02)
+    assert embedding.drop(many, 0.0) is many
+    assert embedding.drop(many, 1.0).numbers["age"].isnan().all()
+
+
+def test_labels_alone_are_dropped_by_one_draw() -> None:
+    embedding = ConditionEmbedding(ConditionSpace.of_labels(("AD", "NC")), 8)
+    labels = torch.tensor([0, 1] * 20)
+    torch.manual_seed(3)
+    expected = torch.where(torch.rand(40) < 0.4, 2, labels)
+    torch.manual_seed(3)
+    dropped = embedding.drop(Condition(label=labels), 0.4).label
+    assert dropped is not None
+    assert torch.equal(dropped, expected)
+
+
+def test_no_conditions_are_refused() -> None:
+    with pytest.raises(ValueError, match="no conditions"):
+        ConditionEmbedding(ConditionSpace(), 8)
