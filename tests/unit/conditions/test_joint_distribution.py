@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from scanvq.cohort import joint_distribution
+from scanvq.conditions import joint_distribution
 from scanvq.conditions.joint_distribution import SMOOTHING, JointDistribution
 from scanvq.conditions.space import CategoryCondition, ConditionSpace, NumberCondition
 
