@@ -1,15 +1,15 @@
 """Codebook use of the planned tokenizer after training: twenty seeds on synthetic brains.
 
 The tokenizer is the one that `scanvq plan` chooses for the cohort, its 512 codes, quantizer, losses and
-learning rate unchanged. Images are scaled down, the batch size differs and the steps are few, as given in each
-row, so that all seeds take minutes on one thread. The seed determines weights, order and augmentation, not the
-split. The weights are those of the best validation, which a run keeps.
+learning rate unchanged. Images are scaled down, the batch size differs and the steps are few, as given in
+each row, so that all seeds take minutes on one thread. The seed determines weights, order and augmentation,
+not the split. The weights are those of the best validation, which a run keeps.
 
-Compared with the plan, which has a decay of .95: the usual decay of .99, with `codebook_monitor = "warn"` and
-`"adjust"`.
+Compared with the plan, which has a decay of .95: the usual decay of .99, with `codebook_monitor = "warn"`
+and `"adjust"`.
 
-Columns: seconds of training with its validations; codes that occur in the training split, in % of the codebook;
-their perplexity; SSIM of the validation split. Wanted: at least 80 % in use with every seed.
+Columns: seconds of training with its validations; codes that occur in the training split, in % of the
+codebook; their perplexity; SSIM of the validation split. Wanted: at least 80 % in use with every seed.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Reproduces the setting of rosinality/vq-vae-2-pytorch issue 58 (near-perfect rec
 brain MRI, top codes collapsed, samples pure noise): two levels of 512 codes of 64 numbers, codebooks as
 moving averages that start from random numbers with counts of zero and are never restarted. In a short
 training the bottom level collapses too; the second arm has ScanVQ's measures for the bottom level only, and
-reproduces the thread's outcome: good reconstructions that do not depend on the top level. The other arms have
-the measures of ScanVQ for the top level, one at a time and together.
+reproduces the thread's outcome: good reconstructions that do not depend on the top level. The other arms
+have the measures of ScanVQ for the top level, one at a time and together.
 
 Columns: seconds of training; SSIM of unseen images; the same with the top codes of another image (no drop =
 the top level carries no information); SSIM from the top level alone; codes used and perplexity of top and

@@ -20,11 +20,12 @@ DEVICES = ("cpu", "cuda")
 INTRODUCTION = """# Speed
 
 `make bench` measures everything on this page on your machine, `make bench TABLE=quantizer` one table of it.
-Within a row all candidates are measured in turns, in one process or in one each, so other work on the machine
-affects all of them; a time is the median over the turns. A **ratio** is a time divided by ScanVQ's time (the
-first line): 4x means four times as long. **Wanted** is the goal that was set before measuring. A floor is
-the time of the arithmetic alone on the same machine. Machines differ: compare ratios, not times. All raw times
-are in `benchmarks/results/`, from which this page is generated; what was not measured is empty.
+Within a row all candidates are measured in turns, in one process or in one each, so other work on the
+machine affects all of them; a time is the median over the turns. A **ratio** is a time divided by ScanVQ's
+time (the first line): 4x means four times as long. **Wanted** is the goal that was set before measuring. A
+floor is the time of the arithmetic alone on the same machine. Machines differ: compare ratios, not times.
+All raw times are in `benchmarks/results/`, from which this page is generated; what was not measured is
+empty.
 """
 
 
@@ -38,7 +39,7 @@ def main() -> None:
 
 
 def read(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """(table, device) -> its record, of those that were measured; for a GPU without a record of its own, that of the GPU check."""
+    """(table, device) -> its record, where measured; of a GPU also from the GPU check."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     brief = gpu.tables(gpu.read(folder))
     for table in TABLES:

@@ -1,12 +1,13 @@
 """Sampling time: from caches, and with the network run again for every cell.
 
 Gated PixelCNN (report 004) and PixelCNN (report 002) on grids of 32x32 and 64x64, both levels of a VQ-VAE-2
-(report 000), the transformer and MaskGIT on 256 and 1,024 codes; untrained, since time does not depend on the
-weights. "Plain" is one forward pass of the same network, measured, times the number of cells; where it is also
-run whole it must give the same codes. MONAI samples its transformer by `VQVAETransformerInferer`. The
-transformer's floor is one pass of one token through the same matrices, without attention, times the tokens.
-On a CUDA device ScanVQ records a row of cells, or a cell of the transformer, as a CUDA graph. Cached and plain
-sampling round differently there, so the share of equal codes is shown; on a CPU all must be equal.
+(report 000), the transformer and MaskGIT on 256 and 1,024 codes; untrained, since time does not depend on
+the weights. "Plain" is one forward pass of the same network, measured, times the number of cells; where it
+is also run whole it must give the same codes. MONAI samples its transformer by `VQVAETransformerInferer`.
+The transformer's floor is one pass of one token through the same matrices, without attention, times the
+tokens. On a CUDA device ScanVQ records a row of cells, or a cell of the transformer, as a CUDA graph.
+Cached and plain sampling round differently there, so the share of equal codes is shown; on a CPU all must
+be equal.
 """
 
 from __future__ import annotations
