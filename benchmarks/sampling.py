@@ -57,7 +57,7 @@ class Case:
 
 
 def rows(setup: Setup) -> Iterator[Row]:
-    for case in (*_pixelcnns(setup.short), *_pyramids(setup.short)):
+    for case in (*_pixelcnns(setup.short), *_hierarchies(setup.short)):
         yield _row(case, setup)
     yield from _transformers(setup)
 
@@ -85,7 +85,7 @@ def _pixelcnns(short: bool) -> list[Case]:
     ]
 
 
-def _pyramids(short: bool) -> list[Case]:
+def _hierarchies(short: bool) -> list[Case]:
     recipe = read_recipe("hipmri-vqvae2")
     sizes = tuple(one["codebook_size"] for one in recipe.tokenizer["quantizers"])
     shapes = ((4, 2), (8, 4)) if short else ((32, 16), (64, 32))
