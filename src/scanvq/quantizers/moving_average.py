@@ -6,19 +6,26 @@ import torch
 from torch import Tensor
 
 from scanvq.kernels.nearest_lookup import look_up_nearest, sums_by_code
-from scanvq.quantizers.distributed import check_finite, generator_at, place, rows_at, start_rows, summed
+from scanvq.quantizers.distributed import (
+    check_finite,
+    generator_at,
+    initial_rows,
+    row_offset,
+    rows_at,
+    summed,
+)
 from scanvq.quantizers.feature_rows import Gradient, check_sizes, grid_of, look_up, rotated, rows_of
 from scanvq.types import Codes, Quantized, Quantizer
 
-_CANDIDATES = 4  # rows drawn for each dead code; the one that was quantized worst is taken
+_CANDIDATES = 4  # rows considered for each dead code; the worst quantized is taken
 
 
 class MovingAverageQuantizer(Quantizer):
     """Nearest neighbor in a codebook of moving averages (arXiv 1711.00937, appendix A.1).
 
-    The codebook starts from features of the first training batch. A code that features stop choosing
+    The codebook is initialized from features of the first training batch. A code that features stop choosing
     is dead: it restarts at the worst quantized of a few random features of the current batch (so seldom
-    in the background, which one code serves), and its running sums restart with it.
+    in the background, which a single code represents), and its running sums restart with it.
     A code counts as dead when its moving average falls below what is left of one batch's fair share
     (N / K features) after `restart_after` steps without any.
 
@@ -83,7 +90,7 @@ class MovingAverageQuantizer(Quantizer):
     def forward(self, features: Tensor) -> Quantized:
         """Features (B, D, h, w) to vectors and codes. Raises ValueError for another number of channels."""
         rows = rows_of(features, self.dim)  # (N, D)
-        updates = self.training and (self._step() > 0 or self._start(rows.detach()))
+        updates = self.training and (self._step() > 0 or self._initialize(rows.detach()))
         # A copy: the codebook moves on before the gradient comes back.
         vectors, codes, errors, _ = look_up_nearest(rows, self.codebook.clone())
         if updates:
@@ -121,19 +128,19 @@ class MovingAverageQuantizer(Quantizer):
         return self._steps_read
 
     @torch.no_grad()
-    def _start(self, rows: Tensor) -> bool:
+    def _initialize(self, rows: Tensor) -> bool:
         """Sets the codebook from data; False while there is none."""
-        drawn = start_rows(rows, len(self.codebook))
+        drawn = initial_rows(rows, len(self.codebook))
         if drawn is None:
             return False
-        _, total = place(rows)
+        _, total = row_offset(rows)
         self.codebook.copy_(drawn)
         self.counts.copy_(self._fresh(total))
         self.sums.copy_(drawn * self.counts[:, None])
         return True
 
     def _fresh(self, total: Tensor) -> Tensor:
-        """The moving average of a code that got its fair share of one batch, and nothing before."""
+        """The moving average of a code that had its fair share of the first batch alone."""
         return (1 - self.decay) * total / len(self.codebook)
 
     @torch.no_grad()
@@ -147,8 +154,8 @@ class MovingAverageQuantizer(Quantizer):
             check_finite(batch)
         self.counts.mul_(self.decay).add_(batch[:, 0], alpha=1 - self.decay)
         self.sums.mul_(self.decay).add_(batch[:, 1:], alpha=1 - self.decay)
-        everything = self.counts.sum()
-        smoothed = (self.counts + self.epsilon) / (everything + size * self.epsilon) * everything
+        total = self.counts.sum()
+        smoothed = (self.counts + self.epsilon) / (total + size * self.epsilon) * total
         self.codebook.copy_(self.sums / smoothed[:, None])
         if self.restart_after > 0:
             self._restart(rows, errors, step)
@@ -156,8 +163,8 @@ class MovingAverageQuantizer(Quantizer):
         self._steps_read = step + 1
 
     def _restart(self, rows: Tensor, errors: Tensor, step: int) -> None:
-        """Moves dead codes to rows of this batch. Computed for all codes: nothing waits for the device."""
-        first, total = place(rows)
+        """Moves dead codes to rows of this batch. Computed for all codes: no host synchronization."""
+        first, total = row_offset(rows)
         fresh = self._fresh(total)
         dead = self.counts < fresh * self.decay**self.restart_after  # (K,)
         uniform = torch.rand(

@@ -31,13 +31,13 @@ def uniform_table(known: Tensor, generator: torch.Generator | None) -> Tensor:
 
 
 def level_generators(seed: int, levels: int) -> tuple[torch.Generator, ...]:
-    """One CPU generator a level, so that chunks match for pyramids too. The first has `seed` itself."""
+    """One CPU generator a level, so that chunks match for several levels too. The first has `seed` itself."""
     seeds = [(seed + level * _STRIDE) % 2**63 for level in range(levels)]
-    return tuple(torch.Generator().manual_seed(one) for one in seeds)
+    return tuple(torch.Generator().manual_seed(level_seed) for level_seed in seeds)
 
 
 def generator_of_level(
     generator: torch.Generator | Sequence[torch.Generator] | None, level: int
 ) -> torch.Generator | None:
-    """The generator of one level: its own of a sequence, or the one that all levels share in turn."""
+    """The generator of one level: its own of a sequence, or a single generator that all levels share."""
     return generator[level] if isinstance(generator, Sequence) else generator
