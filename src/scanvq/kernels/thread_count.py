@@ -14,7 +14,7 @@ SMALL_BATCH = 16
 
 @contextmanager
 def limited_threads(known: Tensor) -> Iterator[None]:
-    """Runs the block in one thread where a batch is small and on the CPU: else as `reference_limited_threads`.
+    """Runs the block in one thread where the batch is small and on the CPU, else in all threads.
 
     Args:
         known: (B, h, w), for its batch and device.
