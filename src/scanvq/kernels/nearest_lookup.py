@@ -94,28 +94,6 @@ class _NearestLookup(torch.autograd.Function):
         return to_rows, to_codebook
 
 
-def sums_by_code(rows: Tensor, codes: Tensor, codebook: Tensor) -> Tensor:
-    """The fp32 sum of each code's rows, chunk by chunk: as `reference_sums_by_code`."""
-    sums = torch.zeros_like(codebook)
-    for chunk in _row_chunks(rows):
-        sums.index_add_(0, codes[chunk], rows[chunk].float())
-    return sums
-
-
-def reference_sums_by_code(rows: Tensor, codes: Tensor, codebook: Tensor) -> Tensor:
-    """The fp32 sum of each code's rows.
-
-    Args:
-        rows: (N, D), of any floating dtype.
-        codes: (N,) int64, below K.
-        codebook: (K, D) fp32, for its shape.
-
-    Returns:
-        (K, D).
-    """
-    return F.one_hot(codes, len(codebook)).to(codebook.dtype).T @ rows.float()
-
-
 def _row_chunks(rows: Tensor) -> Iterator[slice]:
     """Runs of rows (N, D) small enough for the cache, where no scores are computed."""
     numbers = _CPU_NUMBERS if rows.device.type == "cpu" else _GPU_NUMBERS

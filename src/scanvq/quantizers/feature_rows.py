@@ -46,12 +46,11 @@ def look_up(codebook: Tensor, codes: Tensor) -> Tensor:
 
 
 def rotated(features: Tensor, vectors: Tensor) -> Tensor:
-    """Vectors, whose gradient reaches the features through the rotation between them (arXiv 2410.06424, section 4).
+    """Vectors; their gradient reaches the features by the rotation of both (arXiv 2410.06424, section 4).
 
     The map from a feature e to its vector q is taken as a rotation and a scaling: q = (|q| / |e|) R e. For
-    the gradient both count as constants. So the angle between gradient and vector stays, and features of
-    one code are pushed apart or together by their direction, where a straight-through gradient is the same for
-    all.
+    the gradient both count as constants. The angle between gradient and vector stays, and features of one
+    code are pushed apart or together by their direction; a straight-through gradient is the same for all.
 
     Args:
         features: (B, D, h, w).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from scanvq.kernels.nearest_lookup import look_up_nearest, sums_by_code
+from scanvq.kernels.nearest_lookup import look_up_nearest
 from scanvq.quantizers.distributed import (
     check_finite,
     generator_at,
@@ -148,7 +148,7 @@ class MovingAverageQuantizer(Quantizer):
         """One step of equations 6 to 8, then the restarts."""
         step, size = self._step(), len(self.codebook)
         counts = torch.bincount(codes, minlength=size).to(self.counts.dtype)  # (K,)
-        sums = sums_by_code(rows, codes, self.codebook)  # (K, D)
+        sums = torch.zeros_like(self.codebook).index_add_(0, codes, rows.float())  # (K, D)
         batch = summed(torch.cat([counts[:, None], sums], dim=1))  # (K, 1 + D)
         if batch.device.type == "cpu":  # on a GPU the check would wait for the device
             check_finite(batch)

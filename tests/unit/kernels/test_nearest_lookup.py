@@ -9,8 +9,6 @@ from scanvq.kernels import nearest_lookup, nearest_search
 from scanvq.kernels.nearest_lookup import (
     look_up_nearest,
     reference_look_up_nearest,
-    reference_sums_by_code,
-    sums_by_code,
 )
 from scanvq.kernels.nearest_search import nearest_codes, reference_nearest_codes
 
@@ -69,10 +67,3 @@ def test_nearest_codes_equal_those_of_all_distances(chunk: int, size: int, dtype
     torch.manual_seed(0)
     rows, codebook = torch.randn(ROWS, DIM).to(dtype), torch.randn(size, DIM)
     assert torch.equal(nearest_codes(rows, codebook), reference_nearest_codes(rows, codebook))
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_sums_by_code_equal_a_product_with_one_hot_rows(chunk: int, dtype: torch.dtype) -> None:
-    rows, codes = torch.randn(ROWS, DIM).to(dtype), torch.randint(CODES - 1, (ROWS,))
-    given = (rows, codes, torch.empty(CODES, DIM))
-    torch.testing.assert_close(sums_by_code(*given), reference_sums_by_code(*given))
