@@ -35,15 +35,15 @@ class RasterConvolution(nn.Module):
         self.above = nn.Parameter(torch.empty(outputs, inputs, self.reach, kernel))
         self.beside = nn.Parameter(torch.empty(outputs, inputs, 1, self.reach + own_cell))
         self.bias = nn.Parameter(torch.empty(outputs))
-        self.start(inputs)
+        self.reset_parameters(inputs)
 
     @property
     def taps(self) -> int:
         """How many cells it sees."""
         return self.reach * self.kernel + self.beside.shape[-1]
 
-    def start(self, inputs: int) -> None:
-        """Draws the weights, for an input of which so many channels are not zero."""
+    def reset_parameters(self, inputs: int) -> None:
+        """Initializes the weights for an input with this number of nonzero channels."""
         bound = 1 / math.sqrt(inputs * self.taps)
         for weights in self.parameters():
             nn.init.uniform_(weights, -bound, bound)
@@ -74,7 +74,7 @@ class CodeConvolution(nn.Module):
         self.embedding = nn.Embedding(size, embedding_dim) if embedding_dim else None
         self.convolution = RasterConvolution(embedding_dim or size, outputs, kernel=kernel, own_cell=False)
         if self.embedding is None:
-            self.convolution.start(1)
+            self.convolution.reset_parameters(1)
 
     @property
     def reach(self) -> int:

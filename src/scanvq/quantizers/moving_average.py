@@ -130,13 +130,13 @@ class MovingAverageQuantizer(Quantizer):
     @torch.no_grad()
     def _initialize(self, rows: Tensor) -> bool:
         """Sets the codebook from data; False while there is none."""
-        drawn = initial_rows(rows, len(self.codebook))
-        if drawn is None:
+        initial = initial_rows(rows, len(self.codebook))
+        if initial is None:
             return False
         _, total = row_offset(rows)
-        self.codebook.copy_(drawn)
+        self.codebook.copy_(initial)
         self.counts.copy_(self._fresh(total))
-        self.sums.copy_(drawn * self.counts[:, None])
+        self.sums.copy_(initial * self.counts[:, None])
         return True
 
     def _fresh(self, total: Tensor) -> Tensor:
@@ -172,10 +172,10 @@ class MovingAverageQuantizer(Quantizer):
         )
         candidates = (uniform.to(total.device) * total).long().to(rows.device)  # (candidates, K)
         worst = rows_at(errors, candidates.flatten(), first).view_as(candidates).argmax(0, keepdim=True)
-        drawn = rows_at(rows, candidates.gather(0, worst)[0], first)  # (K, D)
+        replacement = rows_at(rows, candidates.gather(0, worst)[0], first)  # (K, D)
         self.counts.copy_(torch.where(dead, fresh, self.counts))
-        self.codebook.copy_(torch.where(dead[:, None], drawn, self.codebook))
-        self.sums.copy_(torch.where(dead[:, None], drawn * self.counts[:, None], self.sums))
+        self.codebook.copy_(torch.where(dead[:, None], replacement, self.codebook))
+        self.sums.copy_(torch.where(dead[:, None], replacement * self.counts[:, None], self.sums))
 
 
 def _read_steps_again(module: MovingAverageQuantizer, _: object) -> None:

@@ -73,8 +73,8 @@ class NearestQuantizer(Quantizer):
 
     @torch.no_grad()
     def _initialize(self, rows: Tensor) -> None:
-        if not self.started and (drawn := initial_rows(rows, len(self.codebook))) is not None:
-            self.codebook.copy_(drawn)
+        if not self.started and (initial := initial_rows(rows, len(self.codebook))) is not None:
+            self.codebook.copy_(initial)
             self.started.fill_(True)
         self._may_initialize = not self.started  # so that the host waits for a GPU only until then
 

@@ -56,9 +56,9 @@ def fill_by_halton(
 
     Args:
         logits_of: the network.
-        known: (B, h, w), UNKNOWN where a code is to be drawn.
+        known: (B, h, w), UNKNOWN where a code is to be sampled.
         steps: at most so many, see `filled_after`.
-        params: how a code is drawn.
+        params: how a code is sampled.
         generator: where the randomness comes from, see `uniform_table`.
 
     Returns:
@@ -91,16 +91,16 @@ def fill_by_confidence(
 ) -> Tensor:
     """Fills UNKNOWN cells by confidence, as MaskGIT (arXiv 2202.04200, section 3.2) and its published code.
 
-    Each step draws a code for every cell that is left, by a uniform number of that cell and step, and keeps
-    the drawn codes of largest confidence: the logarithm of the network's probability for the drawn code,
+    Each step samples a code for every cell that is left, by a uniform number of that cell and step, and keeps
+    the sampled codes of largest confidence: the logarithm of the network's probability for the sampled code,
     before temperature, top-k and top-p, plus Gumbel noise that falls linearly to zero at the last step.
 
     Args:
         logits_of: the network.
-        known: (B, h, w), UNKNOWN where a code is to be drawn.
+        known: (B, h, w), UNKNOWN where a code is to be sampled.
         steps: at most so many, see `filled_after`.
         choice_temperature: of the Gumbel noise at the beginning.
-        params: how a code is drawn.
+        params: how a code is sampled.
         generator: where the randomness comes from, see `uniform_table`.
 
     Returns:
@@ -114,8 +114,8 @@ def fill_by_confidence(
     for step, filled in enumerate(_filled_after_each(codes == UNKNOWN, steps)):
         left = codes == UNKNOWN
         logits = _rows(logits_of(codes.view_as(known)))[left].double()  # (cells left, K)
-        drawn = choose(logits, params, numbers[:, step, 0][left])
-        confidence = logits.log_softmax(dim=1).gather(1, drawn[:, None])[:, 0]
+        sampled = choose(logits, params, numbers[:, step, 0][left])
+        confidence = logits.log_softmax(dim=1).gather(1, sampled[:, None])[:, 0]
         noise = -(-numbers[:, step, 1].clamp(min=_SMALLEST).log()).log()  # (B, N), Gumbel
         strength = choice_temperature * (1 - (step + 1) / own_steps).clamp(min=0)  # (B,)
         scores = torch.full_like(noise, -math.inf)
@@ -123,7 +123,7 @@ def fill_by_confidence(
         already = counts - left.sum(dim=1)
         kept = left & (_rank(-scores) < filled - already[:, None])
         proposed = codes.clone()
-        proposed[left] = drawn
+        proposed[left] = sampled
         codes = torch.where(kept, proposed, codes)
     return codes.view_as(known)
 

@@ -71,10 +71,10 @@ def sample_ordered(
     """Fills UNKNOWN cells in an order, running the whole network for each: the reference.
 
     Args:
-        logits_of: codes (B, h, w) to logits (B, K, h, w); cells not yet drawn hold 0.
-        known: (B, h, w), UNKNOWN where a code is to be drawn.
+        logits_of: codes (B, h, w) to logits (B, K, h, w); cells not yet sampled hold 0.
+        known: (B, h, w), UNKNOWN where a code is to be sampled.
         ordering: of the cells of this grid.
-        params: how a code is drawn.
+        params: how a code is sampled.
         generator: where the randomness comes from, see `uniform_table`.
 
     Returns:
@@ -86,8 +86,8 @@ def sample_ordered(
     flat = codes.view(len(codes), -1)
     for cell in ordering.cells.tolist():
         if unknown[:, cell].any():
-            drawn = choose(logits_of(codes).flatten(2)[:, :, cell], params, uniform[:, cell])
-            flat[:, cell] = torch.where(unknown[:, cell], drawn, flat[:, cell])
+            sampled = choose(logits_of(codes).flatten(2)[:, :, cell], params, uniform[:, cell])
+            flat[:, cell] = torch.where(unknown[:, cell], sampled, flat[:, cell])
     return codes
 
 
@@ -112,9 +112,9 @@ def sample_ordered_cached(
     positions = unknown.any(dim=1).nonzero().flatten().tolist()
 
     def fill_position() -> None:
-        drawn = choose(stepper.advance_at_position(), params, uniform.index_select(0, stepper.position)[0])
+        sampled = choose(stepper.advance_at_position(), params, uniform.index_select(0, stepper.position)[0])
         found = codes.index_select(0, stepper.position)
-        kept = torch.where(unknown.index_select(0, stepper.position), drawn, found)  # (1, B)
+        kept = torch.where(unknown.index_select(0, stepper.position), sampled, found)  # (1, B)
         codes.index_copy_(0, stepper.position, kept)
 
     replay = GraphReplay(fill_position, known.device, calls=len(positions))
@@ -126,8 +126,8 @@ def sample_ordered_cached(
                 stepper.done = position + 1
             else:
                 cell = stepper.cells[position]
-                drawn = choose(stepper.logits(cell), params, uniform[position])
+                sampled = choose(stepper.logits(cell), params, uniform[position])
                 if not unknown_in_all[position]:
-                    drawn = torch.where(unknown[position], drawn, codes[position])
-                stepper.set(cell, drawn)
+                    sampled = torch.where(unknown[position], sampled, codes[position])
+                stepper.set(cell, sampled)
     return ordering.grid(codes.t())

@@ -154,6 +154,6 @@ def sample_raster_cached(
             else:
                 for column in (column for column, wanted in enumerate(any_unknown[row]) if wanted):
                     cell = row * len(line) + column
-                    drawn = choose(stepper.logits(cell), params, cell_uniform[column])
-                    stepper.set(cell, torch.where(unknown[:, row, column], drawn, line[column]))
+                    sampled = choose(stepper.logits(cell), params, cell_uniform[column])
+                    stepper.set(cell, torch.where(unknown[:, row, column], sampled, line[column]))
     return stepper.all_codes()

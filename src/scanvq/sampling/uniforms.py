@@ -1,4 +1,4 @@
-"""The random numbers of a sample: one for each cell, drawn before anything else."""
+"""The random numbers of a sample: one for each cell, sampled before anything else."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _STRIDE = 0x9E3779B97F4A7C15  # the golden ratio in 64 bits: levels of neighbori
 
 
 def uniform_table(known: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draws a number in [0, 1) for every cell, known or not, sample after sample.
+    """Samples a number in [0, 1) for every cell, known or not, sample after sample.
 
     A cell's number depends on the generator's seed, on how many samples of this grid the generator has served
-    before, and on the cell: never on the batch size, nor on which cells are known. A run drawn in chunks
-    from one CPU generator therefore gives the samples of one large batch. (A CUDA generator draws in an
+    before, and on the cell: never on the batch size, nor on which cells are known. A run sampled in chunks
+    from one CPU generator therefore gives the samples of one large batch. (A CUDA generator samples in an
     order of its own; give a CPU generator for chunks that match, also when the network is on a GPU.)
 
     Args:
