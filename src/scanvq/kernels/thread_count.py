@@ -16,6 +16,9 @@ SMALL_BATCH = 16
 def limited_threads(known: Tensor) -> Iterator[None]:
     """Runs the block in one thread where the batch is small and on the CPU, else in all threads.
 
+    Gain: sampling 4 images of the demo with two threads on two busy cores 22 and 53 % in two measurements,
+    single turns from -63 to 433 %; 64 images: does not apply.
+
     Args:
         known: (B, h, w), for its batch and device.
     """
