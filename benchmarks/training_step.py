@@ -144,7 +144,7 @@ def ours(recipe: Recipe, images: Tensor, precision: Precision) -> Work:
     keep_freed_memory()
     tokenizer = make_tokenizer(recipe.tokenizer).to(images.device)
     objective = make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer, variance=VARIANCE)
-    precision.lay_out(objective)
+    precision.apply_memory_format(objective)
     optimizer = make_optimizer(tokenizer.parameters(), recipe.stage("tokenizer"))
     batch = Batch(images=images)
 

@@ -284,7 +284,7 @@ def test_a_cell_that_was_gone_through_is_refused(maker: Maker) -> None:
             stepper.logits(cell)
             stepper.set(cell, codes.flatten(1)[:, cell])
         for cell in (cells[-1], cells[-2], cells[0]):
-            with pytest.raises(ValueError, match=f"cell {cell} was gone through"):
+            with pytest.raises(ValueError, match=f"cell {cell} was already computed"):
                 stepper.logits(cell)
 
 

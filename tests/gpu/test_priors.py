@@ -119,7 +119,7 @@ def test_the_validation_loss_of_maskgit_is_that_of_a_cpu(device: torch.device) -
 def test_training_stays_finite(make: Callable[[], Objective], autocast: str, device: torch.device) -> None:
     precision = Precision(autocast=autocast, channels_last=True)
     objective = made(make).to(device).train()
-    precision.lay_out(objective)
+    precision.apply_memory_format(objective)
     optimizers = {name: torch.optim.Adam(list(own), fused=True) for name, own in objective.players.items()}
     before = [one.detach().clone() for one in objective.parameters()]
     for step in range(3):

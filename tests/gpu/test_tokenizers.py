@@ -84,7 +84,7 @@ def test_a_bf16_step_is_finite_and_near_fp32(make: Callable[[], Tokenizer], devi
     losses = []
     for precision in (Precision(), Precision(autocast="bf16", channels_last=True)):
         objective = Reconstruct(tokenizer=deepcopy(start), variance=0.1, mse_over_variance=1.0)
-        precision.lay_out(objective)
+        precision.apply_memory_format(objective)
         optimizer = torch.optim.Adam(objective.parameters(), fused=True)
         with precision.context(device):
             total = objective(Batch(images=images().to(device)), "tokenizer", 3).total

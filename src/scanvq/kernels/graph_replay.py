@@ -1,4 +1,4 @@
-"""The same work on the same tensors, time and again: on a GPU recorded once and replayed."""
+"""Work repeated on the same tensors, on a GPU captured once as a CUDA graph and replayed."""
 
 from __future__ import annotations
 
@@ -9,61 +9,68 @@ from collections.abc import Callable
 import torch
 
 Work = Callable[[], None]
-"""Reads and writes tensors that stay where they are, and asks the host for nothing."""
+"""Reads and writes tensors at fixed addresses, without a value that the host has to wait for."""
 
-RECORDING_SECONDS = 0.1
-"""What recording may cost: one more run for the host, a synchronization, a new pool of memory. A judgment."""
+CAPTURE_SECONDS = 0.1
+"""Assumed cost of a capture: one more run on the host, a synchronization, a new memory pool."""
 
-_BEFORE = 2  # runs as they come: the first one loads kernels, the second is timed
+_EAGER_CALLS = 2  # before the capture: the first loads kernels, the second is timed
 
 
-class Replayed:
-    """Work that is called time and again; on a CUDA device its kernels become one CUDA graph where that pays.
+class GraphReplay:
+    """Repeated work: as `reference_graph_replay`, but on a CUDA device captured where that pays.
 
     A cell of a sample is dozens of kernels, each so small that launching it takes longer than running it. A
-    graph launches all of them at once. It pays if the runs left would take longer than recording does, which
-    the second run is timed for. On other devices the work is called as it is.
+    CUDA graph launches all of them at once. It pays if the calls left would take longer than capturing does,
+    for which the second call is timed. On other devices the work is called as it is.
+
+    Gain: on a CPU none; on a CUDA device not measured yet.
 
     Args:
         work: the same kernels on the same tensors in every call.
         device: of the tensors.
-        times: how often it will be called.
+        calls: how often it will be called.
     """
 
-    def __init__(self, work: Work, device: torch.device, *, times: int) -> None:
-        self.recordable = can_record(device)
-        self._run, self._left = work, times
-        self._before = _BEFORE if self.recordable else 0
+    def __init__(self, work: Work, device: torch.device, *, calls: int) -> None:
+        self.can_capture = can_capture(device)
+        self._work, self._left = work, calls
+        self._eager_calls = _EAGER_CALLS if self.can_capture else 0
 
     def __call__(self) -> None:
         self._left -= 1
-        if not self._before:
-            self._run()
+        if not self._eager_calls:
+            self._work()
             return
-        self._before -= 1
+        self._eager_calls -= 1
         start = _now()
-        self._run()
-        if not self._before and (_now() - start) * self._left > RECORDING_SECONDS:
-            self._run = record(self._run)
+        self._work()
+        if not self._eager_calls and (_now() - start) * self._left > CAPTURE_SECONDS:
+            self._work = capture(self._work)
 
 
-def can_record(device: torch.device) -> bool:
-    """Whether work on this device can be recorded."""
+def reference_graph_replay(work: Work, device: torch.device, *, calls: int) -> Work:
+    """The work itself, called kernel by kernel every time; see `GraphReplay` for the arguments."""
+    return work
+
+
+def can_capture(device: torch.device) -> bool:
+    """Whether work on this device can be captured."""
     return device.type == "cuda"
 
 
-def record(work: Work) -> Work:
-    """The kernels of `work` as one CUDA graph; nothing is computed meanwhile.
+def capture(work: Work) -> Work:
+    """The kernels of `work` as one CUDA graph; nothing is computed during the capture.
 
-    If the driver refuses, a RuntimeWarning says so and the work comes back as it was.
+    If the driver refuses, a RuntimeWarning is issued and the work is returned unchanged.
     """
     graph = torch.cuda.CUDAGraph()
     try:
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             work()
     except RuntimeError as error:
-        reported = f"sampling goes on cell by cell, without a CUDA graph: {error}"
-        warnings.warn(reported, RuntimeWarning, stacklevel=2)
+        message = f"sampling continues cell by cell, without a CUDA graph: {error}"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
         return work
     return graph.replay
 

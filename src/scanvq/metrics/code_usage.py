@@ -41,7 +41,7 @@ def used(counts: Tensor) -> int:
 
 
 def perplexity(counts: Tensor) -> float:
-    """exp of the entropy of the codes: 1 when one code does all the work, K when all do the same.
+    """exp of the entropy of the codes: 1 when a single code is used, K when all are used equally.
 
     Higher means that more of the codebook is in use. Zero for no codes at all.
     """

@@ -25,7 +25,7 @@ class Coder:
 
     def __init__(self, tokenizer: Tokenizer, *, precision: Precision, device: torch.device) -> None:
         self.tokenizer = tokenizer.to(device).eval()
-        precision.lay_out(self.tokenizer)
+        precision.apply_memory_format(self.tokenizer)
         self._precision, self.device = precision, device
 
     @torch.inference_mode()

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 
 class BatchNorm(nn.Module):
-    """Batch normalization (arXiv 1502.03167) that does not depend on how the batch is shared out.
+    """Batch normalization (arXiv 1502.03167) that does not depend on how the batch is distributed.
 
     On one process it is `torch.nn.BatchNorm2d`; on several, on CPU and GPU alike, it gives the numbers
     of one process with the whole batch.
@@ -40,7 +40,7 @@ class BatchNorm(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w) to (B, C, h, w)."""
         if self.training and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-            return self._normalize_with_others(features)
+            return self._normalize_synchronized(features)
         return F.batch_norm(
             features,
             self.running_mean,
@@ -52,7 +52,7 @@ class BatchNorm(nn.Module):
             eps=self.epsilon,
         )
 
-    def _normalize_with_others(self, features: Tensor) -> Tensor:
+    def _normalize_synchronized(self, features: Tensor) -> Tensor:
         """Two differentiable reductions: the means first, then the squares around them (no cancellation)."""
         values = features.float()
         channels = values.shape[1]

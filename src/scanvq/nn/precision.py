@@ -29,7 +29,7 @@ class Precision:
     def context(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.autocast == "bf16")
 
-    def lay_out(self, network: nn.Module) -> None:
+    def apply_memory_format(self, network: nn.Module) -> None:
         if self.channels_last:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
 
@@ -47,10 +47,10 @@ CANDIDATES = (
 def candidates(device: torch.device) -> tuple[Precision, ...]:
     """The settings worth a trial on a device."""
     has_bf16 = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
-    return tuple(one for one in CANDIDATES if one.autocast == "fp32" or has_bf16)
+    return tuple(candidate for candidate in CANDIDATES if candidate.autocast == "fp32" or has_bf16)
 
 
-def take_turns(
+def time_interleaved(
     work: Mapping[Precision, Callable[[], object]],
     device: torch.device,
     *,
@@ -58,10 +58,10 @@ def take_turns(
 ) -> dict[Precision, float]:
     """Seconds of each candidate's work.
 
-    The candidates take turns, and the best of each one's turns counts: other work on the machine then
-    falls on all of them. The first turn allocates and chooses kernels; it counts only where it took so long
-    that no other follows. `largest` gives the largest of all processes' numbers, where their work waits for
-    each other's: all of them then take as many turns.
+    The candidates run alternately, and the best of each candidate's turns counts: other load on the machine
+    then affects all of them. The first turn allocates and chooses kernels; it counts only where it took so
+    long that no other follows. `largest` gives the largest of all processes' numbers, where their work
+    waits for each other's: all of them then take as many turns.
     """
     begun = time.monotonic()
     turns = [_turn(work, device)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from scanvq.kernels.code_convolution import convolve_codes
 
 
 class RasterConvolution(nn.Module):
@@ -34,15 +35,15 @@ class RasterConvolution(nn.Module):
         self.above = nn.Parameter(torch.empty(outputs, inputs, self.reach, kernel))
         self.beside = nn.Parameter(torch.empty(outputs, inputs, 1, self.reach + own_cell))
         self.bias = nn.Parameter(torch.empty(outputs))
-        self.start(inputs)
+        self.reset_parameters(inputs)
 
     @property
     def taps(self) -> int:
         """How many cells it sees."""
         return self.reach * self.kernel + self.beside.shape[-1]
 
-    def start(self, inputs: int) -> None:
-        """Draws the weights, for an input of which so many channels are not zero."""
+    def reset_parameters(self, inputs: int) -> None:
+        """Initializes the weights for an input with this number of nonzero channels."""
         bound = 1 / math.sqrt(inputs * self.taps)
         for weights in self.parameters():
             nn.init.uniform_(weights, -bound, bound)
@@ -57,8 +58,8 @@ class RasterConvolution(nn.Module):
 class CodeConvolution(nn.Module):
     """A `RasterConvolution` under mask A over codes, one-hot or embedded.
 
-    Each tap sees one code, so on the CPU the sum over channels is a table's line, looked up: of a one-hot
-    code, 1 / K of the work. On other devices the plain convolution is faster.
+    Each tap sees one code, so on the CPU the sum over channels is a table's row, looked up
+    (`convolve_codes`). On other devices the plain convolution is faster.
 
     Args:
         size: codebook size K.
@@ -73,7 +74,7 @@ class CodeConvolution(nn.Module):
         self.embedding = nn.Embedding(size, embedding_dim) if embedding_dim else None
         self.convolution = RasterConvolution(embedding_dim or size, outputs, kernel=kernel, own_cell=False)
         if self.embedding is None:
-            self.convolution.start(1)
+            self.convolution.reset_parameters(1)
 
     @property
     def reach(self) -> int:
@@ -94,49 +95,18 @@ class CodeConvolution(nn.Module):
         return convolved
 
     def look_up(self, codes: Tensor) -> Tensor:
-        """`forward` as a sum of looked up lines; channels last in memory."""
-        batch, height, width = codes.shape
-        reach, tables = self.reach, self.tables()
-        framed = F.pad(codes, (reach, reach, reach, 0), value=self.size)
-        places = [(row, column) for row in range(reach) for column in range(self.convolution.kernel)]
-        places += [(reach, column) for column in range(reach)]
-        lines = torch.stack(
-            [
-                framed[:, row : row + height, column : column + width] + tap * (self.size + 1)
-                for tap, (row, column) in enumerate(places)
-            ],
-            dim=-1,
-        )  # (B, h, w, taps)
-        summed = _SumOfLines.apply(tables.flatten(0, 1), lines.flatten(0, 2))  # (B * h * w, outputs)
-        return (summed + self.convolution.bias).view(batch, height, width, -1).permute(0, 3, 1, 2)
+        """`forward` as a sum of table rows; channels last in memory."""
+        convolved = convolve_codes(codes, self.tables(), kernel=self.convolution.kernel)
+        return (convolved.permute(0, 2, 3, 1) + self.convolution.bias).permute(0, 3, 1, 2)
 
     def tables(self) -> Tensor:
-        """What each tap makes of each code: (taps, K + 1, outputs), the last line for outside the grid.
+        """What each tap makes of each code: (taps, K + 1, outputs), the last row for outside the grid.
 
         Taps are in raster order.
         """
         weights = torch.cat([self.convolution.above.flatten(2), self.convolution.beside.flatten(2)], dim=2)
-        lines = weights.permute(2, 1, 0)  # (taps, inputs, outputs)
+        rows = weights.permute(2, 1, 0)  # (taps, inputs, outputs)
         if self.embedding is not None:
-            with torch.autocast(lines.device.type, enabled=False):
-                lines = self.embedding.weight @ lines  # (taps, K, outputs)
-        return F.pad(lines, (0, 0, 0, 1))
-
-
-class _SumOfLines(torch.autograd.Function):
-    """`embedding_bag`, whose own gradient by the table is twenty times slower on the CPU."""
-
-    @staticmethod
-    def forward(context: Any, table: Tensor, lines: Tensor) -> Tensor:
-        context.save_for_backward(lines)
-        context.shape = table.shape
-        return F.embedding_bag(lines, table, mode="sum")
-
-    @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (lines,) = context.saved_tensors
-        gradient = gradients[0].contiguous()
-        table = gradient.new_zeros(context.shape)
-        for tap in lines.unbind(1):
-            table.index_add_(0, tap, gradient)
-        return table, None
+            with torch.autocast(rows.device.type, enabled=False):
+                rows = self.embedding.weight @ rows  # (taps, K, outputs)
+        return F.pad(rows, (0, 0, 0, 1))

@@ -1,4 +1,4 @@
-"""Runs of halvings and doublings: the two ends of a convolutional autoencoder."""
+"""Downsampling and upsampling layers: the two ends of a convolutional autoencoder."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from itertools import pairwise
 from torch import nn
 
 from scanvq.nn.normalization import Normalization, make_norm
-from scanvq.nn.upsample import UpsampleKind, make_doubling
+from scanvq.nn.upsample import UpsampleKind, make_upsample
 
 
-def halvings(widths: Sequence[int], *, kernel: int, norm: Normalization) -> list[nn.Module]:
+def downsampling_layers(widths: Sequence[int], *, kernel: int, norm: Normalization) -> list[nn.Module]:
     """Layers from (B, widths[0], H, W) to (B, widths[-1], H / 2^n, W / 2^n), n = len(widths) - 1.
 
-    Each halving is a convolution of stride 2, normalization, ReLU.
+    Each downsampling is a convolution of stride 2, normalization, ReLU.
 
     Args:
-        widths: channels before and after each halving.
+        widths: channels before and after each downsampling.
         kernel: of the convolutions: 3 or 4.
         norm: after each; a convolution before batch normalization has no bias.
     """
@@ -28,19 +28,19 @@ def halvings(widths: Sequence[int], *, kernel: int, norm: Normalization) -> list
     return layers
 
 
-def doublings(
+def upsampling_layers(
     widths: Sequence[int], *, kind: UpsampleKind, kernel: int, norm: Normalization
 ) -> list[nn.Module]:
-    """Layers from (B, widths[0], h, w) to (B, widths[-1], 2^n h, 2^n w): doubling, normalization, ReLU.
+    """Layers from (B, widths[0], h, w) to (B, widths[-1], 2^n h, 2^n w): upsampling, normalization, ReLU.
 
     Args:
-        widths: channels before and after each doubling.
-        kind: as in `make_doubling`.
+        widths: channels before and after each upsampling.
+        kind: as in `make_upsample`.
         kernel: of transposed convolutions.
-        norm: as in `halvings`.
+        norm: as in `downsampling_layers`.
     """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
-        layers += [make_doubling(kind, inputs, outputs, kernel=kernel, bias=norm != "batch")]
+        layers += [make_upsample(kind, inputs, outputs, kernel=kernel, bias=norm != "batch")]
         layers += [make_norm(norm, outputs), nn.ReLU(inplace=True)]
     return layers

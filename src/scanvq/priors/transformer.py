@@ -224,13 +224,13 @@ class TransformerStepper(OrderedStepper):
             block.advance(features, start, stop)
         return self._logits(features)
 
-    def advance_at_place(self) -> Tensor:
-        """Goes through `place`, which is not the first: logits (B, K), equal work at every place."""
-        features = self._given.index_select(1, self.place)  # (R, 1, C)
-        features += self._embed(self.codes.index_select(0, self.place - 1))
-        seen = (self._places <= self.place)[None]  # (1, n)
+    def advance_at_position(self) -> Tensor:
+        """Computes `position`, not the first, by the same kernels at every position: logits (B, K)."""
+        features = self._given.index_select(1, self.position)  # (R, 1, C)
+        features += self._embed(self.codes.index_select(0, self.position - 1))
+        seen = (self._places <= self.position)[None]  # (1, n)
         for block in self._blocks:
-            block.advance_at(features, self.place, seen)
+            block.advance_at(features, self.position, seen)
         return self._logits(features)
 
     def _read(self, start: int, stop: int) -> Tensor:

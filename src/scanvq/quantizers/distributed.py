@@ -1,4 +1,4 @@
-"""Sums over all processes, and rows drawn from the batch of all processes together."""
+"""Sums over all processes, and rows chosen from the batch of all processes together."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from torch import distributed as dist
 _SEED = 1711_00937
 
 
-def is_shared() -> bool:
+def is_distributed() -> bool:
     """Whether several processes train together."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def summed(tensor: Tensor) -> Tensor:
     """The sum of every process's tensor, on all of them."""
-    if is_shared():
+    if is_distributed():
         dist.all_reduce(tensor)
     return tensor
 
 
-def place(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Where this process's rows stand among all: (index of the first, number of all), int64 scalars."""
-    if not is_shared():
+def row_offset(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """(index of this process's first row, number of rows of all processes), int64 scalars."""
+    if not is_distributed():
         return torch.tensor(0), torch.tensor(len(rows))
     counts = torch.zeros(dist.get_world_size(), dtype=torch.int64, device=rows.device)
     counts[dist.get_rank()] = len(rows)
@@ -37,7 +37,7 @@ def rows_at(rows: Tensor, indices: Tensor, first: Tensor) -> Tensor:
     Args:
         rows: this process's rows (N, ...).
         indices: (M,) int64, the same on every process.
-        first: the index of this process's first row, from `place`.
+        first: the index of this process's first row, from `row_offset`.
 
     Returns:
         (M, ...) fp32.
@@ -55,8 +55,8 @@ def generator_at(step: int) -> torch.Generator:
     return torch.Generator().manual_seed(_SEED + step)
 
 
-def start_rows(rows: Tensor, how_many: int) -> Tensor | None:
-    """Rows for a codebook that starts from data: distinct ones where the batch has enough.
+def initial_rows(rows: Tensor, how_many: int) -> Tensor | None:
+    """Rows for a codebook that is initialized from data: distinct ones where the batch has enough.
 
     With fewer rows than codes, rows repeat; of equal codes only the first is ever chosen.
 
@@ -70,15 +70,15 @@ def start_rows(rows: Tensor, how_many: int) -> Tensor | None:
     Raises:
         FloatingPointError: the rows hold NaN or infinity.
     """
-    first, total = place(rows)
+    first, total = row_offset(rows)
     count = int(total)
     if count == 0:
         return None
     order = torch.randperm(count, generator=generator_at(0))
     indices = order.repeat(-(-how_many // count))[:how_many].to(rows.device)
-    drawn = rows_at(rows, indices, first.to(rows.device))
-    check_finite(drawn)
-    return drawn
+    initial = rows_at(rows, indices, first.to(rows.device))
+    check_finite(initial)
+    return initial
 
 
 def check_finite(statistics: Tensor) -> None:

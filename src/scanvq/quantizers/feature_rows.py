@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -46,37 +46,25 @@ def look_up(codebook: Tensor, codes: Tensor) -> Tensor:
 
 
 def rotated(features: Tensor, vectors: Tensor) -> Tensor:
-    """Vectors, whose gradient goes to the features turned as they were turned (arXiv 2410.06424, section 4).
+    """Vectors; their gradient reaches the features by the rotation of both (arXiv 2410.06424, section 4).
 
     The map from a feature e to its vector q is taken as a rotation and a scaling: q = (|q| / |e|) R e. For
-    the gradient both count as constants. So the angle between gradient and vector stays, and features of
-    one code are pushed apart or together as they lie, where a straight-through gradient is the same for all.
+    the gradient both count as constants. The angle between gradient and vector stays, and features of one
+    code are pushed apart or together by their direction; a straight-through gradient is the same for all.
 
     Args:
         features: (B, D, h, w).
         vectors: of the same shape, without a gradient.
     """
-    given: Tensor = _Rotated.apply(features, vectors)
-    return given
-
-
-class _Rotated(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, vectors: Tensor) -> Tensor:
-        ctx.save_for_backward(features, vectors)
-        return vectors.view_as(vectors)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        """The transposed map: R is I - 2 r r^T + 2 q e^T, of unit vectors q, e and r along q + e."""
-        features, vectors = (saved.float() for saved in ctx.saved_tensors)
-        given = gradient.float()
-        source, target = F.normalize(features, eps=_TINY), F.normalize(vectors, eps=_TINY)
+    with torch.no_grad():  # R is I - 2 r r^T + 2 q e^T, of unit vectors q, e and r along q + e
+        source, target = (F.normalize(grid.float(), eps=_TINY) for grid in (features, vectors))
         middle = F.normalize(source + target, eps=_TINY)
-        turned = (
-            given
-            - 2 * middle * (middle * given).sum(1, keepdim=True)
-            + 2 * source * (target * given).sum(1, keepdim=True)
-        )
-        scale = vectors.norm(dim=1, keepdim=True) / features.norm(dim=1, keepdim=True).clamp_min(_TINY)
-        return (scale * turned).to(gradient.dtype), None
+        scale = vectors.float().norm(dim=1, keepdim=True)
+        scale = scale / features.float().norm(dim=1, keepdim=True).clamp_min(_TINY)
+    given = features.float()
+    turned = scale * (
+        given
+        - 2 * middle * (middle * given).sum(1, keepdim=True)
+        + 2 * target * (source * given).sum(1, keepdim=True)
+    )
+    return vectors + (turned - turned.detach()).to(vectors.dtype)  # the values of `vectors`, unrounded

@@ -5,20 +5,27 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from scanvq.kernels.nearest_lookup import look_up_nearest, sums_by_code
-from scanvq.quantizers.distributed import check_finite, generator_at, place, rows_at, start_rows, summed
+from scanvq.kernels.nearest_lookup import look_up_nearest
+from scanvq.quantizers.distributed import (
+    check_finite,
+    generator_at,
+    initial_rows,
+    row_offset,
+    rows_at,
+    summed,
+)
 from scanvq.quantizers.feature_rows import Gradient, check_sizes, grid_of, look_up, rotated, rows_of
 from scanvq.types import Codes, Quantized, Quantizer
 
-_CANDIDATES = 4  # rows drawn for each dead code; the one that was quantized worst is taken
+_CANDIDATES = 4  # rows considered for each dead code; the worst quantized is taken
 
 
 class MovingAverageQuantizer(Quantizer):
     """Nearest neighbor in a codebook of moving averages (arXiv 1711.00937, appendix A.1).
 
-    The codebook starts from features of the first training batch. A code that features stop choosing
+    The codebook is initialized from features of the first training batch. A code that features stop choosing
     is dead: it restarts at the worst quantized of a few random features of the current batch (so seldom
-    in the background, which one code serves), and its running sums restart with it.
+    in the background, which a single code represents), and its running sums restart with it.
     A code counts as dead when its moving average falls below what is left of one batch's fair share
     (N / K features) after `restart_after` steps without any.
 
@@ -83,7 +90,7 @@ class MovingAverageQuantizer(Quantizer):
     def forward(self, features: Tensor) -> Quantized:
         """Features (B, D, h, w) to vectors and codes. Raises ValueError for another number of channels."""
         rows = rows_of(features, self.dim)  # (N, D)
-        updates = self.training and (self._step() > 0 or self._start(rows.detach()))
+        updates = self.training and (self._step() > 0 or self._initialize(rows.detach()))
         # A copy: the codebook moves on before the gradient comes back.
         vectors, codes, errors, _ = look_up_nearest(rows, self.codebook.clone())
         if updates:
@@ -121,19 +128,19 @@ class MovingAverageQuantizer(Quantizer):
         return self._steps_read
 
     @torch.no_grad()
-    def _start(self, rows: Tensor) -> bool:
+    def _initialize(self, rows: Tensor) -> bool:
         """Sets the codebook from data; False while there is none."""
-        drawn = start_rows(rows, len(self.codebook))
-        if drawn is None:
+        initial = initial_rows(rows, len(self.codebook))
+        if initial is None:
             return False
-        _, total = place(rows)
-        self.codebook.copy_(drawn)
+        _, total = row_offset(rows)
+        self.codebook.copy_(initial)
         self.counts.copy_(self._fresh(total))
-        self.sums.copy_(drawn * self.counts[:, None])
+        self.sums.copy_(initial * self.counts[:, None])
         return True
 
     def _fresh(self, total: Tensor) -> Tensor:
-        """The moving average of a code that got its fair share of one batch, and nothing before."""
+        """The moving average of a code that had its fair share of the first batch alone."""
         return (1 - self.decay) * total / len(self.codebook)
 
     @torch.no_grad()
@@ -141,14 +148,14 @@ class MovingAverageQuantizer(Quantizer):
         """One step of equations 6 to 8, then the restarts."""
         step, size = self._step(), len(self.codebook)
         counts = torch.bincount(codes, minlength=size).to(self.counts.dtype)  # (K,)
-        sums = sums_by_code(rows, codes, self.codebook)  # (K, D)
+        sums = torch.zeros_like(self.codebook).index_add_(0, codes, rows.float())  # (K, D)
         batch = summed(torch.cat([counts[:, None], sums], dim=1))  # (K, 1 + D)
         if batch.device.type == "cpu":  # on a GPU the check would wait for the device
             check_finite(batch)
         self.counts.mul_(self.decay).add_(batch[:, 0], alpha=1 - self.decay)
         self.sums.mul_(self.decay).add_(batch[:, 1:], alpha=1 - self.decay)
-        everything = self.counts.sum()
-        smoothed = (self.counts + self.epsilon) / (everything + size * self.epsilon) * everything
+        total = self.counts.sum()
+        smoothed = (self.counts + self.epsilon) / (total + size * self.epsilon) * total
         self.codebook.copy_(self.sums / smoothed[:, None])
         if self.restart_after > 0:
             self._restart(rows, errors, step)
@@ -156,8 +163,8 @@ class MovingAverageQuantizer(Quantizer):
         self._steps_read = step + 1
 
     def _restart(self, rows: Tensor, errors: Tensor, step: int) -> None:
-        """Moves dead codes to rows of this batch. Computed for all codes: nothing waits for the device."""
-        first, total = place(rows)
+        """Moves dead codes to rows of this batch. Computed for all codes: no host synchronization."""
+        first, total = row_offset(rows)
         fresh = self._fresh(total)
         dead = self.counts < fresh * self.decay**self.restart_after  # (K,)
         uniform = torch.rand(
@@ -165,10 +172,10 @@ class MovingAverageQuantizer(Quantizer):
         )
         candidates = (uniform.to(total.device) * total).long().to(rows.device)  # (candidates, K)
         worst = rows_at(errors, candidates.flatten(), first).view_as(candidates).argmax(0, keepdim=True)
-        drawn = rows_at(rows, candidates.gather(0, worst)[0], first)  # (K, D)
+        replacement = rows_at(rows, candidates.gather(0, worst)[0], first)  # (K, D)
         self.counts.copy_(torch.where(dead, fresh, self.counts))
-        self.codebook.copy_(torch.where(dead[:, None], drawn, self.codebook))
-        self.sums.copy_(torch.where(dead[:, None], drawn * self.counts[:, None], self.sums))
+        self.codebook.copy_(torch.where(dead[:, None], replacement, self.codebook))
+        self.sums.copy_(torch.where(dead[:, None], replacement * self.counts[:, None], self.sums))
 
 
 def _read_steps_again(module: MovingAverageQuantizer, _: object) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from scanvq.kernels.nearest_lookup import look_up_nearest
-from scanvq.quantizers.distributed import start_rows
+from scanvq.quantizers.distributed import initial_rows
 from scanvq.quantizers.feature_rows import check_sizes, grid_of, look_up, rows_of
 from scanvq.types import Codes, Quantized, Quantizer
 
@@ -46,8 +46,8 @@ class NearestQuantizer(Quantizer):
         bound = 1 / codebook_size
         self.codebook = nn.Parameter(torch.empty(codebook_size, code_dim).uniform_(-bound, bound))
         self.register_buffer("started", torch.tensor(start == "uniform"))
-        self._may_start = start == "data"
-        self.register_load_state_dict_post_hook(_look_again)
+        self._may_initialize = start == "data"
+        self.register_load_state_dict_post_hook(_check_again)
 
     commitment: float
     started: Tensor
@@ -55,8 +55,8 @@ class NearestQuantizer(Quantizer):
     def forward(self, features: Tensor) -> Quantized:
         """Features (B, D, h, w) to vectors and codes. Raises ValueError for another number of channels."""
         rows = rows_of(features, self.dim)  # (N, D)
-        if self.training and self._may_start:
-            self._start(rows.detach())
+        if self.training and self._may_initialize:
+            self._initialize(rows.detach())
         vectors, codes, errors, pulls = look_up_nearest(rows, self.codebook)
         count = max(rows.numel(), 1)
         batch, _, height, width = features.shape
@@ -72,12 +72,12 @@ class NearestQuantizer(Quantizer):
         return look_up(self.codebook, grid)
 
     @torch.no_grad()
-    def _start(self, rows: Tensor) -> None:
-        if not self.started and (drawn := start_rows(rows, len(self.codebook))) is not None:
-            self.codebook.copy_(drawn)
+    def _initialize(self, rows: Tensor) -> None:
+        if not self.started and (initial := initial_rows(rows, len(self.codebook))) is not None:
+            self.codebook.copy_(initial)
             self.started.fill_(True)
-        self._may_start = not self.started  # so that a GPU is waited for only until the start
+        self._may_initialize = not self.started  # so that the host waits for a GPU only until then
 
 
-def _look_again(module: NearestQuantizer, _: object) -> None:
-    module._may_start = True
+def _check_again(module: NearestQuantizer, _: object) -> None:
+    module._may_initialize = True

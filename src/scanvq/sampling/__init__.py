@@ -1,1 +1,1 @@
-"""How codes are drawn: from logits to one code, and cell after cell over a grid."""
+"""Sampling of codes: one code from its logits, and a whole grid cell by cell."""

@@ -1,4 +1,4 @@
-"""The order of the Halton sequence: cells of a grid such that any first few lie evenly all over it."""
+"""The order of the Halton sequence: cells of a grid such that any prefix covers it evenly."""
 
 from __future__ import annotations
 

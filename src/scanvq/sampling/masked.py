@@ -51,14 +51,14 @@ def fill_by_halton(
 ) -> Tensor:
     """Fills UNKNOWN cells in Halton order (arXiv 2503.17076): each step's cells lie far apart.
 
-    Each sample enters the order at a place of its own, drawn at random, and goes round. Each cell is drawn
-    once, by its own uniform number, when its turn comes.
+    Each sample starts at its own random position of the order, cyclically. Each cell is sampled once, by its
+    own uniform number.
 
     Args:
         logits_of: the network.
-        known: (B, h, w), UNKNOWN where a code is to be drawn.
+        known: (B, h, w), UNKNOWN where a code is to be sampled.
         steps: at most so many, see `filled_after`.
-        params: how a code is drawn.
+        params: how a code is sampled.
         generator: where the randomness comes from, see `uniform_table`.
 
     Returns:
@@ -67,16 +67,16 @@ def fill_by_halton(
     batch, height, width = known.shape
     cells = height * width
     numbers = uniform_table(known.new_empty(batch, cells + 1), generator)
-    uniform, entry = numbers[:, :cells], (numbers[:, cells:] * cells).long()  # (B, N), (B, 1)
+    uniform, start = numbers[:, :cells], (numbers[:, cells:] * cells).long()  # (B, N), (B, 1)
     unknown = known.flatten(1) == UNKNOWN
-    turn = halton_order(height, width).to(known.device).argsort()  # (N,), of every cell
-    turns = ((turn - entry) % cells).masked_fill(~unknown, cells)  # (B, N), known cells last
-    place = _place(turns)
+    position = halton_order(height, width).to(known.device).argsort()  # (N,), of every cell in the order
+    positions = ((position - start) % cells).masked_fill(~unknown, cells)  # (B, N), known cells last
+    rank = _rank(positions)
     codes = known.flatten(1).clone()
     for filled in _filled_after_each(unknown, steps):
-        now = (codes == UNKNOWN) & (place < filled)
+        selected = (codes == UNKNOWN) & (rank < filled)
         logits = _rows(logits_of(codes.view_as(known)))
-        codes[now] = choose(logits[now], params, uniform[now])
+        codes[selected] = choose(logits[selected], params, uniform[selected])
     return codes.view_as(known)
 
 
@@ -91,16 +91,16 @@ def fill_by_confidence(
 ) -> Tensor:
     """Fills UNKNOWN cells by confidence, as MaskGIT (arXiv 2202.04200, section 3.2) and its published code.
 
-    Each step draws a code for every cell that is left, by a uniform number of that cell and step, and keeps
-    the drawn codes of largest confidence: the logarithm of the network's probability for the drawn code,
+    Each step samples a code for every cell that is left, by a uniform number of that cell and step, and keeps
+    the sampled codes of largest confidence: the logarithm of the network's probability for the sampled code,
     before temperature, top-k and top-p, plus Gumbel noise that falls linearly to zero at the last step.
 
     Args:
         logits_of: the network.
-        known: (B, h, w), UNKNOWN where a code is to be drawn.
+        known: (B, h, w), UNKNOWN where a code is to be sampled.
         steps: at most so many, see `filled_after`.
         choice_temperature: of the Gumbel noise at the beginning.
-        params: how a code is drawn.
+        params: how a code is sampled.
         generator: where the randomness comes from, see `uniform_table`.
 
     Returns:
@@ -114,16 +114,16 @@ def fill_by_confidence(
     for step, filled in enumerate(_filled_after_each(codes == UNKNOWN, steps)):
         left = codes == UNKNOWN
         logits = _rows(logits_of(codes.view_as(known)))[left].double()  # (cells left, K)
-        drawn = choose(logits, params, numbers[:, step, 0][left])
-        confidence = logits.log_softmax(dim=1).gather(1, drawn[:, None])[:, 0]
+        sampled = choose(logits, params, numbers[:, step, 0][left])
+        confidence = logits.log_softmax(dim=1).gather(1, sampled[:, None])[:, 0]
         noise = -(-numbers[:, step, 1].clamp(min=_SMALLEST).log()).log()  # (B, N), Gumbel
         strength = choice_temperature * (1 - (step + 1) / own_steps).clamp(min=0)  # (B,)
         scores = torch.full_like(noise, -math.inf)
         scores[left] = confidence + (strength[:, None] * noise)[left]
         already = counts - left.sum(dim=1)
-        kept = left & (_place(-scores) < filled - already[:, None])
+        kept = left & (_rank(-scores) < filled - already[:, None])
         proposed = codes.clone()
-        proposed[left] = drawn
+        proposed[left] = sampled
         codes = torch.where(kept, proposed, codes)
     return codes.view_as(known)
 
@@ -133,16 +133,19 @@ def _rows(logits: Tensor) -> Tensor:
     return logits.flatten(2).transpose(1, 2)
 
 
-def _place(values: Tensor) -> Tensor:
-    """The place (B, N) of each value in its row, smallest first; of equals, the first cell's."""
+def _rank(values: Tensor) -> Tensor:
+    """The rank (B, N) of each value in its row, smallest first; of equal values, the first cell first."""
     return values.argsort(dim=1, stable=True).argsort(dim=1)
 
 
 def _filled_after_each(unknown: Tensor, steps: int) -> list[Tensor]:
-    """`filled_after` of every sample (B, 1), step after step; a sample that is done stays so."""
+    """`filled_after` of every sample (B, 1), step after step; a finished sample keeps its last count."""
     schedules = [filled_after(count, steps) for count in unknown.sum(dim=1).tolist()]
     longest = max((len(schedule) for schedule in schedules), default=0)
-    padded = [one + [one[-1] if one else 0] * (longest - len(one)) for one in schedules]
+    padded = [
+        schedule + [schedule[-1] if schedule else 0] * (longest - len(schedule)) for schedule in schedules
+    ]
     return [
-        torch.tensor([one[step] for one in padded], device=unknown.device)[:, None] for step in range(longest)
+        torch.tensor([schedule[step] for schedule in padded], device=unknown.device)[:, None]
+        for step in range(longest)
     ]

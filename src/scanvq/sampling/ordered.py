@@ -1,4 +1,4 @@
-"""Sampling in any order of the cells: the plain way, and the way that computes only what is new."""
+"""Sampling in any order of the cells: the whole network for each, and from its caches."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from scanvq.kernels.graph_replay import Replayed
-from scanvq.kernels.thread_count import few_threads
+from scanvq.kernels.graph_replay import GraphReplay
+from scanvq.kernels.thread_count import limited_threads
 from scanvq.sampling.filters import choose
 from scanvq.sampling.ordering import Ordering
 from scanvq.sampling.uniforms import uniform_table
@@ -17,9 +17,9 @@ from scanvq.types import UNKNOWN, SamplingParams, Stepper
 
 
 class OrderedStepper(Stepper):
-    """A stepper in any order. A sampler may also go on place by place, by `advance_at_place`.
+    """A stepper in any order. A sampler may also advance one position at a time, by `advance_at_position`.
 
-    Subclasses compute; here stands which codes are set and how far the order was gone through.
+    Subclasses compute; this class keeps the codes and the number of positions done.
 
     Args:
         ordering: of the cells.
@@ -28,36 +28,36 @@ class OrderedStepper(Stepper):
     Attributes:
         ordering: as given.
         codes: (n, B) in the order, UNKNOWN where none is set.
-        place: (1,), the place that `advance_at_place` goes through. Who calls that writes it.
-        done: how many places were gone through. Who calls `advance` or `advance_at_place` keeps it.
+        position: (1,), what `advance_at_position` computes; written by its caller.
+        done: number of positions computed; kept by the caller of `advance` or `advance_at_position`.
     """
 
     def __init__(self, ordering: Ordering, batch: int) -> None:
         self.ordering = ordering
         self.cells = tuple(ordering.cells.tolist())
         self.codes = ordering.cells.new_full((len(self.cells), batch), UNKNOWN)
-        self.place = ordering.cells.new_zeros(1)
+        self.position = ordering.cells.new_zeros(1)
         self.done = 0
-        self._place_of = {cell: place for place, cell in enumerate(self.cells)}
+        self._position_of = {cell: position for position, cell in enumerate(self.cells)}
 
     def logits(self, cell: int) -> Tensor:
-        place = self._place_of[cell]
-        if place < self.done:
-            raise ValueError(f"cell {cell} was gone through; ask for cells in order, each once")
-        logits = self.advance(self.done, place + 1)
-        self.done = place + 1
+        position = self._position_of[cell]
+        if position < self.done:
+            raise ValueError(f"cell {cell} was already computed; take cells in order, each once")
+        logits = self.advance(self.done, position + 1)
+        self.done = position + 1
         return logits
 
     def set(self, cell: int, codes: Tensor) -> None:
-        self.codes[self._place_of[cell]] = codes
+        self.codes[self._position_of[cell]] = codes
 
     @abstractmethod
     def advance(self, start: int, stop: int) -> Tensor:
-        """Goes through places start to stop - 1, all but the last set: logits (B, K) of the last."""
+        """Computes positions start to stop - 1, all but the last set: logits (B, K) of the last."""
 
     @abstractmethod
-    def advance_at_place(self) -> Tensor:
-        """The same for the one `place`, not the first, with equal work at every place: see `Replayed`."""
+    def advance_at_position(self) -> Tensor:
+        """Computes `position`, not the first, by the same kernels at every position (see `GraphReplay`)."""
 
 
 def sample_ordered(
@@ -71,10 +71,10 @@ def sample_ordered(
     """Fills UNKNOWN cells in an order, running the whole network for each: the reference.
 
     Args:
-        logits_of: codes (B, h, w) to logits (B, K, h, w); cells not yet drawn hold 0.
-        known: (B, h, w), UNKNOWN where a code is to be drawn.
+        logits_of: codes (B, h, w) to logits (B, K, h, w); cells not yet sampled hold 0.
+        known: (B, h, w), UNKNOWN where a code is to be sampled.
         ordering: of the cells of this grid.
-        params: how a code is drawn.
+        params: how a code is sampled.
         generator: where the randomness comes from, see `uniform_table`.
 
     Returns:
@@ -86,8 +86,8 @@ def sample_ordered(
     flat = codes.view(len(codes), -1)
     for cell in ordering.cells.tolist():
         if unknown[:, cell].any():
-            drawn = choose(logits_of(codes).flatten(2)[:, :, cell], params, uniform[:, cell])
-            flat[:, cell] = torch.where(unknown[:, cell], drawn, flat[:, cell])
+            sampled = choose(logits_of(codes).flatten(2)[:, :, cell], params, uniform[:, cell])
+            flat[:, cell] = torch.where(unknown[:, cell], sampled, flat[:, cell])
     return codes
 
 
@@ -108,26 +108,26 @@ def sample_ordered_cached(
     codes = stepper.codes
     codes.copy_(ordering.sequence(known).t())
     unknown = codes == UNKNOWN
-    everyone = unknown.all(dim=1).tolist()
-    places = unknown.any(dim=1).nonzero().flatten().tolist()
+    unknown_in_all = unknown.all(dim=1).tolist()
+    positions = unknown.any(dim=1).nonzero().flatten().tolist()
 
-    def fill_place() -> None:
-        drawn = choose(stepper.advance_at_place(), params, uniform.index_select(0, stepper.place)[0])
-        found = codes.index_select(0, stepper.place)
-        kept = torch.where(unknown.index_select(0, stepper.place), drawn, found)  # (1, B)
-        codes.index_copy_(0, stepper.place, kept)
+    def fill_position() -> None:
+        sampled = choose(stepper.advance_at_position(), params, uniform.index_select(0, stepper.position)[0])
+        found = codes.index_select(0, stepper.position)
+        kept = torch.where(unknown.index_select(0, stepper.position), sampled, found)  # (1, B)
+        codes.index_copy_(0, stepper.position, kept)
 
-    fill_place_again = Replayed(fill_place, known.device, times=len(places))
-    with few_threads(known):
-        for place in places:
-            if fill_place_again.recordable and 0 < place == stepper.done:
-                stepper.place.fill_(place)
-                fill_place_again()
-                stepper.done = place + 1
+    replay = GraphReplay(fill_position, known.device, calls=len(positions))
+    with limited_threads(known):
+        for position in positions:
+            if replay.can_capture and 0 < position == stepper.done:
+                stepper.position.fill_(position)
+                replay()
+                stepper.done = position + 1
             else:
-                cell = stepper.cells[place]
-                drawn = choose(stepper.logits(cell), params, uniform[place])
-                if not everyone[place]:
-                    drawn = torch.where(unknown[place], drawn, codes[place])
-                stepper.set(cell, drawn)
+                cell = stepper.cells[position]
+                sampled = choose(stepper.logits(cell), params, uniform[position])
+                if not unknown_in_all[position]:
+                    sampled = torch.where(unknown[position], sampled, codes[position])
+                stepper.set(cell, sampled)
     return ordering.grid(codes.t())

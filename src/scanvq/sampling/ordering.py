@@ -1,4 +1,4 @@
-"""The order in which the cells of a grid are drawn: a permutation and its inverse."""
+"""The order in which the cells of a grid are sampled: a permutation and its inverse."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Ordering(nn.Module):
     """
 
     cells: Tensor
-    """(h * w,) the cell, row * w + column, at each place of the order."""
-    places: Tensor
-    """(h * w,) the place in the order of each cell: the inverse."""
+    """(h * w,) the cell, row * w + column, at each position of the order."""
+    positions: Tensor
+    """(h * w,) the position in the order of each cell: the inverse."""
 
     def __init__(self, name: OrderName, height: int, width: int) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Ordering(nn.Module):
         self.shape = (height, width)
         cells = torch.tensor([row * width + column for row, column in _ORDERS[name](height, width)])
         self.register_buffer("cells", cells, persistent=False)
-        self.register_buffer("places", cells.argsort(), persistent=False)
+        self.register_buffer("positions", cells.argsort(), persistent=False)
 
     def sequence(self, grid: Tensor) -> Tensor:
         """A grid (B, h, w) as a sequence (B, h * w) in this order."""
@@ -59,7 +59,7 @@ class Ordering(nn.Module):
 
     def grid(self, sequence: Tensor) -> Tensor:
         """A sequence (B, h * w, ...) in this order as a grid (B, h, w, ...)."""
-        return sequence.index_select(1, self.places).unflatten(1, self.shape)
+        return sequence.index_select(1, self.positions).unflatten(1, self.shape)
 
 
 Cells = Iterable[tuple[int, int]]
@@ -97,7 +97,7 @@ def _spiral_out(height: int, width: int) -> Cells:
 
 def _bits(cell: tuple[int, int]) -> list[tuple[int, int]]:
     """The bits of row and column side by side, lowest first."""
-    return [(cell[0] >> place & 1, cell[1] >> place & 1) for place in range(32)]
+    return [(cell[0] >> bit & 1, cell[1] >> bit & 1) for bit in range(32)]
 
 
 def _z_curve(height: int, width: int) -> Cells:

@@ -1,4 +1,4 @@
-"""Sampling in raster order: the plain way, and the way that computes only what is new."""
+"""Sampling in raster order: the whole network for each cell, and from its caches."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from scanvq.kernels.graph_replay import Replayed
-from scanvq.kernels.thread_count import few_threads
+from scanvq.kernels.graph_replay import GraphReplay
+from scanvq.kernels.thread_count import limited_threads
 from scanvq.sampling.filters import choose
 from scanvq.sampling.ordered import sample_ordered
 from scanvq.sampling.ordering import Ordering
@@ -18,18 +18,18 @@ from scanvq.types import UNKNOWN, SamplingParams, Stepper
 
 
 class RasterStepper(Stepper):
-    """A stepper in raster order. A sampler may also go through a whole row by `advance`.
+    """A stepper in raster order. A sampler may also compute a whole row by `advance`.
 
-    Subclasses compute; here stands which codes are set and how far the grid was gone through.
+    Subclasses compute; this class keeps the codes, the current row and the number of its cells done.
 
     Args:
         shape: (B, h, w).
-        line: (w, B) int64, the codes of the row at hand; it stays where it is. It is the row's only copy
+        line: (w, B) int64, the codes of the current row, at a fixed address. It is the row's only copy
             of them until the next row is entered.
 
     Attributes:
         line: as given.
-        done: how many cells of the row at hand were gone through. Who calls `advance` keeps it.
+        done: number of cells of the current row computed; kept by the caller of `advance`.
     """
 
     def __init__(self, shape: tuple[int, int, int], line: Tensor) -> None:
@@ -38,12 +38,12 @@ class RasterStepper(Stepper):
         self.done = 0
         self._codes = line.new_full(shape, UNKNOWN)
         self._line_cells = line.unbind(0)  # (B,) each
-        self._row = -1  # the row at hand; none yet
+        self._row = -1  # the current row; none yet
 
     def logits(self, cell: int) -> Tensor:
         row, column = divmod(cell, len(self.line))
         if (row, column) < (self._row, self.done):
-            raise ValueError(f"cell {cell} was gone through; ask for cells in order, each once")
+            raise ValueError(f"cell {cell} was already computed; take cells in order, each once")
         self.enter_row(row)
         logits = self.advance(self.done, column + 1)
         self.done = column + 1
@@ -57,7 +57,7 @@ class RasterStepper(Stepper):
             self._codes[:, row, column] = codes
 
     def set_all(self, codes: Tensor) -> None:
-        """Sets every cell to codes (B, h, w), UNKNOWN where one will be set later. Before all else."""
+        """Sets every cell to codes (B, h, w), UNKNOWN where one will be set later. Call it first."""
         self._codes.copy_(codes)
 
     def all_codes(self) -> Tensor:
@@ -68,7 +68,7 @@ class RasterStepper(Stepper):
         return codes
 
     def enter_row(self, row: int) -> None:
-        """Makes `row` the one at hand, if it is not; all rows above it are set."""
+        """Makes `row` the current row; all rows above it are set."""
         if self._row < 0:
             self._skip_to(row, self._codes)
             self._start(row)
@@ -84,10 +84,10 @@ class RasterStepper(Stepper):
 
     @abstractmethod
     def advance(self, start: int, stop: int) -> Tensor:
-        """Goes through cells start to stop - 1 of the row at hand, all but the last set: logits (B, K) of it.
+        """Computes cells start to stop - 1 of the current row, all but the last set: its logits (B, K).
 
         Called from left to right, for every cell once at most. What differs from row to row is in tensors
-        that stay where they are, so that the work of a row can be recorded (`Replayed`).
+        at fixed addresses, so that the work of a row can be captured (`GraphReplay`).
         """
 
     @abstractmethod
@@ -100,7 +100,7 @@ class RasterStepper(Stepper):
 
     @abstractmethod
     def _finish_row(self, start: int) -> None:
-        """Computes what later rows need of the cells of `line` from `start` on, all set, not gone through."""
+        """Computes what later rows need of the cells of `line` from `start` on, all set, not yet computed."""
 
 
 def sample_raster(
@@ -125,35 +125,35 @@ def sample_raster_cached(
     """Fills UNKNOWN cells in raster order from a network's caches (arXiv 1704.06001).
 
     Gives the codes of `sample_raster`, equal random numbers for equal cells. Rows above the first UNKNOWN are
-    one pass, rows below the last are left out, and known cells in between cost no draw.
+    one pass, rows below the last are left out, and known cells in between are not sampled.
     """
     uniform = uniform_table(known, generator)
     unknown = known == UNKNOWN
-    places = unknown.any(dim=0).tolist()
-    rows = [row for row, line in enumerate(places) if any(line)]
+    any_unknown = unknown.any(dim=0).tolist()
+    rows = [row for row, line in enumerate(any_unknown) if any(line)]
     if not rows:
         return known.clone()
     stepper.set_all(known)
-    line = stepper.line.unbind(0)  # (B,) each, as are the numbers
-    row_numbers = uniform.new_empty(stepper.line.shape)
-    numbers = row_numbers.unbind(0)
+    line = stepper.line.unbind(0)  # (B,) each, as are the random numbers
+    row_uniform = uniform.new_empty(stepper.line.shape)
+    cell_uniform = row_uniform.unbind(0)
 
     def fill_row() -> None:
         for column, cell in enumerate(line):
-            cell.copy_(choose(stepper.advance(column, column + 1), params, numbers[column]))
+            cell.copy_(choose(stepper.advance(column, column + 1), params, cell_uniform[column]))
 
-    everyone = unknown.all(dim=0).tolist()
-    fill_whole_row = Replayed(fill_row, known.device, times=sum(map(all, everyone)))
+    all_unknown = unknown.all(dim=0).tolist()
+    replay_row = GraphReplay(fill_row, known.device, calls=sum(map(all, all_unknown)))
     for row in range(rows[0], rows[-1] + 1):
         stepper.enter_row(row)
-        row_numbers.copy_(uniform[:, row].t())
-        with few_threads(known):
-            if all(everyone[row]):
-                fill_whole_row()
+        row_uniform.copy_(uniform[:, row].t())
+        with limited_threads(known):
+            if all(all_unknown[row]):
+                replay_row()
                 stepper.done = len(line)
             else:
-                for column in (column for column, place in enumerate(places[row]) if place):
+                for column in (column for column, wanted in enumerate(any_unknown[row]) if wanted):
                     cell = row * len(line) + column
-                    drawn = choose(stepper.logits(cell), params, numbers[column])
-                    stepper.set(cell, torch.where(unknown[:, row, column], drawn, line[column]))
+                    sampled = choose(stepper.logits(cell), params, cell_uniform[column])
+                    stepper.set(cell, torch.where(unknown[:, row, column], sampled, line[column]))
     return stepper.all_codes()

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from scanvq.nn.normalization import Normalization
 from scanvq.nn.residual import ResidualStack
-from scanvq.nn.resizing import doublings, halvings
-from scanvq.nn.upsample import UpsampleKind, make_doubling
+from scanvq.nn.resizing import downsampling_layers, upsampling_layers
+from scanvq.nn.upsample import UpsampleKind, make_upsample
 from scanvq.spec import Derived
 from scanvq.types import Codes, Quantized, Quantizer, Reconstruction, Tokenizer
 
@@ -90,7 +90,7 @@ class VQVAE(Tokenizer):
         self.input_std = input_std
         wide, dim = channels[-1], quantizer.dim
         self.encoder = nn.Sequential(
-            *halvings((image_channels, *channels), kernel=kernel, norm=norm),
+            *downsampling_layers((image_channels, *channels), kernel=kernel, norm=norm),
             *_entry(wide, wide, encoder_entry),
             ResidualStack(channels=wide, hidden=residual_channels, blocks=residual_blocks),
             *([nn.Conv2d(wide, dim, 1)] if projection else []),
@@ -101,8 +101,8 @@ class VQVAE(Tokenizer):
         self.decoder = nn.Sequential(
             *_entry(dim, inner, decoder_entry),
             ResidualStack(channels=inner, hidden=residual_channels, blocks=residual_blocks),
-            *doublings(widths, kind=upsample, kernel=upsample_kernel, norm=norm),
-            make_doubling(upsample, widths[-1], image_channels, kernel=upsample_kernel)
+            *upsampling_layers(widths, kind=upsample, kernel=upsample_kernel, norm=norm),
+            make_upsample(upsample, widths[-1], image_channels, kernel=upsample_kernel)
             if output == "double"
             else nn.Conv2d(widths[-1], image_channels, 3, padding=1),
         )

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from scanvq.nn.normalization import Normalization
 from scanvq.nn.residual import ResidualStack
-from scanvq.nn.resizing import doublings, halvings
-from scanvq.nn.upsample import UpsampleKind, make_doubling
+from scanvq.nn.resizing import downsampling_layers, upsampling_layers
+from scanvq.nn.upsample import UpsampleKind, make_upsample
 from scanvq.spec import Derived
 from scanvq.tokenizers.mean_vector import MeanVector
 from scanvq.types import Codes, Quantized, Quantizer, Reconstruction, Tokenizer
@@ -104,10 +104,10 @@ class VQVAE2(Tokenizer):
             return [nn.Conv2d(inputs, wide, 3, padding=1), stack]
 
         def encoder(widths: tuple[int, ...]) -> nn.Module:
-            return nn.Sequential(*halvings(widths, kernel=kernel, norm=norm), *residual(wide))
+            return nn.Sequential(*downsampling_layers(widths, kernel=kernel, norm=norm), *residual(wide))
 
         def expansion(inputs: int, outputs: int) -> nn.Module:
-            double = make_doubling(upsample, wide, outputs, kernel=upsample_kernel)
+            double = make_upsample(upsample, wide, outputs, kernel=upsample_kernel)
             return nn.Sequential(*residual(inputs), double)
 
         coarser = [encoder((wide, wide)) for _ in dims[1:]]
@@ -124,8 +124,8 @@ class VQVAE2(Tokenizer):
         widths = tuple(reversed(channels))
         self.decoder = nn.Sequential(
             *residual(joined[-1]),
-            *doublings(widths, kind=upsample, kernel=upsample_kernel, norm=norm),
-            make_doubling(upsample, widths[-1], image_channels, kernel=upsample_kernel),
+            *upsampling_layers(widths, kind=upsample, kernel=upsample_kernel, norm=norm),
+            make_upsample(upsample, widths[-1], image_channels, kernel=upsample_kernel),
         )
 
     top_weight: float

@@ -146,7 +146,7 @@ def train(stage: Stage, engine: Engine, loggers: Loggers, request: StopRequest) 
             loggers.info(f"{stage.name}: {reported}")
         most = math.inf if stage.limit.seconds is None else stage.limit.seconds / 2
         state.elapsed += min(time.monotonic() - begun, most)  # a budget pays for the choice, too
-    precision.lay_out(stage.objective)
+    precision.apply_memory_format(stage.objective)
     optimizers = {
         player: make_optimizer(parameters, stage.settings)
         for player, parameters in stage.objective.players.items()

@@ -7,7 +7,7 @@ from copy import deepcopy
 
 import torch
 
-from scanvq.nn.precision import Precision, candidates, take_turns, timed
+from scanvq.nn.precision import Precision, candidates, time_interleaved, timed
 from scanvq.training.engine import Engine
 from scanvq.types import Batch, Objective
 
@@ -49,12 +49,12 @@ def measure(
 ) -> dict[Precision, float]:
     """Seconds a step (forward and backward) of every candidate, on copies; the objective stays as it is.
 
-    Of a batch that would take long, the first samples are tried. `largest` is that of `take_turns`: in a step
-    processes wait for each other, so all of them make as many.
+    Of a batch that would take long, the first samples are tried. `largest` is that of `time_interleaved`: in
+    a step processes wait for each other, so all of them make as many.
     """
     tried = _first(batch, _affordable(objective, batch, device))
     steps = {one: _step_of(deepcopy(objective), tried, one, device) for one in candidates(device)}
-    return take_turns(steps, device, largest=largest)
+    return time_interleaved(steps, device, largest=largest)
 
 
 def _affordable(objective: Objective, batch: Batch, device: torch.device) -> int:
@@ -75,7 +75,7 @@ def _first(batch: Batch, count: int) -> Batch:
 def _step_of(
     objective: Objective, batch: Batch, precision: Precision, device: torch.device
 ) -> Callable[[], None]:
-    precision.lay_out(objective)
+    precision.apply_memory_format(objective)
     player = next(iter(objective.players))
 
     def step() -> None:

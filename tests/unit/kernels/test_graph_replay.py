@@ -19,10 +19,10 @@ from torch.utils._pytree import tree_leaves
 
 from scanvq.conditions.condition import Condition
 from scanvq.kernels import graph_replay
+from scanvq.kernels.probability_filter import reference_filter_probabilities
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.priors.transformer import TransformerPrior
-from scanvq.sampling import filters
 from scanvq.types import UNKNOWN, CodePrior, SamplingParams
 
 SIZE, HEIGHT, WIDTH, BATCH = 11, 8, 6, 3
@@ -97,9 +97,9 @@ def tapes(monkeypatch: pytest.MonkeyPatch) -> list[Tape]:
         made.append(tape)
         return tape.play
 
-    monkeypatch.setattr(graph_replay, "can_record", lambda device: True)
-    monkeypatch.setattr(graph_replay, "record", record)
-    monkeypatch.setattr(graph_replay, "RECORDING_SECONDS", -1.0)
+    monkeypatch.setattr(graph_replay, "can_capture", lambda device: True)
+    monkeypatch.setattr(graph_replay, "capture", record)
+    monkeypatch.setattr(graph_replay, "CAPTURE_SECONDS", -1.0)
     monkeypatch.setattr(graph_replay, "_now", time.monotonic)
     return made
 
@@ -151,7 +151,7 @@ def known_but(hidden: Tensor) -> Tensor:
 @contextlib.contextmanager
 def unrecorded() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graph_replay, "can_record", lambda device: False)
+        patch.setattr(graph_replay, "can_capture", lambda device: False)
         yield
 
 
@@ -196,10 +196,10 @@ def test_top_k_and_top_p_may_be_recorded(params: SamplingParams) -> None:
     first, second = torch.rand(2, 4, SIZE, dtype=torch.float64).softmax(dim=2)
     held, out = first.clone(), torch.empty_like(first)
     with (tape := Tape()):
-        out.copy_(filters._filtered(held, params))
+        out.copy_(reference_filter_probabilities(held, params))
     held.copy_(second)
     tape.play()
-    assert torch.equal(out, filters._filtered(second, params))
+    assert torch.equal(out, reference_filter_probabilities(second, params))
 
 
 def test_a_tape_notices_what_a_graph_would_not_redo(tapes: list[Tape]) -> None:
@@ -210,7 +210,7 @@ def test_a_tape_notices_what_a_graph_would_not_redo(tapes: list[Tape]) -> None:
         count[0] += 1
         total.add_(count[0])
 
-    again = graph_replay.Replayed(counting, CPU, times=5)
+    again = graph_replay.GraphReplay(counting, CPU, calls=5)
     for _ in range(5):
         again()
     assert total.item() == 1 + 2 + 3 * 3  # and not 1 + 2 + 3 + 4 + 5
@@ -232,21 +232,22 @@ def test_it_is_recorded_where_that_pays(
         total.add_(1)
 
     monkeypatch.setattr(graph_replay, "_now", lambda: clock[0])
-    monkeypatch.setattr(graph_replay, "RECORDING_SECONDS", 4.0)
-    again = graph_replay.Replayed(work, CPU, times=times)
+    monkeypatch.setattr(graph_replay, "CAPTURE_SECONDS", 4.0)
+    again = graph_replay.GraphReplay(work, CPU, calls=times)
     for _ in range(times):
         again()
     assert bool(tapes) is recorded
     assert total.item() == times
 
 
-def test_work_on_a_cpu_is_called_as_it_is() -> None:
+@pytest.mark.parametrize("replay", [graph_replay.GraphReplay, graph_replay.reference_graph_replay])
+def test_work_on_a_cpu_is_called_as_by_the_reference(replay: Any) -> None:
     calls: list[int] = []
-    again = graph_replay.Replayed(lambda: calls.append(0), CPU, times=3)
+    again = replay(lambda: calls.append(0), CPU, calls=3)
     for _ in range(3):
         again()
     assert len(calls) == 3
-    assert not again.recordable
+    assert not graph_replay.can_capture(CPU)
 
 
 def test_a_driver_that_refuses_is_told_and_sampling_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +260,7 @@ def test_a_driver_that_refuses_is_told_and_sampling_goes_on(monkeypatch: pytest.
     monkeypatch.setattr(torch.cuda, "graph", refuse)
     calls: list[int] = []
     with pytest.warns(RuntimeWarning, match="without a CUDA graph: operation not permitted"):
-        work = graph_replay.record(lambda: calls.append(0))
+        work = graph_replay.capture(lambda: calls.append(0))
     work()
     assert len(calls) == 1
 
@@ -271,7 +272,7 @@ def test_a_driver_that_refuses_is_told_and_sampling_goes_on(monkeypatch: pytest.
 def test_a_cuda_graph_gives_the_same_codes(
     monkeypatch: pytest.MonkeyPatch, make: Callable[..., CodePrior], params: SamplingParams
 ) -> None:
-    monkeypatch.setattr(graph_replay, "RECORDING_SECONDS", -1.0)
+    monkeypatch.setattr(graph_replay, "CAPTURE_SECONDS", -1.0)
     prior = sharp(make).cuda()
     known = known_but(unknown_regions()["all"]).cuda()
     recorded = sampled(prior, known, params=params)

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from scanvq.kernels import nearest_lookup, nearest_search
-from scanvq.kernels.nearest_lookup import NearestLookup, look_up_nearest, sums_by_code
+from scanvq.kernels.nearest_lookup import (
+    look_up_nearest,
+    reference_look_up_nearest,
+)
+from scanvq.kernels.nearest_search import nearest_codes, reference_nearest_codes
 
 ROWS, CODES, DIM = 23, 5, 6
-
-
-def plain(rows: Tensor, codebook: Tensor) -> NearestLookup:
-    """Every distance, an embedding, the straight-through estimator, two squared errors."""
-    exact = rows.float()
-    codes = torch.cdist(exact.detach(), codebook.detach()).argmin(1)
-    vectors = F.embedding(codes, codebook)
-    return NearestLookup(
-        vectors=rows + (vectors.to(rows.dtype) - rows).detach(),
-        codes=codes,
-        errors=(exact - vectors.detach()).square().sum(1),
-        pulls=(exact.detach() - vectors).square().sum(1),
-    )
 
 
 @pytest.fixture(params=[1, 4, ROWS, 100])
@@ -42,7 +31,7 @@ def test_equals_the_plain_operations(chunk: int, dtype: torch.dtype) -> None:
     rows, codebook = torch.randn(ROWS, DIM).to(dtype), torch.randn(CODES, DIM)
     slopes = (torch.randn(ROWS, DIM).to(dtype), torch.randn(ROWS), torch.randn(ROWS))
     results, gradients = [], []
-    for way in (look_up_nearest, plain):
+    for way in (look_up_nearest, reference_look_up_nearest):
         given = (rows.clone().requires_grad_(), codebook.clone().requires_grad_())
         result = way(*given)
         torch.autograd.backward([result.vectors, result.errors, result.pulls], slopes)
@@ -72,7 +61,9 @@ def test_no_rows_give_nothing() -> None:
     assert rows.grad is not None
 
 
-def test_sums_by_code_equal_a_product_with_one_hot_rows(chunk: int) -> None:
-    rows, codes = torch.randn(ROWS, DIM), torch.randint(CODES - 1, (ROWS,))
-    one_hot = F.one_hot(codes, CODES).float()
-    torch.testing.assert_close(sums_by_code(rows, codes, torch.empty(CODES, DIM)), one_hot.T @ rows)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("size", [1, 5, 512])
+def test_nearest_codes_equal_those_of_all_distances(chunk: int, size: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    rows, codebook = torch.randn(ROWS, DIM).to(dtype), torch.randn(size, DIM)
+    assert torch.equal(nearest_codes(rows, codebook), reference_nearest_codes(rows, codebook))

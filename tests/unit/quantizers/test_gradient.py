@@ -1,4 +1,4 @@
-"""The rotation trick's gradient, written by hand, is that of the plain way."""
+"""The rotation trick's gradient equals that of explicit rotation matrices."""
 
 from __future__ import annotations
 
@@ -54,3 +54,14 @@ def test_zeros_and_opposites_give_finite_gradients() -> None:
     rotated(given, -features).sum().backward()
     assert given.grad is not None
     assert given.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_values_are_exactly_the_vectors(dtype: torch.dtype) -> None:
+    features, vectors = (torch.randn(2, DIM, 5, 4).to(dtype) for _ in range(2))
+    out = rotated(features.requires_grad_(), vectors)
+    assert torch.equal(out, vectors)
+    assert out.dtype == dtype
+    out.float().sum().backward()
+    assert features.grad is not None
+    assert features.grad.dtype == dtype

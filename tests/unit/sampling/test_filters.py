@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from scanvq.sampling import filters
 from scanvq.sampling.filters import choose
 from scanvq.types import SamplingParams
 
@@ -110,27 +109,3 @@ def test_an_empty_batch_gives_no_codes() -> None:
 def test_a_way_to_draw_that_does_not_exist(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SamplingParams(**wrong)
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        SamplingParams(top_k=1),
-        SamplingParams(top_k=3),
-        SamplingParams(top_p=0.5),
-        SamplingParams(top_p=0.95),
-        SamplingParams(top_k=40, top_p=0.9),
-    ],
-)
-@pytest.mark.parametrize("codes", [2, 5, 64, 512])
-def test_the_fast_way_keeps_what_the_plain_one_keeps(codes: int, params: SamplingParams) -> None:
-    torch.manual_seed(codes)
-    logits = torch.randn(40, codes, dtype=torch.float64) * 3
-    logits[10:30] = logits[10:30].round()  # ties
-    logits[30:] = 0
-    probabilities = torch.softmax(logits, dim=1)
-    plain = filters._filtered(probabilities, params)
-    fast = torch.from_numpy(filters._filtered_on_cpu(probabilities.numpy(), params))
-    assert torch.equal(fast > 0, plain > 0)
-    fast, plain = (one / one.sum(dim=1, keepdim=True) for one in (fast, plain))
-    torch.testing.assert_close(fast, plain, rtol=1e-13, atol=0)

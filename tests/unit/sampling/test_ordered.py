@@ -23,7 +23,7 @@ class Counting(OrderedStepper):
 
     def __init__(self, ordering: Ordering, batch: int) -> None:
         super().__init__(ordering, batch)
-        self.asked: list[tuple[int, int]] = []
+        self.calls: list[tuple[int, int]] = []
 
     def whole(self, codes: Tensor) -> Tensor:
         """The same for all cells of codes (B, h, w) at once: (B, K, h, w)."""
@@ -32,12 +32,12 @@ class Counting(OrderedStepper):
         return self.ordering.grid(certain(answer)).permute(0, 3, 1, 2)
 
     def advance(self, start: int, stop: int) -> Tensor:
-        self.asked.append((start, stop))
+        self.calls.append((start, stop))
         assert (self.codes[: stop - 1] >= 0).all()
         return certain((self.codes[: stop - 1].sum(dim=0) + 1) % SIZE)
 
-    def advance_at_place(self) -> Tensor:
-        raise AssertionError("only recorded work goes place by place")
+    def advance_at_position(self) -> Tensor:
+        raise AssertionError("only captured work advances by position")
 
 
 def test_each_draw_sees_every_code_before_it() -> None:
@@ -107,7 +107,7 @@ def test_known_cells_cost_no_draw() -> None:
     known[0, 2, 1] = known[1, 3, 1] = known[1, 1, 2] = UNKNOWN  # places 6, 7, 9
     counting = Counting(ordering, 2)
     sample_ordered_cached(counting, known, params=SamplingParams())
-    assert counting.asked == [(0, 7), (7, 8), (8, 10)]
+    assert counting.calls == [(0, 7), (7, 8), (8, 10)]
 
 
 def test_the_number_of_threads_comes_back() -> None:

@@ -10,7 +10,7 @@ from scanvq.sampling.ordering import Ordering, OrderName
 NAMES = get_args(OrderName)
 
 # The place of each cell in the order, read off by hand (4x4: arXiv 2012.09841, figure 47).
-PLACES = {
+POSITIONS = {
     "raster": [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11], [12, 13, 14, 15]],
     "column": [[0, 4, 8, 12], [1, 5, 9, 13], [2, 6, 10, 14], [3, 7, 11, 15]],
     "alternate": [[0, 1, 2, 3], [7, 6, 5, 4], [8, 9, 10, 11], [15, 14, 13, 12]],
@@ -21,13 +21,13 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(PLACES))
+@pytest.mark.parametrize("name", sorted(POSITIONS))
 def test_the_published_order(name: OrderName) -> None:
-    assert Ordering(name, 4, 4).places.view(4, 4).tolist() == PLACES[name]
+    assert Ordering(name, 4, 4).positions.view(4, 4).tolist() == POSITIONS[name]
 
 
 def test_every_order_but_the_random_one_is_written_out() -> None:
-    assert {*PLACES, "random"} == set(NAMES)
+    assert {*POSITIONS, "random"} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -35,7 +35,7 @@ def test_every_order_but_the_random_one_is_written_out() -> None:
 def test_every_cell_comes_once_on_any_grid(name: OrderName, shape: tuple[int, int]) -> None:
     ordering = Ordering(name, *shape)
     assert sorted(ordering.cells.tolist()) == list(range(shape[0] * shape[1]))
-    assert torch.equal(ordering.cells[ordering.places], torch.arange(shape[0] * shape[1]))
+    assert torch.equal(ordering.cells[ordering.positions], torch.arange(shape[0] * shape[1]))
 
 
 @pytest.mark.parametrize("name", NAMES)

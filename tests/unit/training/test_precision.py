@@ -9,7 +9,7 @@ import torch
 
 from scanvq.conditions.condition import Condition
 from scanvq.nn import precision
-from scanvq.nn.precision import CANDIDATES, PATIENCE, TURNS, Precision, take_turns
+from scanvq.nn.precision import CANDIDATES, PATIENCE, TURNS, Precision, time_interleaved
 from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.quantizers import MovingAverageQuantizer
 from scanvq.tokenizers import VQVAE
@@ -48,7 +48,7 @@ def test_slow_steps_are_measured_less_often(slow: float, turns: int, monkeypatch
 
         return step
 
-    measured = take_turns({one: work(one, slow * (1 + n)) for n, one in enumerate(calls)}, CPU)
+    measured = time_interleaved({one: work(one, slow * (1 + n)) for n, one in enumerate(calls)}, CPU)
     assert set(calls.values()) == {turns}
     first = 3 if turns == 1 else 1
     assert list(measured.values()) == pytest.approx([slow * first, 2 * slow * first])
@@ -94,7 +94,7 @@ def test_a_batch_that_takes_long_is_tried_in_part(
 def test_processes_that_wait_for_each_other_take_as_many_turns() -> None:
     """The others' clocks count: here another process was slow, so no turn follows the first."""
     calls: list[int] = []
-    take_turns({Precision(): lambda: calls.append(0)}, CPU, largest=lambda own: [own[0] + PATIENCE])
+    time_interleaved({Precision(): lambda: calls.append(0)}, CPU, largest=lambda own: [own[0] + PATIENCE])
     assert len(calls) == 1
 
 
@@ -108,7 +108,7 @@ def test_a_precision_says_how_a_step_computes() -> None:
 
 def test_weights_are_laid_out() -> None:
     one = objective()
-    Precision(channels_last=True).lay_out(one)
+    Precision(channels_last=True).apply_memory_format(one)
     weights = one.tokenizer.decoder[0].weight  # type: ignore[index]
     assert weights.is_contiguous(memory_format=torch.channels_last)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scanvq.model.coder import BATCH, Coder, stored_type
-from scanvq.nn.precision import Precision, candidates, take_turns
+from scanvq.nn.precision import Precision, candidates, time_interleaved
 from scanvq.storage.files import read_json, whole_file, write_json
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.run_data import SPLITS, RunData
@@ -74,7 +74,7 @@ def measure_encoding(tokenizer: Tokenizer, images: Tensor, device: torch.device)
 
     def work(precision: Precision) -> Callable[[], object]:
         copy = deepcopy(tokenizer).to(device).eval()
-        precision.lay_out(copy)
+        precision.apply_memory_format(copy)
 
         def encode() -> object:
             with torch.inference_mode(), precision.context(device):
@@ -82,7 +82,7 @@ def measure_encoding(tokenizer: Tokenizer, images: Tensor, device: torch.device)
 
         return encode
 
-    return take_turns({one: work(one) for one in candidates(device)}, device)
+    return time_interleaved({one: work(one) for one in candidates(device)}, device)
 
 
 def encode_splits(
