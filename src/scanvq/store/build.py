@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scanvq.cohort.headers import Headers, read_headers
 from scanvq.cohort.ordered_map import in_order
 from scanvq.imaging.formats import Header, UnreadableScan
-from scanvq.storage.files import whole_file, write_text
+from scanvq.storage.files import atomic_write, write_text
 from scanvq.store.digest import digest_store
 from scanvq.store.journal import Journal
 from scanvq.store.prepared_file import PreparedFile, prepare_file
@@ -128,7 +128,7 @@ def _finish(folder: Path, source: StoreKey, journal: Journal) -> None:
         "slice_index": slice_index,
         "slice_count": slice_count,
     }
-    with whole_file(folder / INDEX) as temporary:
+    with atomic_write(folder / INDEX) as temporary:
         np.savez(temporary, allow_pickle=False, **index)
     shape = [journal.rows, source.geometry.height, source.geometry.width]
     header = {

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scanvq.cohort.catalog import Catalog, Entry
 from scanvq.imaging.formats import Plane, UnreadableScan, format_of
 from scanvq.imaging.geometry import Geometry
-from scanvq.storage.files import whole_file
+from scanvq.storage.files import atomic_write
 
 FORMAT_VERSION = 2
 BLOCK = 256  # files told at once
@@ -96,7 +96,7 @@ class StoreKey:
 
     def write(self, file: Path) -> None:
         """Writes it as JSON, whole or not at all."""
-        with whole_file(file) as temporary, temporary.open("w", encoding="utf-8") as opened:
+        with atomic_write(file) as temporary, temporary.open("w", encoding="utf-8") as opened:
             opened.write(f'{{"settings": {json.dumps(self.settings)}, "stamps": [')
             opened.writelines(self._texts())
             opened.write("]}")
