@@ -13,8 +13,8 @@ from scanvq.cohort.catalog import Catalog, Entry
 from scanvq.cohort.entries import Entries
 from scanvq.cohort.headers import Found
 from scanvq.cohort.pixel_summary import summarize_pixels
-from scanvq.imaging.formats import READABLE, Header, Plane, is_inside
-from scanvq.imaging.geometry import size_at
+from scanvq.imaging.formats import READABLE, Header, Plane, is_part_of_file
+from scanvq.imaging.geometry import resampled_size
 from scanvq.imaging.slice_selection import count_slices
 
 EXAMPLES = 4  # files that show who is who
@@ -57,7 +57,7 @@ def fingerprint(
         if spacing is not None:
             if header.spacing is None:
                 continue
-            height, width = size_at((height, width), header.spacing, spacing)
+            height, width = resampled_size((height, width), header.spacing, spacing)
         sizes[f"{height}x{width}"] += count
     of_size = Counter({size: whole for size, count in sizes.items() if (whole := round(count))})
     return {
@@ -208,4 +208,4 @@ def _kind(entry: Entry) -> str:
     """A file's suffix; of what has none, the kind of scan that it is."""
     name = entry.path.name.lower()
     found = next((suffix for suffix in READABLE if name.endswith(suffix)), None)
-    return found or ("inside a file" if is_inside(entry.path) else "DICOM")
+    return found or ("inside a file" if is_part_of_file(entry.path) else "DICOM")

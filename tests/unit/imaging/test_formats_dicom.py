@@ -169,7 +169,7 @@ def test_a_new_volume_is_a_secondary_capture_of_nobody(tmp_path: Path) -> None:
         DICOM.write(tmp_path / "no.dcm", Scan(slices=np.zeros((1, 4, 4), np.float32)))
 
 
-def test_compressed_pixels_are_read_and_written_plainly(tmp_path: Path) -> None:
+def test_compressed_pixels_are_read_and_written_uncompressed(tmp_path: Path) -> None:
     path, stored = tmp_path / "a.dcm", volume(1)[0].astype(np.uint16)
     data = slice_file(path, stored)
     data.compress(RLELossless)
@@ -205,10 +205,10 @@ def test_several_frames_without_positions_stay_in_order(tmp_path: Path) -> None:
     assert header.remarks == ("frames without positions, kept in their order",)
 
 
-def test_a_missing_slice_is_told(tmp_path: Path) -> None:
+def test_a_missing_slice_is_reported(tmp_path: Path) -> None:
     for number in (0, 1, 2, 4):
         slice_file(tmp_path / f"gap/{number}.dcm", volume()[number], position=(0, 0, 3.0 * number))
-    assert DICOM.header(tmp_path / "gap").remarks == ("slices are missing: the steps between them differ",)
+    assert DICOM.header(tmp_path / "gap").remarks == ("slices are missing: the steps between slices differ",)
     with pytest.raises(UnreadableScan, match="slices are missing, so they cannot be cut across"):
         DICOM.header(tmp_path / "gap", plane="coronal")
 
@@ -216,15 +216,15 @@ def test_a_missing_slice_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        ({"position": (0, 0, 0)}, "1 of its slices lie where another one lies"),
+        ({"position": (0, 0, 0)}, "1 of its slices share a position"),
         ({"position": (0, 0, 3), "ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, "not parallel"),
         ({"position": (0, 0, 3), "PixelSpacing": [1, 1]}, "differ in pixel size"),
-        ({"position": (0, 0, 3), "RescaleSlope": "0"}, "its slice 2 has the rescale slope 0"),
+        ({"position": (0, 0, 3), "RescaleSlope": "0"}, "its slice 2 has the invalid rescale slope 0"),
         (
             {"position": (0, 0, 3), "SeriesInstanceUID": "1.2.3.4"},
             "holds 2 series; name one, such as mixed/1.2",
         ),
-        ({}, "do not say where their slices lie"),
+        ({}, "its files have no slice positions"),
     ],
 )
 def test_a_folder_that_is_no_volume_is_refused(second: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_one_series_alone_is_a_scan(tmp_path: Path) -> None:
     assert [(entry.path, entry.subject) for entry in catalog.entries] == [(Path(), "P1")]
 
 
-def test_pictures_are_told_from_reports_and_segmentations(tmp_path: Path) -> None:
+def test_images_are_distinguished_from_reports_and_segmentations(tmp_path: Path) -> None:
     slice_file(tmp_path / "a.dcm", volume()[0])
     slice_file(tmp_path / "seg.dcm", volume()[0], Modality="SEG")
     report = dcmread(tmp_path / "a.dcm")
@@ -298,6 +298,6 @@ def test_pictures_are_told_from_reports_and_segmentations(tmp_path: Path) -> Non
     catalog = read_catalog(tmp_path)
     assert [entry.path.name for entry in catalog.entries] == ["a.dcm"]
     assert "1 DICOM segmentations" in catalog.notes[0]
-    assert "1 DICOM without a picture" in catalog.notes[0]
-    with pytest.raises(UnreadableScan, match="DICOM without a picture"):
+    assert "1 DICOM without an image" in catalog.notes[0]
+    with pytest.raises(UnreadableScan, match="DICOM without an image"):
         DICOM.read(tmp_path / "report.dcm")

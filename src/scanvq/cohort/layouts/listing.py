@@ -52,4 +52,4 @@ def list_scans(root: Path, files: Iterable[Path], *, tables: tuple[str, ...] = (
     found = find_series(root, dicom)
     for path in found.scans:
         scans.append(path)
-    return Listing(scans, found.patients, found.left, rest)
+    return Listing(scans, found.patients, found.skipped, rest)

@@ -13,7 +13,7 @@ from scanvq.cohort.catalog import Catalog, CatalogError, Entry, Images
 from scanvq.cohort.entries import Entries
 from scanvq.cohort.layouts.tree import SPLIT_NAMES, Tree, make_catalog, only_original
 from scanvq.imaging.formats import UnreadableScan
-from scanvq.imaging.formats.npz import MEDMNIST, SUFFIX, holds_images, image_heads, labels_of
+from scanvq.imaging.formats.npz import MEDMNIST, SUFFIX, holds_images, image_headers, read_labels
 
 
 def read_medmnist(tree: Tree, images: Images) -> Catalog | None:
@@ -41,11 +41,11 @@ def read_medmnist(tree: Tree, images: Images) -> Catalog | None:
 
 def _labels(file: Path) -> dict[str, np.ndarray]:
     """The labels of every split's images, (n, labels of one); (n, 0) where there are none."""
-    heads, labels = image_heads(file), {}
+    heads, labels = image_headers(file), {}
     for split in MEDMNIST:
         if (name := f"{split}_images") in heads:
             count = heads[name].shape[0]
-            found = labels_of(file, name)
+            found = read_labels(file, name)
             labels[split] = np.empty((count, 0)) if found is None else found
             if len(labels[split]) != count:
                 raise ValueError(f"{count} images in {name}, but {len(labels[split])} labels")
