@@ -39,7 +39,7 @@ def test_fit_tells_what_is_wrong_before_anything_is_trained(
         ((scans, *out, "--set", "preparation.size=[30,30]"), "divisible by 4: try 32x32"),
         ((scans, *out, "--budget", "soon"), "'soon' is no duration"),
         ((tmp_path / "nothing", *out), "there is no folder"),
-        ((tmp_path / "empty", *out), "holds no scans that ScanVQ reads; found no files; readable are .png"),
+        ((tmp_path / "empty", *out), "holds no scans that ScanVQ reads; found no files; supported are .png"),
         (out, "name the folder of scans"),
         (("--resume",), "--resume needs --out"),
         (("--resume", "--out", tmp_path / "empty"), "is no ScanVQ run"),

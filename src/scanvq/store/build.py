@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanvq.cohort.headers import Headers, read_headers
-from scanvq.cohort.ordered_map import in_order
+from scanvq.cohort.ordered_map import ordered_map
 from scanvq.imaging.formats import Header, UnreadableScan
 from scanvq.storage.files import atomic_write, write_text
 from scanvq.store.digest import digest_store
@@ -71,13 +71,13 @@ def build(
 
 
 def _prepare_all(
-    journal: Journal, source: StoreKey, pool: ThreadPoolExecutor, ahead: int, progress: Progress
+    journal: Journal, source: StoreKey, pool: ThreadPoolExecutor, prefetch: int, progress: Progress
 ) -> None:
     total = len(source)
     work = partial(_prepare, source, journal.dtype)
     progress(journal.files, total)
     with journal:
-        for result in in_order(pool, work, range(journal.files, total), ahead=ahead):
+        for result in ordered_map(pool, work, range(journal.files, total), prefetch=prefetch):
             journal.add(result)
             progress(journal.files, total)
 
@@ -99,7 +99,7 @@ def _prepare(source: StoreKey, dtype: np.dtype[Any], number: int) -> PreparedFil
 def _raw_dtype(source: StoreKey, headers: Headers | None) -> str:
     """uint8 if every readable file holds 8-bit pixels, else uint16."""
     found = (
-        read_headers(source.root, source.entries, plane=source.plane) if headers is None else headers.kinds
+        read_headers(source.root, source.entries, plane=source.plane) if headers is None else headers.unique
     )
     return "uint16" if any(isinstance(one, Header) and one.dtype != np.uint8 for one in found) else "uint8"
 

@@ -10,7 +10,7 @@ from scanvq.cohort.catalog import Catalog, CatalogError, Entry
 from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.cohort.condition_sources import read_columns
 from scanvq.cohort.entries import Entries
-from scanvq.cohort.subject_pattern import by_pattern_of_run
+from scanvq.cohort.subject_pattern import subjects_by_run_pattern
 from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.preparation import Preparation
 from scanvq.settings import DataSettings
@@ -90,7 +90,7 @@ def _prepared(
     """The other scans, and on which of them the run's pattern says nothing."""
     catalog, unmatched = read_catalog(folder, images=data.images), ""
     if data.subject:
-        catalog, unmatched = by_pattern_of_run(catalog, data.subject)
+        catalog, unmatched = subjects_by_run_pattern(catalog, data.subject)
     if not any(entry.split == "test" for entry in catalog.entries):
         catalog = replace(catalog, entries=Entries(replace(e, split="test") for e in catalog.entries))
     labels = space.labels

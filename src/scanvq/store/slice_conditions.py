@@ -68,7 +68,7 @@ def measure_conditions(
         elif name == POSITION or column.is_number:
             space.append(_measured(name, _numbers(name, column, store)[train]))
         else:
-            space.append(CategoryCondition(name=name, values=tuple(sorted(column.texts))))
+            space.append(CategoryCondition(name=name, values=tuple(sorted(column.values))))
     return slice_conditions(ConditionSpace(tuple(space)), columns, store)
 
 

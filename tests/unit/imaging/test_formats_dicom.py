@@ -1,4 +1,4 @@
-"""DICOM: values, order and geometry come from the headers, and everything goes back."""
+"""DICOM: values, slice order and geometry follow the headers; files are written back unchanged."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_rescale_is_applied_and_undone(tmp_path: Path) -> None:
     np.testing.assert_array_equal(dcmread(tmp_path / "b.dcm").pixel_array, stored + 1)
 
 
-def test_hounsfield_units_stay_whole_numbers(tmp_path: Path) -> None:
+def test_hounsfield_units_stay_integers(tmp_path: Path) -> None:
     path, stored = tmp_path / "a.dcm", volume(1)[0].astype(np.uint16)
     slice_file(path, stored, BitsStored=12, HighBit=11, RescaleSlope="1", RescaleIntercept="-1024")
     scan = DICOM.read(path)
@@ -116,7 +116,7 @@ def test_a_series_is_cut_along_any_plane(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
-def test_a_series_goes_back_as_it_came(plane: Plane, tmp_path: Path) -> None:
+def test_a_series_is_written_back_unchanged(plane: Plane, tmp_path: Path) -> None:
     folder = series(tmp_path / "t2", volume(), RescaleSlope="0.3", RescaleIntercept="1")
     DICOM.write(tmp_path / "out", DICOM.read(folder, plane=plane))
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(p.name for p in folder.iterdir())
@@ -139,7 +139,7 @@ def test_each_slice_has_its_own_rescale(tmp_path: Path) -> None:
         np.testing.assert_array_equal(dcmread(tmp_path / f"out/{number}.dcm").pixel_array, pixels[number])
 
 
-def test_a_written_file_says_that_it_is_synthetic_and_whom_it_is_of(tmp_path: Path) -> None:
+def test_a_generated_file_is_marked_as_synthetic_and_keeps_patient_tags(tmp_path: Path) -> None:
     folder = series(tmp_path / "t2", volume())
     DICOM.write(tmp_path / "out", DICOM.read(folder), MARK)
     written = [dcmread(tmp_path / "out" / file.name) for file in sorted(folder.iterdir())]
@@ -157,7 +157,7 @@ def test_a_written_file_says_that_it_is_synthetic_and_whom_it_is_of(tmp_path: Pa
     assert len({new.SOPInstanceUID for new in written}) == len(written)
 
 
-def test_a_new_volume_is_a_secondary_capture_of_nobody(tmp_path: Path) -> None:
+def test_a_new_volume_is_a_secondary_capture_without_patient(tmp_path: Path) -> None:
     scan = Scan(slices=volume(), spacing=(1.5, 2.0))
     DICOM.write(tmp_path / "new.dcm", scan, MARK)
     written = dcmread(tmp_path / "new.dcm")

@@ -1,4 +1,4 @@
-"""NIfTI: any orientation, type, scaling and byte order is shown the usual way up and written back exactly."""
+"""NIfTI: any orientation, type, scaling and byte order is displayed correctly and written back exactly."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_colors_and_complex_numbers_are_refused(stored: str, tmp_path: Path) -> 
         NIFTI.header(path)
 
 
-def test_whole_numbers_beyond_32_bits_are_refused(tmp_path: Path) -> None:
+def test_integers_beyond_32_bits_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "scan.nii", np.full((4, 5), 2**40), nib.Nifti1Header())
     with pytest.raises(UnreadableScan, match="beyond 32 bits"):
         NIFTI.read(path)

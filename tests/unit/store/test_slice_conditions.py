@@ -131,7 +131,7 @@ def test_participants_of_bids(tmp_path: Path) -> None:
     np.testing.assert_array_equal(columns["age"].as_numbers(), np.array([40.5, np.nan], np.float32))
 
 
-def test_dicom_headers_fill_what_no_table_tells(tmp_path: Path) -> None:
+def test_dicom_headers_fill_values_missing_in_tables(tmp_path: Path) -> None:
     folder = tmp_path / "scans"
     dicom(folder / "a.dcm", PatientID="P1", PatientSex="F", PatientAge="070Y", Manufacturer="ACME")
     dicom(folder / "b.dcm", PatientID="P2", PatientSex="M", PatientAge="018M", ManufacturerModelName="X 3T")
@@ -203,17 +203,19 @@ def test_labels_are_used_where_nothing_is_named(tmp_path: Path) -> None:
     assert conditions.values["label"].tolist() == expected
 
 
-def test_what_the_data_does_not_tell_is_refused_with_what_it_tells(tmp_path: Path) -> None:
+def test_unknown_conditions_are_refused_with_the_available_ones(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "scans")
     (folder / "subjects.csv").write_text(TABLE)
-    with pytest.raises(CatalogError, match=r"names sex, .* it tells label, age, scanner_model, visit_date$"):
+    with pytest.raises(
+        CatalogError, match=r"names sex, .* available: label, age, scanner_model, visit_date$"
+    ):
         used_columns(read_catalog(folder), ["age", "sex"], volumes=False)
-    with pytest.raises(CatalogError, match=r"names slice_position, .* it tells label"):
+    with pytest.raises(CatalogError, match=r"names slice_position, .* available: label"):
         used_columns(read_catalog(folder), ["slice_position"], volumes=False)
-    with pytest.raises(CatalogError, match="one twice"):
+    with pytest.raises(CatalogError, match="repeats a name"):
         used_columns(read_catalog(folder), ["age", "age"], volumes=False)
     nifti = read_catalog(volumes(tmp_path / "volumes"))
-    with pytest.raises(CatalogError, match=r"names label, .* it tells slice_position$"):
+    with pytest.raises(CatalogError, match=r"names label, .* available: slice_position$"):
         used_columns(nifti, ["label"], volumes=True)
 
 
