@@ -176,7 +176,7 @@ def read_as(path: Path, stored: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     if dtype.kind == "i" and stored.dtype.kind in "iu" and stored.dtype.itemsize >= 4 and stored.size:
         limits = np.iinfo(dtype)
         if not (limits.min <= int(stored.min()) and int(stored.max()) <= limits.max):
-            raise UnreadableScan(path, f"holds whole numbers beyond {limits.bits} bits")
+            raise UnreadableScan(path, f"holds integers beyond {limits.bits} bits")
     with np.errstate(over="ignore", invalid="ignore"):  # infinite or NaN, which `check` reports
         return stored.astype(dtype)
 
