@@ -118,7 +118,7 @@ def test_a_split_of_files_of_no_use_is_told(tiny: tuple[str, ...], scanvq: Comma
             if split == "val":
                 path.write_bytes(b"")
     reported = said(scanvq("fit", folder, *tiny, "--out", tmp_path / "run", "--skip-bad", code=2))
-    assert "no usable slice for validation (4 files are left out)" in reported
+    assert "no usable slice for validation (4 files are skipped)" in reported
 
 
 def test_what_is_wrong_with_a_call_is_told(

@@ -94,7 +94,7 @@ def read_columns(catalog: Catalog, names: Sequence[str] | None = None) -> dict[s
 
     Args:
         catalog: as read.
-        names: requested conditions; None = all. DICOM headers are opened only if theirs are requested.
+        names: requested conditions; None = all. DICOM headers are opened only for sex, age and scanner.
 
     Raises:
         CatalogError: a table that cannot be read.

@@ -16,8 +16,7 @@ Fit = Literal["pad", "resize"]
 Array = NDArray[Any]
 
 NO_SPACING = (
-    "does not say how large its pixels are, so it cannot be brought to {spacing:g} mm (PNG, JPEG and NumPy "
-    "files never do)"
+    "has no pixel spacing, so it cannot be resampled to {spacing:g} mm (PNG, JPEG and NumPy files have none)"
 )
 
 

@@ -88,7 +88,7 @@ class Templates:
 
 @cache
 def load_templates() -> Templates:
-    """Reads the templates from the files of the nilearn package, without download or import of nilearn (slow).
+    """Reads the templates from the files of the nilearn package; nilearn itself (slow) is not imported.
 
     Raises:
         MissingTemplatesError: nilearn is not installed.

@@ -76,5 +76,5 @@ def test_sizes_count_the_chosen_slices_of_all_splits(tmp_path: Path) -> None:
     assert few.sizes == {**pictures, (5, 8): 2}
     with pytest.raises(ValueError, match="slices is 'few'; it must be"):
         Survey.of(catalog(tmp_path, splits), slices="few")
-    with pytest.raises(CatalogError, match=r"a\.png does not say how large"):
+    with pytest.raises(CatalogError, match=r"a\.png has no pixel spacing"):
         Survey.of(Catalog(tmp_path, "x", catalog(tmp_path, {"a.png": "train"}).entries, (), ()), spacing=1.0)

@@ -104,7 +104,7 @@ def test_a_missing_predefined_split_is_refused(missing: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_every_label_has_its_share_and_nobody_ever_moves(seed: int) -> None:
+def test_labels_have_their_fraction_and_assignments_are_stable(seed: int) -> None:
     """Random cohorts of a rare and a common label, to which others come, in other places of the order."""
     random = np.random.default_rng(seed)
     sizes = {"AD": int(random.integers(200, 400)), "NC": int(random.integers(800, 1200))}

@@ -202,7 +202,7 @@ def test_several_frames_without_positions_stay_in_order(tmp_path: Path) -> None:
     slice_file(tmp_path / "cine.dcm", volume())
     header, scan = DICOM.header(tmp_path / "cine.dcm", plane="sagittal"), DICOM.read(tmp_path / "cine.dcm")
     np.testing.assert_array_equal(scan.slices, volume())
-    assert header.remarks == ("frames without positions, kept in their order",)
+    assert header.remarks == ("frames without positions, in stored order",)
 
 
 def test_a_missing_slice_is_reported(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_pixels_with_the_target_spacing_are_unchanged() -> None:
 
 
 def test_resampling_needs_a_pixel_spacing() -> None:
-    with pytest.raises(ValueError, match="does not say how large its pixels are"):
+    with pytest.raises(ValueError, match="has no pixel spacing"):
         Geometry(height=16, width=16, spacing=1.0).apply(_pixels((16, 16)))
 
 

@@ -107,7 +107,7 @@ def test_candidate_search_finds_the_pairs_of_a_full_comparison(
     assert len(plain) == len(CHANGES)
 
 
-def test_nearly_empty_images_are_nobody_s(brains: list[np.ndarray], tmp_path: Path) -> None:
+def test_nearly_empty_images_are_skipped(brains: list[np.ndarray], tmp_path: Path) -> None:
     empty = np.zeros((SIDE, SIDE), np.uint8)
     empty[60:66, 60:66] = 90
     store = split_store(tmp_path, [*brains[:4], empty], [*brains[4:8], empty])

@@ -98,7 +98,7 @@ class Dicom(Format):
         series = _Series.of(path, datasets)
         if scan.slices.shape != series.view(plane):
             raise ValueError(
-                f"slices have shape {scan.slices.shape}; the files' headers say {series.view(plane)}"
+                f"slices have shape {scan.slices.shape}; the headers of the files have {series.view(plane)}"
             )
         frames = series.to_frames(scan.slices, plane)
         first, contents = 0, []
@@ -149,7 +149,7 @@ class _Series:
             if several:
                 raise UnreadableScan(path, "its files have no slice positions; name the files one by one")
             return cls(
-                path, datasets, encodings, None, (*remarks, "frames without positions, kept in their order")
+                path, datasets, encodings, None, (*remarks, "frames without positions, in stored order")
             )
         try:
             stack = stack_planes([plane for file_planes in planes for plane in file_planes or ()])

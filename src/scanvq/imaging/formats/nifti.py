@@ -94,9 +94,7 @@ class Nifti(Format):
         voxels = _parse_header(path, head)
         plane: Plane = scan.properties.get("plane", "axial")
         if scan.slices.shape != voxels.view(plane):
-            raise ValueError(
-                f"slices have shape {scan.slices.shape}; the file's header says {voxels.view(plane)}"
-            )
+            raise ValueError(f"slices have shape {scan.slices.shape}; the header has {voxels.view(plane)}")
         values = voxels.to_stored(scan.slices, plane)
         if voxels.scaling is not None:
             slope, intercept = voxels.scaling

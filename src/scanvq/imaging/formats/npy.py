@@ -56,12 +56,12 @@ class Npy(Format):
         array = read_npy_header(path, io.BytesIO(head))
         if scan.slices.shape != array.slices_shape(path):
             raise ValueError(
-                f"slices have shape {scan.slices.shape}; the file's header says {array.slices_shape(path)}"
+                f"slices have shape {scan.slices.shape}; the header has {array.slices_shape(path)}"
             )
         values = scan.slices.reshape(array.shape)
         encoded = as_type(values, array.dtype)
-        if kept := scan.properties.get("stored"):
-            stored = array.numbers(path, head + kept)
+        if content := scan.properties.get("stored"):
+            stored = array.numbers(path, head + content)
             read = read_as(path, stored, array.read_type(path))
             encoded = preserve_unchanged(stored, read, values, encoded)
         if provenance is not None:

@@ -58,7 +58,7 @@ def decode(path: Path, data: bytes, kind: str) -> Image.Image:
         raise UnreadableScan(path, f"too many pixels ({error})") from None
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
-        raise UnreadableScan(path, f"an animation of {frames} frames; save one frame a file")
+        raise UnreadableScan(path, f"an animation of {frames} frames; save one frame per file")
     return image
 
 
