@@ -37,7 +37,7 @@ def test_nothing_saved_yet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 100, -100])
-def test_a_damaged_state_says_what_to_do(tmp_path: Path, kept: int) -> None:
+def test_a_damaged_state_is_refused_with_a_remedy(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "resume.pt"
     save_resume(path, {"a": torch.zeros(100)})
     path.write_bytes(path.read_bytes()[:kept])
