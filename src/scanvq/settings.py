@@ -1,4 +1,4 @@
-"""The sections of a recipe that are not parts: data, preparation, the stages of training, sampling."""
+"""Recipe sections that are not parts: data, preparation, training stages, sampling."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from scanvq.types import Objective
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """Which slices of a folder are used, and who is in which split."""
+    """Selection of slices, subject identification, conditions and subject-level splits."""
 
     images: Literal["original", "segmented"] = "original"
     subject: str = ""  # a regular expression over paths; its first group is the subject
     plane: Literal["axial", "coronal", "sagittal"] = "axial"
     slices: str = "foreground"
-    conditions: tuple[str, ...] = ()  # such as slice_position, age; () = the label where there are labels
+    conditions: tuple[str, ...] = ()  # such as slice_position, age; () = the label if the data has labels
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
     test: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreparationSettings:
-    """How a slice becomes the network's image: size in pixels, intensities, normalization."""
+    """How a slice becomes a network input: size in pixels, pixel spacing, intensities, normalization."""
 
     size: Literal["native"] | tuple[PositiveInt, PositiveInt] = "native"
     fit: Literal["pad", "resize"] = "pad"
@@ -37,7 +37,7 @@ class PreparationSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class StageSettings:
-    """One stage of training: what is minimized, by which optimizer, for how long."""
+    """One training stage: objective, optimizer, duration, precision."""
 
     objective: Objective
     batch_size: PositiveInt = 32
@@ -57,11 +57,11 @@ class StageSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerStageSettings(StageSettings):
-    """The training of a tokenizer: a stage whose codebooks are looked after.
+    """The training stage of a tokenizer, with monitoring of its codebooks.
 
     Args:
         codebook_monitor: after each validation, adjust underused codebooks and a collapsed level
-            (adjust), only report them (warn), or do not look (off).
+            (adjust), only report them (warn), or do not monitor them (off).
     """
 
     codebook_monitor: Literal["off", "warn", "adjust"] = "adjust"
@@ -69,9 +69,9 @@ class TokenizerStageSettings(StageSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingSettings:
-    """How samples are drawn when the caller does not say."""
+    """Default sampling parameters."""
 
     temperature: NonNegativeFloat = 1.0
     top_k: NonNegativeInt = 0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    guidance: NonNegativeFloat = 1.0  # of samples of a class; those of any class are drawn without
+    guidance: NonNegativeFloat = 1.0  # classifier-free guidance, for samples with a class only

@@ -1,4 +1,4 @@
-"""A part's constructor signature, read as its schema: validated, completed, with near misses named."""
+"""Settings schema from a constructor signature: validation, defaults, "did you mean" messages."""
 
 from __future__ import annotations
 
@@ -13,50 +13,50 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 T = TypeVar("T")
 
 
-class DerivedMark:
-    """Marks a constructor argument that comes from the data or another part, never from a recipe."""
+class DerivedMarker:
+    """Marks a constructor argument that is filled from the data or another part, never from a recipe."""
 
 
-Derived = Annotated[T, DerivedMark()]
+Derived = Annotated[T, DerivedMarker()]
 
 Share = Annotated[float, Field(ge=0, le=1)]
-"""A part of a whole, 0 to 1."""
+"""A fraction, 0 to 1."""
 
 Tables = Mapping[type, Mapping[str, Callable[..., Any]]]
-"""Abstract class -> kind -> concrete class: what `build.py` knows."""
+"""Abstract class -> kind -> concrete class: the build tables of `build.py`."""
 
 
 class SpecError(ValueError):
-    """A setting that does not exist or cannot have that value. The message is for the user."""
+    """A setting that does not exist or has an invalid value. The message is for the user."""
 
 
 def complete(
-    maker: Callable[..., Any], given: Mapping[str, Any], *, where: str, tables: Tables
+    factory: Callable[..., Any], given: Mapping[str, Any], *, where: str, tables: Tables
 ) -> dict[str, Any]:
-    """Checks settings against the maker's signature and fills in its defaults.
+    """Validates settings against the signature of a factory and fills in its defaults.
 
     Args:
-        maker: a class or function whose keyword-only arguments are the schema.
+        factory: a class or function whose keyword-only arguments are the schema.
         given: the settings as read from a file or the command line.
         where: the dotted name of the settings, for messages.
-        tables: for arguments that are themselves parts.
+        tables: the build tables, for arguments that are themselves parts.
 
     Returns:
-        Every setting, in the order of the signature, without the derived ones.
+        All settings but the derived ones, in the order of the signature.
 
     Raises:
-        SpecError: an unknown name, a wrong value, or a required setting left out.
+        SpecError: an unknown name, an invalid value, or a missing setting without a default.
     """
-    hints = _settings(maker)
+    hints = _settings(factory)
     for name in given:
         if name not in hints:
-            raise SpecError(f"{where}.{name} does not exist. {nearest(name, setting_names(maker))}")
+            raise SpecError(f"{where}.{name} does not exist. {did_you_mean(name, setting_names(factory))}")
         if is_derived(hints[name]):
-            raise SpecError(f"{where}.{name} is found out from the data and cannot be set.")
+            raise SpecError(f"{where}.{name} is derived from the data and cannot be set.")
     completed: dict[str, Any] = {}
-    signature = inspect.signature(maker)
+    signature = inspect.signature(factory)
     plain = {}
-    for name in setting_names(maker):
+    for name in setting_names(factory):
         hint = hints[name]
         role = part_role(hint, tables)
         default = signature.parameters[name].default
@@ -68,12 +68,12 @@ def complete(
             plain[name] = default
         else:
             raise SpecError(f"{where}.{name} is missing: it has no default, so the recipe must give it.")
-    completed.update(_validated(maker, plain, where))
+    completed.update(_validated(factory, plain, where))
     return {name: completed[name] for name in hints if name in completed}
 
 
 def complete_part(role: type, given: Any, *, where: str, tables: Tables) -> dict[str, Any]:
-    """Completes a table with a `kind`, naming one of the classes that play `role`."""
+    """Completes a table with a `kind`, which names one of the concrete classes of `role`."""
     if isinstance(given, str):
         given = {"kind": given}
     kinds = tables[role]
@@ -81,21 +81,23 @@ def complete_part(role: type, given: Any, *, where: str, tables: Tables) -> dict
         raise SpecError(f"{where} needs a kind: one of {', '.join(sorted(kinds))}.")
     kind = given["kind"]
     if kind not in kinds:
-        raise SpecError(f"{where}.kind is {kind!r}, which is not known. {nearest(str(kind), kinds)}")
+        raise SpecError(f"{where}.kind is {kind!r}, which does not exist. {did_you_mean(str(kind), kinds)}")
     rest = {name: value for name, value in given.items() if name != "kind"}
     return {"kind": kind, **complete(kinds[kind], rest, where=where, tables=tables)}
 
 
 def make_part(role: type, spec: Mapping[str, Any], *, tables: Tables, **derived: Any) -> Any:
-    """Builds a part from its completed spec; `derived` fills the arguments the signature marks so.
+    """Builds a part from its completed spec; `derived` fills the arguments marked as derived.
 
     Raises:
-        SpecError: a kind that this version does not have.
+        SpecError: a kind that does not exist in this version.
     """
     if spec["kind"] not in tables[role]:
-        raise SpecError(f"{spec['kind']!r} is not known here. {nearest(spec['kind'], tables[role])}")
-    maker = tables[role][spec["kind"]]
-    hints = _settings(maker)
+        raise SpecError(
+            f"{spec['kind']!r} is not a kind of this version. {did_you_mean(spec['kind'], tables[role])}"
+        )
+    factory = tables[role][spec["kind"]]
+    hints = _settings(factory)
     arguments: dict[str, Any] = {}
     for name, hint in hints.items():
         inner = part_role(hint, tables)
@@ -106,36 +108,38 @@ def make_part(role: type, spec: Mapping[str, Any], *, tables: Tables, **derived:
         elif inner is None:
             arguments[name] = tuple(spec[name]) if isinstance(spec[name], list) else spec[name]
         elif isinstance(spec[name], list):
-            arguments[name] = [make_part(inner, one, tables=tables, **derived) for one in spec[name]]
+            arguments[name] = [make_part(inner, part, tables=tables, **derived) for part in spec[name]]
         else:
             arguments[name] = make_part(inner, spec[name], tables=tables, **derived)
-    return maker(**arguments)
+    return factory(**arguments)
 
 
-def derived_names(maker: Callable[..., Any]) -> tuple[str, ...]:
-    """The arguments of a maker that are filled from the data or another part."""
-    return tuple(name for name, hint in _settings(maker).items() if is_derived(hint))
+def derived_names(factory: Callable[..., Any]) -> tuple[str, ...]:
+    """The arguments of a factory that are derived from the data or another part."""
+    return tuple(name for name, hint in _settings(factory).items() if is_derived(hint))
 
 
-def setting_names(maker: Callable[..., Any]) -> tuple[str, ...]:
-    """The arguments of a maker that a recipe may set."""
-    return tuple(name for name, hint in _settings(maker).items() if not is_derived(hint))
+def setting_names(factory: Callable[..., Any]) -> tuple[str, ...]:
+    """The arguments of a factory that a recipe may set."""
+    return tuple(name for name, hint in _settings(factory).items() if not is_derived(hint))
 
 
-def nearest(name: str, known: Any) -> str:
-    """The end of a message about an unknown name: the likely one meant, or all there are."""
+def did_you_mean(name: str, known: Any) -> str:
+    """The end of a message about an unknown name: the most similar known name, or all known names."""
     match = difflib.get_close_matches(name, list(known), n=1)
     if match:
         return f"Did you mean {match[0]}?"
-    return f"There are: {', '.join(sorted(known))}."
+    return f"Allowed: {', '.join(sorted(known))}."
 
 
 def is_derived(hint: Any) -> bool:
-    return get_origin(hint) is Annotated and any(isinstance(mark, DerivedMark) for mark in hint.__metadata__)
+    return get_origin(hint) is Annotated and any(
+        isinstance(marker, DerivedMarker) for marker in hint.__metadata__
+    )
 
 
 def part_role(hint: Any, tables: Tables) -> type | None:
-    """The abstract class an argument wants, for a part or a list of parts; None for plain values."""
+    """The abstract class of an argument that is a part or a list of parts; None for plain values."""
     if isinstance(hint, type) and hint in tables:
         return hint
     if get_origin(hint) is list and get_args(hint)[0] in tables:
@@ -152,37 +156,37 @@ def _complete_parts(hint: Any, role: type, given: Any, where: str, tables: Table
     if not isinstance(given, list | tuple):
         raise SpecError(f"{where} must be a list of tables, each with a kind.")
     return [
-        complete_part(role, one, where=f"{where}.{number}", tables=tables) for number, one in enumerate(given)
+        complete_part(role, part, where=f"{where}.{index}", tables=tables) for index, part in enumerate(given)
     ]
 
 
 @cache
-def _settings(maker: Callable[..., Any]) -> dict[str, Any]:
+def _settings(factory: Callable[..., Any]) -> dict[str, Any]:
     """Name -> type of every keyword-only argument, in order."""
-    function = maker.__init__ if isinstance(maker, type) else maker  # type: ignore[misc]  # the hints of just this class are meant
+    function = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]  # the hints of exactly this class
     hints = get_type_hints(function, include_extras=True)
-    parameters = inspect.signature(maker).parameters.values()
+    parameters = inspect.signature(factory).parameters.values()
     return {p.name: hints[p.name] for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
 @cache
-def _model(maker: Callable[..., Any], names: tuple[str, ...]) -> type[BaseModel]:
-    hints = _settings(maker)
+def _model(factory: Callable[..., Any], names: tuple[str, ...]) -> type[BaseModel]:
+    hints = _settings(factory)
     fields: dict[str, Any] = {name: (hints[name], ...) for name in names}
     return create_model("Settings", __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
 
 
-def _validated(maker: Callable[..., Any], plain: dict[str, Any], where: str) -> dict[str, Any]:
+def _validated(factory: Callable[..., Any], plain: dict[str, Any], where: str) -> dict[str, Any]:
     try:
-        model = _model(maker, tuple(plain))(**plain)
+        model = _model(factory, tuple(plain))(**plain)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join([where, *map(str, first["loc"])])
+        name = ".".join([where, *map(str, first["loc"])])
         raise SpecError(
-            f"{place} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+            f"{name} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
         ) from None
     return {name: _plain(value) for name, value in model.model_dump().items()}
 
 
 def _plain(value: Any) -> Any:
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

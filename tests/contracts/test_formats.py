@@ -1,4 +1,4 @@
-"""What every format promises: what is written is read back, and damage is one clear error."""
+"""The contract of every format: written scans are read back, damaged files raise UnreadableScan."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_write_and_read_are_equal(name: str, suffix: str, dtype: str, tmp_path: 
 MARK = Provenance(model="0123456789abcdef", seed=2**40)
 
 
-def told_by_others(path: Path) -> str:
+def provenance_by_other_software(path: Path) -> str:
     """What other software finds said in a file."""
     name = path.name
     if name.endswith((".png", ".jpg", ".jpeg")):
@@ -86,17 +86,17 @@ def told_by_others(path: Path) -> str:
 
 
 @pytest.mark.parametrize(("name", "suffix"), CASES)
-def test_a_mark_says_what_made_a_file_and_changes_no_pixel(name: str, suffix: str, tmp_path: Path) -> None:
+def test_provenance_is_written_and_changes_no_pixel(name: str, suffix: str, tmp_path: Path) -> None:
     path, plain = tmp_path / f"scan{suffix}", tmp_path / f"plain{suffix}"
     scan = Scan(slices=pixels("uint8"))
     FORMATS[name].write(plain, scan)
     FORMATS[name].write(path, scan, MARK)
-    assert told_by_others(path) == "SYNTHETIC ScanVQ model=0123456789abcdef seed=1099511627776"
-    assert Provenance.read(told_by_others(path)) == MARK
+    assert provenance_by_other_software(path) == "SYNTHETIC ScanVQ model=0123456789abcdef seed=1099511627776"
+    assert Provenance.read(provenance_by_other_software(path)) == MARK
     np.testing.assert_array_equal(FORMATS[name].read(path).slices, FORMATS[name].read(plain).slices)
     read = FORMATS[name].read(plain)  # a scan that came from a file is marked, too
     FORMATS[name].write(path, read, Provenance(model="ab"))
-    assert told_by_others(path) == "SYNTHETIC ScanVQ model=ab seed=none"
+    assert provenance_by_other_software(path) == "SYNTHETIC ScanVQ model=ab seed=none"
     assert FORMATS[name].read(path).slices.dtype == read.slices.dtype
 
 
@@ -227,8 +227,8 @@ def test_damaged_bytes_never_raise_anything_else(name: str, suffix: str, tmp_pat
     for trial in range(200):
         data = bytearray(whole)
         end = min(len(data), 400) if trial % 2 else len(data)  # every other time in the header
-        for place in random.integers(0, end, size=1 + trial % 5):
-            data[place] = int(random.integers(256))
+        for position in random.integers(0, end, size=1 + trial % 5):
+            data[position] = int(random.integers(256))
         path.write_bytes(bytes(data))
         for look in (one.header, one.read):
             try:
@@ -262,7 +262,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     [
         ("png", Scan(slices=np.zeros((3, 4, 5), np.uint8)), "one slice.*Write NIfTI"),
         ("jpeg", Scan(slices=np.zeros((3, 4, 5), np.uint8)), "one slice.*Write NIfTI"),
-        ("png", Scan(slices=np.zeros((1, 4, 5), np.float32)), "whole numbers"),
+        ("png", Scan(slices=np.zeros((1, 4, 5), np.float32)), "holds integers"),
         ("jpeg", Scan(slices=np.zeros((1, 4, 5), np.uint16)), "8-bit"),
         ("dicom", Scan(slices=np.zeros((1, 4, 5), np.float32)), "this scan has float32"),
     ],
@@ -284,7 +284,7 @@ def test_what_a_format_cannot_hold_is_a_clear_error(
         (np.array([[[0, np.nan, np.inf]]], np.float32), "2 of 3 pixels are NaN or infinite"),
     ],
 )
-def test_check_tells_why_a_scan_is_of_no_use(slices: np.ndarray, reason: str) -> None:
+def test_check_gives_the_reason_why_a_scan_is_unusable(slices: np.ndarray, reason: str) -> None:
     assert reason in str(check(Scan(slices=slices)))
 
 

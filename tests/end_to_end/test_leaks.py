@@ -118,5 +118,5 @@ def test_other_scans_are_compared_with_what_the_run_has_learned_from(
 
     (run / "data.json").write_text(json.dumps({**record, "folder": str(tmp_path / "gone")}))
     reported = scanvq("evaluate", run, "--data", others).stdout
-    assert f"files this run began with are not in {tmp_path / 'gone'}" in reported
+    assert f"files of this run are not in {tmp_path / 'gone'}" in reported
     assert json.loads((run / "metrics-others.json").read_text())["leak"]["unchecked"]

@@ -39,7 +39,7 @@ def test_fit_tells_what_is_wrong_before_anything_is_trained(
         ((scans, *out, "--set", "preparation.size=[30,30]"), "divisible by 4: try 32x32"),
         ((scans, *out, "--budget", "soon"), "'soon' is no duration"),
         ((tmp_path / "nothing", *out), "there is no folder"),
-        ((tmp_path / "empty", *out), "holds no scans that ScanVQ reads; found no files; readable are .png"),
+        ((tmp_path / "empty", *out), "holds no scans that ScanVQ reads; found no files; supported are .png"),
         (out, "name the folder of scans"),
         (("--resume",), "--resume needs --out"),
         (("--resume", "--out", tmp_path / "empty"), "is no ScanVQ run"),
@@ -118,7 +118,7 @@ def test_a_split_of_files_of_no_use_is_told(tiny: tuple[str, ...], scanvq: Comma
             if split == "val":
                 path.write_bytes(b"")
     reported = said(scanvq("fit", folder, *tiny, "--out", tmp_path / "run", "--skip-bad", code=2))
-    assert "no usable slice for validation (4 files are left out)" in reported
+    assert "no usable slice for validation (4 files are skipped)" in reported
 
 
 def test_what_is_wrong_with_a_call_is_told(

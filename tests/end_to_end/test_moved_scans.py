@@ -12,7 +12,7 @@ from PIL import Image
 
 import scanvq
 from scanvq.cohort.catalog import CatalogError
-from scanvq.store.run_data import SourceChangedError
+from scanvq.store.run_data import DataChangedError
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_files_with_new_times_are_the_same(own: Path, run: Path, tmp_path: Path)
 def test_moved_scans_are_taken_where_they_lie_now(own: Path, run: Path, tmp_path: Path) -> None:
     before = scanvq.load(run).evaluate()
     own.rename(tmp_path / "elsewhere")
-    with pytest.raises(SourceChangedError, match=r"are not in .*own.* --resume"):
+    with pytest.raises(DataChangedError, match=r"are not in .*own.* --resume"):
         scanvq.load(run).evaluate()
     scanvq.fit(tmp_path / "elsewhere", out=run, resume=True)
     assert json.loads((run / "data.json").read_text())["folder"] == str(tmp_path / "elsewhere")
@@ -60,10 +60,10 @@ def test_other_scans_are_refused_and_leave_the_run_alone(own: Path, run: Path, t
     pixels[pixels.shape[0] // 2] ^= 255
     Image.fromarray(pixels).save(changed)
     kept = (run / "data.json").read_bytes(), (run / "run.json").read_bytes()
-    with pytest.raises(SourceChangedError, match="files were changed"):
+    with pytest.raises(DataChangedError, match="files were changed"):
         scanvq.fit(other, out=run, resume=True)
     changed.unlink()
-    with pytest.raises(SourceChangedError, match=changed.name):
+    with pytest.raises(DataChangedError, match=changed.name):
         scanvq.fit(other, out=run, resume=True)
     assert kept == ((run / "data.json").read_bytes(), (run / "run.json").read_bytes())
     with pytest.raises(CatalogError, match="there is no folder"):

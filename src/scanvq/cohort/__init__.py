@@ -1,1 +1,1 @@
-"""Subjects and files: layouts, the catalog, splits, headers, the fingerprint."""
+"""Subjects and files of a data set: folder layouts, catalog, splits, headers, conditions, fingerprint."""

@@ -1,4 +1,4 @@
-"""The catalog: which files a folder holds, of whom, in which split, with which label."""
+"""The catalog: the files of a data set with subject, group, split and label."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 SYNTHETIC = "SYNTHETIC.txt"
-"""A file of this name in a folder says that its scans are nobody's; reports then say so."""
+"""Name of the file that marks the scans of a folder as synthetic; reports mention it."""
 
 Images = Literal["original", "segmented"]
 
 
 class CatalogError(ValueError):
-    """A folder from which no catalog can be made; the message says what to do."""
+    """A folder from which no catalog can be made. The message is for the user and suggests a remedy."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Entry:
 
     Attributes:
         path: relative to the catalog's root.
-        subject: who it is of.
-        group: what must stay on one side of a split: the subject, or several that may be one person.
-        split: "train", "validation", "test", or None where the data set brings no split.
+        subject: subject identifier.
+        group: unit that is never divided between splits: a subject, or several that may be one person.
+        split: "train", "validation", "test", or None if the data set has no predefined splits.
         label: class name, or None.
     """
 
@@ -41,11 +41,11 @@ class Catalog:
     """The files of a data set, in natural order of their paths.
 
     Attributes:
-        root: the folder that the paths are relative to.
-        layout: what kind of tree it is.
-        entries: at least one; those that a layout reads are packed, see `Entries`.
-        labels: the class names, sorted.
-        notes: what a user should know.
+        root: folder that the paths are relative to.
+        layout: name of the folder layout.
+        entries: at least one; layouts return packed ones, see `Entries`.
+        labels: sorted class names.
+        notes: remarks for the user.
     """
 
     root: Path

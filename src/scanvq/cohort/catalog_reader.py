@@ -1,4 +1,4 @@
-"""From a folder to its catalog: the first layout that recognizes the tree lists its files."""
+"""Reads the catalog of a folder with the first layout that recognizes its files."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 from scanvq.cohort.catalog import Catalog, CatalogError, Images
 from scanvq.cohort.layouts import LAYOUTS
 from scanvq.cohort.layouts.tree import read_tree
-from scanvq.cohort.subject_pattern import by_pattern
+from scanvq.cohort.subject_pattern import subjects_by_pattern
 
 
 def read_catalog(folder: Path, *, images: Images = "original", subject: str = "") -> Catalog:
-    """Recognizes a folder's layout and lists its files. Nothing is opened but tables.
+    """Recognizes the layout of a folder and lists its files. Opens tables, and headers of DICOM files.
 
     Args:
-        folder: of scans, a CSV of path / subject / split / label, or a single scan.
-        images: "segmented" takes the segmentations in place of the scans, where the layout has both.
-        subject: a regular expression that says who is who, see `by_pattern`; "" leaves it to the layout.
+        folder: folder of scans, a CSV with path, subject, split and label, or a single scan.
+        images: "segmented" lists the segmentations instead of the scans, if the layout has both.
+        subject: regular expression for subject identification, see `subjects_by_pattern`; "" = by the layout.
 
     Raises:
-        CatalogError: no such folder, nothing readable in it, no segmentations, or a pattern that does not do.
+        CatalogError: no such folder, no supported files, no segmentations, or an unusable pattern.
     """
     folder = Path(folder)
     if not folder.exists():
@@ -28,5 +28,5 @@ def read_catalog(folder: Path, *, images: Images = "original", subject: str = ""
     for layout in LAYOUTS:
         catalog = layout(tree, images)
         if catalog is not None:
-            return by_pattern(catalog, subject) if subject else catalog
-    raise CatalogError(f"{folder} holds no scans that ScanVQ reads; {tree.reported()}")
+            return subjects_by_pattern(catalog, subject) if subject else catalog
+    raise CatalogError(f"{folder} holds no scans that ScanVQ reads; {tree.describe()}")

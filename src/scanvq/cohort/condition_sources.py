@@ -1,4 +1,4 @@
-"""Where the conditions of files come from: labels, tables of subjects, DICOM headers."""
+"""Sources of conditions: labels, subject tables, DICOM headers."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanvq.cohort.catalog import Catalog, CatalogError
-from scanvq.cohort.layouts.subjects import LABEL_COLUMNS, SUBJECT_COLUMNS, known_value, table_of
-from scanvq.cohort.ordered_map import in_order
+from scanvq.cohort.layouts.subjects import LABEL_COLUMNS, SUBJECT_COLUMNS, find_subject_table, known_value
+from scanvq.cohort.ordered_map import ordered_map
 from scanvq.imaging.formats import FORMATS, UnreadableScan, format_of
 from scanvq.imaging.formats.dicom_conditions import NAMES as DICOM_NAMES
 from scanvq.imaging.formats.dicom_conditions import dicom_conditions
 
 LABEL = "label"
 POSITION = "slice_position"
-"""Where a slice lies in its volume: 0 = feet, back or left, 1 = head, front or right."""
+"""Relative position of a slice in its volume, in RAS direction: 0 = first slice, 1 = last slice."""
 PARTICIPANTS = "participants.tsv"
-MOST_VALUES = 50  # of a category: a text of its own for each subject is a name, and no condition
-NUMBER_FROM = 11  # different numbers; fewer are the codes of a category
-ALWAYS_NUMBERS = ("age",)
-AHEAD = 64  # headers asked for at once
+MAX_CATEGORIES = 50  # columns with more values are identifiers, not categories
+MIN_DISTINCT_NUMBERS = 11  # columns with fewer distinct numbers are coded categories
+NUMERIC_NAMES = ("age",)
+PREFETCH = 64  # headers read ahead
 _NO_CONDITIONS = {*SUBJECT_COLUMNS, "patient_group", "split", LABEL, POSITION}
 
 Row = Mapping[str, str]
@@ -34,108 +34,119 @@ Row = Mapping[str, str]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Column:
-    """A condition's values over the entries of a catalog, 4 bytes each.
+    """The values of a condition for the entries of a catalog, 4 bytes each.
 
     Attributes:
-        name: of the condition.
-        texts: the different values, as they are written.
-        numbers: (N,) int32, index into `texts`; -1 = absent.
-        is_number: whether the values are numbers and not categories.
+        name: name of the condition.
+        values: distinct values, as text.
+        indices: (N,) int32, index into `values`; -1 = absent.
+        is_number: whether the condition is numeric, not categorical.
     """
 
     name: str
-    texts: tuple[str, ...]
-    numbers: NDArray[np.int32]
+    values: tuple[str, ...]
+    indices: NDArray[np.int32]
     is_number: bool = False
 
     @classmethod
     def of(cls, name: str, texts: Iterable[str | None], count: int, others: Collection[str] = ()) -> Column:
-        """A column of N = `count` texts; `others` of the same condition help to tell what kind it is."""
-        known: dict[str | None, int] = {None: -1}
-        numbers = np.fromiter((known.setdefault(text, len(known) - 1) for text in texts), np.int32, count)
-        found = tuple(text for text in known if text is not None)
-        return cls(name=name, texts=found, numbers=numbers, is_number=_are_numbers(name, {*found, *others}))
+        """A column of N = `count` texts.
 
-    def text(self, place: int) -> str | None:
-        """The value of one entry."""
-        number = int(self.numbers[place])
-        return None if number < 0 else self.texts[number]
+        Args:
+            name: name of the condition.
+            texts: the values; None = absent.
+            count: number of texts.
+            others: further values of the condition, which help to decide whether it is numeric.
+        """
+        index_of: dict[str | None, int] = {None: -1}
+        indices = np.fromiter(
+            (index_of.setdefault(text, len(index_of) - 1) for text in texts), np.int32, count
+        )
+        values = tuple(text for text in index_of if text is not None)
+        return cls(
+            name=name, values=values, indices=indices, is_number=_are_numbers(name, {*values, *others})
+        )
+
+    def text(self, entry: int) -> str | None:
+        """The value of an entry, by its index; None = absent."""
+        index = int(self.indices[entry])
+        return None if index < 0 else self.values[index]
 
     def as_numbers(self) -> NDArray[np.float32]:
-        """(N,); NaN = absent, or no number."""
-        values = [_number(text) for text in self.texts]
-        table = [math.nan if value is None else value for value in values]
-        return np.array([*table, math.nan], np.float32)[self.numbers]
+        """The values (N,) as float32; NaN = absent, or not a number."""
+        numbers = [_number(text) for text in self.values]
+        table = [math.nan if number is None else number for number in numbers]
+        return np.array([*table, math.nan], np.float32)[self.indices]
 
-    def as_categories(self, values: Sequence[str]) -> NDArray[np.int64]:
-        """(N,), index into `values`; their number = absent, or none of them."""
-        places = {text: place for place, text in enumerate(values)}
-        table = [places.get(text, len(values)) for text in self.texts]
-        return np.array([*table, len(values)], np.int64)[self.numbers]
+    def as_categories(self, categories: Sequence[str]) -> NDArray[np.int64]:
+        """The values (N,) as indices into `categories`; `len(categories)` = absent, or none of them."""
+        index_of = {text: index for index, text in enumerate(categories)}
+        table = [index_of.get(text, len(categories)) for text in self.values]
+        return np.array([*table, len(categories)], np.int64)[self.indices]
 
 
 def read_columns(catalog: Catalog, names: Sequence[str] | None = None) -> dict[str, Column]:
-    """The conditions of a catalog's entries, in the order of their sources.
+    """The conditions of the entries of a catalog, in the order of their sources.
 
-    `label` is the catalog's own. A subjects.csv, or the participants.tsv of a BIDS folder, gives one for each
-    of its columns; what it does not know of a subject, and what no table has, DICOM headers tell. A name that
-    no source has is left out, as are texts with too many values for a category.
+    `label` is the label of the catalog. Each column of a subjects.csv, or of the participants.tsv of a BIDS
+    folder, is a condition; DICOM headers fill missing cells and add sex, age and scanner. Names without a
+    source are omitted, as are categories with too many values.
 
     Args:
         catalog: as read.
-        names: which are wanted; None = all that there are. DICOM headers are opened only for theirs.
+        names: requested conditions; None = all. DICOM headers are opened only for sex, age and scanner.
 
     Raises:
         CatalogError: a table that cannot be read.
     """
 
-    def wanted(name: str) -> bool:
+    def is_requested(name: str) -> bool:
         return names is None or name in names
 
     count = len(catalog.entries)
     columns: dict[str, Column] = {}
-    if catalog.labels and wanted(LABEL):
+    if catalog.labels and is_requested(LABEL):
         columns[LABEL] = Column.of(LABEL, (entry.label for entry in catalog.entries), count)
-    of_subjects = names is None or set(names) - {LABEL, POSITION}
-    rows = _rows_of_subjects(catalog) if of_subjects else {}
-    nothing: Row = {}
+    needs_tables = names is None or set(names) - {LABEL, POSITION}
+    rows = _rows_of_subjects(catalog) if needs_tables else {}
+    no_row: Row = {}
     for name in dict.fromkeys(name for row in rows.values() for name in row):
-        if wanted(name):
-            texts = (rows.get(entry.subject, nothing).get(name) for entry in catalog.entries)
+        if is_requested(name):
+            texts = (rows.get(entry.subject, no_row).get(name) for entry in catalog.entries)
             others = {row[name] for row in rows.values() if name in row}
             columns[name] = Column.of(name, texts, count, others)
-    if tagged := [name for name in DICOM_NAMES if wanted(name)]:
-        _add_headers(columns, catalog, tagged, rows)
+    if dicom_names := [name for name in DICOM_NAMES if is_requested(name)]:
+        _add_headers(columns, catalog, dicom_names, rows)
     label = columns.get(LABEL)
     return {
         name: column
         for name, column in columns.items()
-        if column.texts
-        and (column.is_number or len(column.texts) <= MOST_VALUES or name == LABEL)
-        and not (name in (*LABEL_COLUMNS, "group") and name != LABEL and _same(column, label))
+        if column.values
+        and (column.is_number or len(column.values) <= MAX_CATEGORIES or name == LABEL)
+        and not (name in (*LABEL_COLUMNS, "group") and name != LABEL and _equal_columns(column, label))
     }
 
 
 def _add_headers(
     columns: dict[str, Column], catalog: Catalog, names: Sequence[str], rows: Mapping[str, Row]
 ) -> None:
-    """Fills what the rows of tables do not tell by the headers of DICOM files."""
+    """Fills values that are missing in the tables from DICOM headers."""
     entries = catalog.entries
-    places = [place for place, entry in enumerate(entries) if _is_dicom(catalog.root / entry.path)]
-    if not places:
+    dicom = [index for index, entry in enumerate(entries) if _is_dicom(catalog.root / entry.path)]
+    if not dicom:
         return
-    found: dict[str, list[str | None]] = {
-        name: [columns[name].text(place) if name in columns else None for place in range(len(entries))]
+    values: dict[str, list[str | None]] = {
+        name: [columns[name].text(index) if name in columns else None for index in range(len(entries))]
         for name in names
     }
     with ThreadPoolExecutor() as pool:
-        headers = in_order(
-            pool, lambda place: _header(catalog.root / entries[place].path), places, ahead=AHEAD
+        headers = ordered_map(
+            pool, lambda index: _header(catalog.root / entries[index].path), dicom, prefetch=PREFETCH
         )
-        for place, header in zip(places, headers, strict=True):
-            for name, texts in found.items():
-                texts[place] = header.get(name) if texts[place] is None else texts[place]
-    for name, texts in found.items():
+        for index, header in zip(dicom, headers, strict=True):
+            for name, texts in values.items():
+                texts[index] = header.get(name) if texts[index] is None else texts[index]
+    for name, texts in values.items():
         others = {row[name] for row in rows.values() if name in row}
         columns[name] = Column.of(name, texts, len(texts), others)
 
@@ -143,47 +154,47 @@ def _add_headers(
 def _is_dicom(path: Path) -> bool:
     try:
         return format_of(path) is FORMATS["dicom"]
-    except UnreadableScan:  # told when it is read
+    except UnreadableScan:  # reported when its pixels are read
         return False
 
 
 def _header(path: Path) -> Row:
     try:
         return dicom_conditions(path)
-    except UnreadableScan:  # told when its pixels are read
+    except UnreadableScan:  # reported when its pixels are read
         return {}
 
 
 def _rows_of_subjects(catalog: Catalog) -> dict[str, Row]:
-    """By subject, the known cells of its row; of a subject's rows that contradict each other, nothing."""
-    found: dict[str, dict[str, str]] = {}
-    for table in tables_of(catalog):
-        own: dict[str, dict[str, str | None]] = {}
+    """Subject -> the known cells of its rows; cells that differ between its rows are omitted."""
+    merged: dict[str, dict[str, str]] = {}
+    for table in condition_tables(catalog):
+        of_table: dict[str, dict[str, str | None]] = {}
         for row in _read(table):
             subject = next((row[name] for name in SUBJECT_COLUMNS if name in row), "").strip()
-            cells = own.setdefault(subject, {})
+            cells = of_table.setdefault(subject, {})
             for name, text in row.items():
                 if name not in _NO_CONDITIONS and (value := known_value(text)) is not None:
                     cells[name] = value if cells.get(name, value) == value else None
-        for subject, cells in own.items():
-            kept = found.setdefault(subject, {})
+        for subject, cells in of_table.items():
+            known = merged.setdefault(subject, {})
             for name, value in cells.items():
                 if value is not None:
-                    kept.setdefault(name, value)
-    return dict(found)
+                    known.setdefault(name, value)
+    return dict(merged)
 
 
-def tables_of(catalog: Catalog) -> list[Path]:
-    """The subjects.csv and the participants.tsv of a catalog, as far as there are any."""
+def condition_tables(catalog: Catalog) -> list[Path]:
+    """The subjects.csv and the participants.tsv of a catalog, if they exist."""
     first = catalog.root / catalog.entries[0].path if catalog.entries else catalog.root / "nothing"
-    above = [*(folder for folder in first.parents if folder.is_relative_to(catalog.root)), catalog.root]
-    participants = [folder / PARTICIPANTS for folder in above if (folder / PARTICIPANTS).is_file()]
-    subjects = table_of(catalog.root)
+    parents = [*(folder for folder in first.parents if folder.is_relative_to(catalog.root)), catalog.root]
+    participants = [folder / PARTICIPANTS for folder in parents if (folder / PARTICIPANTS).is_file()]
+    subjects = find_subject_table(catalog.root)
     return [*([subjects] if subjects else []), *participants[:1]]
 
 
 def _read(table: Path) -> Iterator[Row]:
-    """A table's rows by the names of its columns, in lower case and with _ for blanks."""
+    """The rows of a table by column name, in lower case with _ for blanks."""
     delimiter = "\t" if table.name == PARTICIPANTS else ","
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
@@ -195,18 +206,18 @@ def _read(table: Path) -> Iterator[Row]:
         raise CatalogError(f"{table} cannot be read: {error}") from None
 
 
-def _same(column: Column, other: Column | None) -> bool:
-    """Whether two columns say the same of every entry."""
+def _equal_columns(column: Column, other: Column | None) -> bool:
+    """Whether two columns have equal values for every entry."""
     if other is None:
         return False
-    return bool(np.array_equal(column.as_categories(other.texts), other.as_categories(other.texts)))
+    return bool(np.array_equal(column.as_categories(other.values), other.as_categories(other.values)))
 
 
 def _are_numbers(name: str, texts: Collection[str]) -> bool:
-    """Whether all texts are numbers, of which there are more than ten or whose name says so."""
+    """Whether all texts are numbers and either numerous or of a condition that is always numeric."""
     if name == LABEL or any(_number(text) is None for text in texts):
         return False
-    return name in ALWAYS_NUMBERS or len(texts) >= NUMBER_FROM
+    return name in NUMERIC_NAMES or len(texts) >= MIN_DISTINCT_NUMBERS
 
 
 def _number(text: str) -> float | None:

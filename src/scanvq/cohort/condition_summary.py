@@ -1,4 +1,4 @@
-"""Which conditions a folder of scans tells, for a person to choose from."""
+"""Summary of the conditions of a data set, for `data inspect`."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from scanvq.cohort.condition_sources import POSITION, read_columns
 
 
 def summarize_conditions(catalog: Catalog, *, volumes: int) -> dict[str, dict[str, Any]]:
-    """JSON values by name: the kind, the values or the range, and how many files and subjects have one.
+    """Condition name -> JSON values: kind, values or range, and numbers of files and subjects with a value.
 
     Args:
         catalog: as read.
-        volumes: how many files have several slices.
+        volumes: number of files with several slices.
 
     Raises:
         CatalogError: a table that cannot be read.
     """
-    found: dict[str, dict[str, Any]] = {}
+    summary: dict[str, dict[str, Any]] = {}
     for name, column in read_columns(catalog).items():
-        known = column.numbers >= 0
-        reported: dict[str, Any]
+        known = column.indices >= 0
+        values: dict[str, Any]
         if column.is_number:
             numbers = column.as_numbers()
-            reported = {"kind": "number", "low": float(np.nanmin(numbers)), "high": float(np.nanmax(numbers))}
+            values = {"kind": "number", "low": float(np.nanmin(numbers)), "high": float(np.nanmax(numbers))}
         else:
-            counts = np.bincount(column.numbers[known], minlength=len(column.texts)).tolist()
-            reported = {"kind": "category", "values": dict(sorted(zip(column.texts, counts, strict=True)))}
+            counts = np.bincount(column.indices[known], minlength=len(column.values)).tolist()
+            values = {"kind": "category", "values": dict(sorted(zip(column.values, counts, strict=True)))}
         subjects = {entry.subject for entry, is_known in zip(catalog.entries, known, strict=True) if is_known}
-        found[name] = {**reported, "files": int(known.sum()), "subjects": len(subjects)}
+        summary[name] = {**values, "files": int(known.sum()), "subjects": len(subjects)}
     if volumes:
-        found[POSITION] = {"kind": "number", "low": 0.0, "high": 1.0, "files": volumes}
-    return found
+        summary[POSITION] = {"kind": "number", "low": 0.0, "high": 1.0, "files": volumes}
+    return summary

@@ -1,4 +1,4 @@
-"""Which conditions a recipe uses of those that a catalog has, for every file."""
+"""The conditions that a recipe selects, for every file of a catalog."""
 
 from __future__ import annotations
 
@@ -11,34 +11,36 @@ from scanvq.cohort.condition_sources import LABEL, POSITION, Column, read_column
 
 
 def used_columns(catalog: Catalog, names: Sequence[str], *, volumes: bool) -> dict[str, Column]:
-    """The conditions that a recipe names, of every entry of a catalog, before anything is prepared.
+    """The selected conditions of every entry of a catalog.
 
     Args:
         catalog: as read.
-        names: which; () = the label, where the catalog has labels.
+        names: selected conditions; () = the label if the catalog has labels.
         volumes: whether any file has several slices, so that a slice has a position.
 
     Raises:
-        CatalogError: a name that stands there twice, or that the data does not have; it says what there is.
+        CatalogError: a repeated name, or one that the data does not have; the message lists the available.
     """
     names = names or ((LABEL,) if catalog.labels else ())
     if len(set(names)) < len(names):
-        raise CatalogError(f"data.conditions names one twice: {', '.join(names)}")
+        raise CatalogError(f"data.conditions repeats a name: {', '.join(names)}")
     columns = read_columns(catalog, names) if names else {}
     if POSITION in names and volumes:
-        columns[POSITION] = absent_column(POSITION, catalog)  # a file's slices differ: the store knows them
+        columns[POSITION] = absent_column(
+            POSITION, catalog
+        )  # values differ between the slices of a file: the store adds them
     unknown = [name for name in names if name not in columns]
     if unknown:
-        found = [*read_columns(catalog)]
+        available = [*read_columns(catalog)]
         if POSITION not in unknown and volumes:
-            found.append(POSITION)
+            available.append(POSITION)
         raise CatalogError(
-            f"data.conditions names {', '.join(unknown)}, which {catalog.root} does not tell; "
-            f"it tells {', '.join(found) or 'none'}"
+            f"data.conditions names {', '.join(unknown)}, which {catalog.root} does not have; "
+            f"available: {', '.join(available) or 'none'}"
         )
     return {name: columns[name] for name in names}
 
 
 def absent_column(name: str, catalog: Catalog) -> Column:
     """A condition that is absent from every entry."""
-    return Column(name=name, texts=(), numbers=np.full(len(catalog.entries), -1, np.int32))
+    return Column(name=name, values=(), indices=np.full(len(catalog.entries), -1, np.int32))

@@ -1,4 +1,4 @@
-"""The entries of a catalog in little memory."""
+"""A memory-compact sequence of catalog entries."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ COLUMNS = 4  # subject, group, split, label
 
 
 class Entries(Sequence[Entry]):
-    """Entries as packed paths and numbers of names; an `Entry` is made when it is asked for.
+    """Entries stored as packed paths and indices of names; each `Entry` is created on access.
 
-    One takes its path's letters and 24 bytes, and every subject, group, split and label is held once.
+    An entry takes its encoded path and 24 bytes; every subject, group, split and label is stored once.
 
     Args:
-        entries: in their order.
+        entries: the entries, whose order is kept.
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._paths = Paths()
-        self._numbers = array("i")
-        numbers: dict[str | None, int] = {}
+        self._indices = array("i")
+        index_of: dict[str | None, int] = {}
         for entry in entries:
             self._paths.append(entry.path)
             for name in (entry.subject, entry.group, entry.split, entry.label):
-                self._numbers.append(numbers.setdefault(name, len(numbers)))
-        self._names: list[Any] = list(numbers)
+                self._indices.append(index_of.setdefault(name, len(index_of)))
+        self._names: list[Any] = list(index_of)
 
     def __len__(self) -> int:
         return len(self._paths)
 
     @overload
-    def __getitem__(self, number: int) -> Entry: ...
+    def __getitem__(self, index: int) -> Entry: ...
     @overload
-    def __getitem__(self, number: slice) -> list[Entry]: ...
-    def __getitem__(self, number: int | slice) -> Entry | list[Entry]:
-        if isinstance(number, slice):
-            return [self[one] for one in range(len(self))[number]]
-        first = COLUMNS * range(len(self))[number]
-        names = (self._names[one] for one in self._numbers[first : first + COLUMNS])
-        return Entry(self._paths[number], *names)
+    def __getitem__(self, index: slice) -> list[Entry]: ...
+    def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(len(self))[index]]
+        first = COLUMNS * range(len(self))[index]
+        names = (self._names[name_index] for name_index in self._indices[first : first + COLUMNS])
+        return Entry(self._paths[index], *names)
 
     def __iter__(self) -> Iterator[Entry]:
         return map(self.__getitem__, range(len(self)))

@@ -1,4 +1,4 @@
-"""The fingerprint of a data set: what a person would want to know of it before training."""
+"""The fingerprint of a data set: sizes, spacings, intensities, subjects, splits and irregularities."""
 
 from __future__ import annotations
 
@@ -11,100 +11,100 @@ import numpy as np
 
 from scanvq.cohort.catalog import Catalog, Entry
 from scanvq.cohort.entries import Entries
-from scanvq.cohort.headers import Found
+from scanvq.cohort.headers import HeaderResult
 from scanvq.cohort.pixel_summary import summarize_pixels
-from scanvq.imaging.formats import READABLE, Header, Plane, is_inside
-from scanvq.imaging.geometry import size_at
+from scanvq.imaging.formats import READABLE, Header, Plane, is_part_of_file
+from scanvq.imaging.geometry import resampled_size
 from scanvq.imaging.slice_selection import count_slices
 
-EXAMPLES = 4  # files that show who is who
+EXAMPLES = 4  # files that illustrate the subject identification
 
 
 def fingerprint(
     catalog: Catalog,
-    headers: Sequence[Found],
+    headers: Sequence[HeaderResult],
     *,
     plane: Plane,
     slices: str,
     spacing: float | None,
 ) -> dict[str, Any]:
-    """Headers of all files, pixels of a few of them.
+    """Summarizes the headers of all files and the pixels of a sample of them.
 
-    All numbers of slices but `slices_in_files` are of those that a run uses. Which slices show foreground is
-    seen in the pixels: volumes that were not looked at are taken to have the same share of it as those that
-    were (all, where none was). Then `slices_estimated` is true, and each number is rounded for itself.
+    All slice counts except `slices_in_files` are counts of the selected slices. Foreground selection depends
+    on pixels: for volumes outside the sample, the fraction of selected slices is that of the sampled volumes
+    (1 if there are none). Then `slices_estimated` is true, and every count is rounded separately.
 
     Args:
         catalog: as read.
-        headers: of its entries.
-        plane: how volumes are cut.
-        slices: which slices of a volume are used: foreground, all, FIRST:END or middle:COUNT.
-        spacing: tell the sizes that slices have once resampled to this many millimeters a pixel, without
-            those of files that do not say how large their pixels are, which cannot be prepared.
+        headers: headers of its entries.
+        plane: slicing plane of volumes.
+        slices: slice selection: foreground, all, FIRST:END or middle:COUNT.
+        spacing: report sizes after resampling to this number of millimeters per pixel, without files that
+            have no pixel spacing and cannot be prepared. None reports stored sizes.
 
     Returns:
-        JSON values: files, slices, which were chosen, whether they are estimated, volumes (files of several
+        JSON values: files, slices, slice selection, whether counts are estimated, volumes (files of several
         slices), all slices in the files, subjects, subject identification, splits, labels, sizes, spacings
-        (mm from row to row x column to column), orientations of the stored axes, types, intensities, the box
-        of the foreground, and `odd`, a list of sentences on whatever a user should look at.
+        (mm between rows x between columns), orientations of the stored axes, types, intensities, the bounding
+        box of the foreground, and `odd`, a list of sentences about irregularities.
     """
-    good = _Readable(catalog, headers)
-    pixels = summarize_pixels(catalog, good.entries, plane=plane, slices=slices)
-    estimated = good.count(slices, pixels.used)
+    readable = _Readable(catalog, headers)
+    pixels = summarize_pixels(catalog, readable.entries, plane=plane, slices=slices)
+    estimated = readable.count(slices, pixels.used)
     sizes: dict[str, float] = defaultdict(float)
-    for _, header, count in good:
+    for _, header, count in readable:
         height, width = header.height, header.width
         if spacing is not None:
             if header.spacing is None:
                 continue
-            height, width = size_at((height, width), header.spacing, spacing)
+            height, width = resampled_size((height, width), header.spacing, spacing)
         sizes[f"{height}x{width}"] += count
-    of_size = Counter({size: whole for size, count in sizes.items() if (whole := round(count))})
+    size_counts = Counter({size: rounded for size, count in sizes.items() if (rounded := round(count))})
     return {
         "folder": str(catalog.root),
         "layout": catalog.layout,
         "files": len(catalog.entries),
-        "slices": round(sum(good.used)),
+        "slices": round(sum(readable.used)),
         "slices_chosen": slices,
         "slices_estimated": estimated,
-        "volumes": sum(header.slices > 1 for header in good.headers),
-        "slices_in_files": sum(header.slices for header in good.headers),
+        "volumes": sum(header.slices > 1 for header in readable.headers),
+        "slices_in_files": sum(header.slices for header in readable.headers),
         "subjects": len({entry.subject for entry in catalog.entries}),
         "groups": len({entry.group for entry in catalog.entries}),
-        "splits": _by_split(good),
-        "who": _who(catalog),
+        "splits": _by_split(readable),
+        "who": _subject_examples(catalog),
         "labels": dict(sorted(Counter(e.label for e in catalog.entries if e.label is not None).items())),
-        "formats": dict(Counter(_kind(entry) for entry in catalog.entries).most_common()),
-        "slices_a_subject": _slices_a_subject(good),
-        "sizes": dict(of_size.most_common()),
-        "spacings": _reported(
-            good.headers, lambda header: "x".join(f"{mm:.3g}" for mm in header.spacing or ())
+        "formats": dict(Counter(_format_name(entry) for entry in catalog.entries).most_common()),
+        "slices_a_subject": _slices_a_subject(readable),
+        "sizes": dict(size_counts.most_common()),
+        "spacings": _counts_of(
+            readable.headers, lambda header: "x".join(f"{mm:.3g}" for mm in header.spacing or ())
         ),
-        "orientations": _reported(good.headers, lambda header: header.orientation),
-        "types": _reported(good.headers, lambda header: str(header.dtype)),
+        "orientations": _counts_of(readable.headers, lambda header: header.orientation),
+        "types": _counts_of(readable.headers, lambda header: str(header.dtype)),
         "intensities": pixels.intensities,
         "foreground_box": pixels.box,
         "notes": list(catalog.notes),
         "odd": [
-            *good.problems,
+            *readable.problems,
             *pixels.problems,
-            *_without(good, slices, pixels.used),
-            *_odd(good.headers, of_size),
+            *_without_slices(readable, slices, pixels.used),
+            *_irregularities(readable.headers, size_counts),
         ],
     }
 
 
 class _Readable:
-    """The entries whose headers can be read, with these.
+    """The entries with readable headers.
 
     Attributes:
-        entries: packed.
-        headers: of each of them.
-        used: how many of each one's slices are used, see `count`.
-        problems: a sentence for every other entry.
+        entries: the entries, packed.
+        headers: their headers.
+        used: numbers of their selected slices, see `count`.
+        problems: error messages of the other entries.
     """
 
-    def __init__(self, catalog: Catalog, headers: Iterable[Found]) -> None:
+    def __init__(self, catalog: Catalog, headers: Iterable[HeaderResult]) -> None:
         self.headers: list[Header] = []
         self.used = array("d")
         self.problems: list[str] = []
@@ -113,21 +113,26 @@ class _Readable:
     def __iter__(self) -> Iterator[tuple[Entry, Header, float]]:
         return zip(self.entries, self.headers, self.used, strict=True)
 
-    def count(self, slices: str, looked_at: Mapping[int, int]) -> bool:
-        """Sets `used`, and returns whether that is estimated for some files."""
-        volumes = [place for place in looked_at if self.headers[place].slices > 1]
-        total = sum(self.headers[place].slices for place in volumes)
-        share = sum(looked_at[place] for place in volumes) / total if total else 1.0
+    def count(self, slices: str, sampled: Mapping[int, int]) -> bool:
+        """Sets `used`, and returns whether any number is estimated.
+
+        Args:
+            slices: slice selection.
+            sampled: index of an entry -> number of selected slices, for entries with decoded pixels.
+        """
+        volumes = [index for index in sampled if self.headers[index].slices > 1]
+        total = sum(self.headers[index].slices for index in volumes)
+        fraction = sum(sampled[index] for index in volumes) / total if total else 1.0
         estimated = False
-        for place, header in enumerate(self.headers):
-            known = count_slices(header.slices, slices)
-            known = looked_at.get(place) if known is None else known
-            estimated |= known is None
-            self.used.append(header.slices * share if known is None else known)
+        for index, header in enumerate(self.headers):
+            count = count_slices(header.slices, slices)
+            count = sampled.get(index) if count is None else count
+            estimated |= count is None
+            self.used.append(header.slices * fraction if count is None else count)
         return estimated
 
-    def _keep(self, found: Iterable[tuple[Entry, Found]]) -> Iterator[Entry]:
-        for entry, header in found:
+    def _keep(self, pairs: Iterable[tuple[Entry, HeaderResult]]) -> Iterator[Entry]:
+        for entry, header in pairs:
             if isinstance(header, Header):
                 self.headers.append(header)
                 yield entry
@@ -135,9 +140,9 @@ class _Readable:
                 self.problems.append(str(header))
 
 
-def _who(catalog: Catalog) -> list[dict[str, str | None]]:
-    """A few files from all over the catalog, each with what it was taken for."""
-    chosen = np.linspace(0, len(catalog.entries) - 1, min(EXAMPLES, len(catalog.entries))).astype(int)
+def _subject_examples(catalog: Catalog) -> list[dict[str, str | None]]:
+    """Examples of files from the whole catalog with subject, group, label and split."""
+    indices = np.linspace(0, len(catalog.entries) - 1, min(EXAMPLES, len(catalog.entries))).astype(int)
     return [
         {
             "path": entry.path.as_posix(),
@@ -146,15 +151,15 @@ def _who(catalog: Catalog) -> list[dict[str, str | None]]:
             "label": entry.label,
             "split": entry.split,
         }
-        for entry in (catalog.entries[index] for index in chosen)
+        for entry in (catalog.entries[index] for index in indices)
     ]
 
 
-def _by_split(good: _Readable) -> dict[str, dict[str, int]]:
+def _by_split(readable: _Readable) -> dict[str, dict[str, int]]:
     files: Counter[str] = Counter()
     slices: dict[str, float] = defaultdict(float)
     subjects: dict[str, set[str]] = defaultdict(set)
-    for entry, _, count in good:
+    for entry, _, count in readable:
         split = entry.split or "not split yet"
         files[split] += 1
         slices[split] += count
@@ -165,9 +170,9 @@ def _by_split(good: _Readable) -> dict[str, dict[str, int]]:
     }
 
 
-def _slices_a_subject(good: _Readable) -> dict[str, float]:
+def _slices_a_subject(readable: _Readable) -> dict[str, float]:
     counts: dict[str, float] = defaultdict(float)
-    for entry, _, count in good:
+    for entry, _, count in readable:
         counts[entry.subject] += count
     if not counts:
         return {}
@@ -175,37 +180,41 @@ def _slices_a_subject(good: _Readable) -> dict[str, float]:
     return {"fewest": int(values.min()), "median": float(np.median(values)), "most": int(values.max())}
 
 
-def _reported(headers: Sequence[Header], what: Callable[[Header], str | None]) -> dict[str, int]:
-    """How many files' headers say what; files that do not say it are not counted."""
-    return dict(Counter(reported for header in headers if (reported := what(header))).most_common())
+def _counts_of(headers: Sequence[Header], property_of: Callable[[Header], str | None]) -> dict[str, int]:
+    """Counts a property over headers; headers without it are not counted."""
+    return dict(Counter(value for header in headers if (value := property_of(header))).most_common())
 
 
-def _without(good: _Readable, slices: str, looked_at: Mapping[int, int]) -> list[str]:
-    """Files that a run would refuse, since it would use none of their slices."""
-    found = [
+def _without_slices(readable: _Readable, slices: str, sampled: Mapping[int, int]) -> list[str]:
+    """A sentence about files without selected slices, which a run would refuse."""
+    paths = [
         entry.path
-        for place, (entry, header, count) in enumerate(good)
-        if count == 0 and (count_slices(header.slices, slices) is not None or place in looked_at)
+        for index, (entry, header, count) in enumerate(readable)
+        if count == 0 and (count_slices(header.slices, slices) is not None or index in sampled)
     ]
-    return [f"{len(found)} files have no slice left by slices={slices}, such as {found[0]}"] if found else []
+    return (
+        [f"{len(paths)} files have no slice selected by slices={slices}, such as {paths[0]}"] if paths else []
+    )
 
 
-def _odd(headers: Sequence[Header], sizes: Counter[str]) -> list[str]:
-    found = []
+def _irregularities(headers: Sequence[Header], sizes: Counter[str]) -> list[str]:
+    sentences = []
     if len(sizes) > 1:
         common, count = sizes.most_common(1)[0]
-        found.append(f"{sum(sizes.values()) - count} slices are not {common}, the most common size")
+        sentences.append(f"{sum(sizes.values()) - count} slices are not {common}, the most common size")
     remarks = Counter(remark for header in headers for remark in header.remarks)
-    found += [f"{count} files: {remark}" for remark, count in remarks.most_common()]
+    sentences += [f"{count} files: {remark}" for remark, count in remarks.most_common()]
     if len({header.dtype for header in headers}) > 1:
-        found.append("files differ in pixel type")
+        sentences.append("files differ in pixel type")
     if len({header.orientation for header in headers}) > 1:
-        found.append("files differ in how their axes are stored; slices are cut the same way from all")
-    return found
+        sentences.append(
+            "files differ in orientation of the stored axes; all are sliced along the same plane"
+        )
+    return sentences
 
 
-def _kind(entry: Entry) -> str:
-    """A file's suffix; of what has none, the kind of scan that it is."""
+def _format_name(entry: Entry) -> str:
+    """The suffix of a file; for other scans, "inside a file" or "DICOM"."""
     name = entry.path.name.lower()
-    found = next((suffix for suffix in READABLE if name.endswith(suffix)), None)
-    return found or ("inside a file" if is_inside(entry.path) else "DICOM")
+    suffix = next((suffix for suffix in READABLE if name.endswith(suffix)), None)
+    return suffix or ("inside a file" if is_part_of_file(entry.path) else "DICOM")

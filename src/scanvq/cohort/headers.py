@@ -1,4 +1,4 @@
-"""The headers of all files of a catalog, read side by side and kept in little memory."""
+"""The headers of all files of a catalog, read in parallel and stored compactly."""
 
 from __future__ import annotations
 
@@ -9,58 +9,58 @@ from pathlib import Path
 from typing import overload
 
 from scanvq.cohort.catalog import Entry
-from scanvq.cohort.ordered_map import in_order
+from scanvq.cohort.ordered_map import ordered_map
 from scanvq.imaging.formats import Header, Plane, UnreadableScan, format_of
 
-AHEAD = 64  # headers asked for at once
+PREFETCH = 64  # headers read ahead
 
 Progress = Callable[[int, int], None]
-Found = Header | UnreadableScan
-"""A file's header, or why it cannot be read."""
+HeaderResult = Header | UnreadableScan
+"""The header of a file, or the error that it cannot be read."""
 
 
-class Headers(Sequence[Found]):
-    """One for each entry of a catalog, in its order; equal headers are one object, each entry 4 bytes.
+class Headers(Sequence[HeaderResult]):
+    """The headers of the entries of a catalog, in order. Equal headers share one object.
 
     Args:
-        found: in their order.
+        headers: the headers, whose order is kept.
     """
 
-    def __init__(self, found: Iterable[Found] = ()) -> None:
-        self._kinds: list[Found] = []
-        self._numbers = array("i")
-        known: dict[Header, int] = {}
-        for one in found:
-            new = len(self._kinds)
-            number = known.setdefault(one, new) if isinstance(one, Header) else new
-            if number == new:
-                self._kinds.append(one)
-            self._numbers.append(number)
+    def __init__(self, headers: Iterable[HeaderResult] = ()) -> None:
+        self._unique: list[HeaderResult] = []
+        self._indices = array("i")
+        index_of: dict[Header, int] = {}
+        for header in headers:
+            new = len(self._unique)
+            index = index_of.setdefault(header, new) if isinstance(header, Header) else new
+            if index == new:
+                self._unique.append(header)
+            self._indices.append(index)
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._indices)
 
     @overload
-    def __getitem__(self, number: int) -> Found: ...
+    def __getitem__(self, index: int) -> HeaderResult: ...
     @overload
-    def __getitem__(self, number: slice) -> list[Found]: ...
-    def __getitem__(self, number: int | slice) -> Found | list[Found]:
-        if isinstance(number, slice):
-            return [self._kinds[kind] for kind in self._numbers[number]]
-        return self._kinds[self._numbers[number]]
+    def __getitem__(self, index: slice) -> list[HeaderResult]: ...
+    def __getitem__(self, index: int | slice) -> HeaderResult | list[HeaderResult]:
+        if isinstance(index, slice):
+            return [self._unique[unique] for unique in self._indices[index]]
+        return self._unique[self._indices[index]]
 
     @property
-    def kinds(self) -> Sequence[Found]:
-        """Every header that some file has, once."""
-        return self._kinds
+    def unique(self) -> Sequence[HeaderResult]:
+        """The distinct headers."""
+        return self._unique
 
 
 def read_headers(
     root: Path, entries: Sequence[Entry], *, plane: Plane = "axial", progress: Progress | None = None
-) -> Iterator[Found]:
-    """The header of every entry of a catalog below `root`, or why it cannot be read; in their order."""
+) -> Iterator[HeaderResult]:
+    """Reads the headers of all entries of a catalog in order; unreadable ones yield their error."""
 
-    def one(entry: Entry) -> Found:
+    def read_header(entry: Entry) -> HeaderResult:
         path = root / entry.path
         try:
             return format_of(path).header(path, plane=plane)
@@ -68,7 +68,7 @@ def read_headers(
             return error
 
     with ThreadPoolExecutor() as pool:
-        for done, header in enumerate(in_order(pool, one, entries, ahead=AHEAD), start=1):
+        for done, header in enumerate(ordered_map(pool, read_header, entries, prefetch=PREFETCH), start=1):
             if progress is not None:
                 progress(done, len(entries))
             yield header

@@ -1,4 +1,4 @@
-"""Work on many things side by side, its results one after the other."""
+"""A parallel map whose results keep the order of the items."""
 
 from __future__ import annotations
 
@@ -11,14 +11,24 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_order(
-    pool: Executor, work: Callable[[Item], Result], items: Iterable[Item], *, ahead: int
+def ordered_map(
+    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], *, prefetch: int
 ) -> Iterator[Result]:
-    """Results in the order of `items`, worked on a few ahead: never all of them in memory."""
+    """Applies a function to items in parallel.
+
+    Args:
+        pool: the executor.
+        function: called with each item.
+        items: the items.
+        prefetch: maximum number of results in memory.
+
+    Returns:
+        The results in the order of `items`.
+    """
     running: deque[Future[Result]] = deque()
     for item in items:
-        running.append(pool.submit(work, item))
-        if len(running) >= ahead:
+        running.append(pool.submit(function, item))
+        if len(running) >= prefetch:
             yield running.popleft().result()
     while running:
         yield running.popleft().result()

@@ -1,4 +1,4 @@
-"""What the pixels of a few files say of a data set: intensities, where the foreground lies, what is wrong."""
+"""Pixel statistics of a sample of files: intensities, foreground bounding box, unusable files."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from scanvq.cohort.catalog import Catalog, Entry
 from scanvq.imaging.formats import Plane, UnreadableScan, check, format_of
 from scanvq.imaging.slice_selection import choose_slices
 
-SAMPLE = 64  # files whose pixels are looked at
-VALUES = 50_000  # of one file, for the percentiles
+SAMPLE = 64  # files whose pixels are decoded
+VALUES = 50_000  # pixels per file, for the percentiles
 PERCENTILES = (0.1, 1, 50, 99, 99.9)
-BRIGHT = 0.1  # of the way from the dark end to the bright end: foreground
-MOST = 95  # percent of the files that a side of the box is true of
-SPECKS = 0.01  # share of bright pixels that a row or column of the foreground has at least
+FOREGROUND_THRESHOLD = 0.1  # relative to the range of the outer percentiles
+BOX_PERCENTILE = 95  # percent of the files whose foreground a side of the box encloses
+MIN_FOREGROUND = 0.01  # fraction of foreground pixels in a row or column of the box
 
 
 @dataclass(frozen=True, kw_only=True)
 class PixelSummary:
-    """Of a sample of files.
+    """Statistics of a sample of files.
 
     Attributes:
-        intensities: minimum, percentiles, maximum, and the share that is foreground; {} if none is of use.
-        box: where the foreground of the slices to use lies, each side true of 95 % of the files: first row,
-            end of rows, first column and end of columns, as shares of height and width; {} if none is of use.
-        used: of each file that could be looked at, by its place in `entries`, how many slices are to use.
-        problems: a sentence for each file of no use, or seen twice.
+        intensities: minimum, percentiles, maximum, and foreground fraction; {} if no file is usable.
+        box: bounding box of the foreground of the selected slices, each side valid for 95 % of the files:
+            top, bottom, left and right as fractions of height and width; {} if no file is usable.
+        used: index in `entries` -> number of selected slices, for every usable file of the sample.
+        problems: a sentence for each unusable or duplicate file.
     """
 
     intensities: dict[str, float]
@@ -42,19 +42,19 @@ class PixelSummary:
 def summarize_pixels(
     catalog: Catalog, entries: Sequence[Entry], *, plane: Plane, slices: str
 ) -> PixelSummary:
-    """Decodes at most `SAMPLE` files from all over `entries`.
+    """Decodes at most `SAMPLE` files, evenly spaced in `entries`.
 
     Args:
-        catalog: that they are of.
+        catalog: catalog of the entries.
         entries: the files.
-        plane: how volumes are cut.
-        slices: which slices of a volume are to use, see `choose_slices`.
+        plane: slicing plane of volumes.
+        slices: slice selection, see `choose_slices`.
     """
     pixels, boxes, problems = [], [], []
     used: dict[int, int] = {}
     seen: dict[str, Entry] = {}
-    for place in np.linspace(0, len(entries) - 1, min(SAMPLE, len(entries))).astype(int):
-        entry = entries[place]
+    for index in np.linspace(0, len(entries) - 1, min(SAMPLE, len(entries))).astype(int):
+        entry = entries[index]
         path = catalog.root / entry.path
         try:
             scan = format_of(path).read(path, plane=plane)
@@ -70,24 +70,24 @@ def summarize_pixels(
         seen.setdefault(digest, entry)
         pixels.append(scan.slices.ravel()[:: max(1, scan.slices.size // VALUES)].astype(np.float64))
         chosen = choose_slices(scan.slices, slices)
-        used[int(place)] = len(chosen)
+        used[int(index)] = len(chosen)
         if len(chosen):
             boxes.append(_box(scan.slices[chosen], pixels[-1]))
     return PixelSummary(
         intensities=_intensities(np.concatenate(pixels)) if pixels else {},
-        box=_around(np.array(boxes)) if boxes else {},
+        box=_enclosing_box(np.array(boxes)) if boxes else {},
         used=used,
         problems=problems,
     )
 
 
 def _intensities(values: NDArray[np.float64]) -> dict[str, float]:
-    found = {
+    percentiles = {
         f"p{q:g}": float(v) for q, v in zip(PERCENTILES, np.percentile(values, PERCENTILES), strict=True)
     }
     return {
         "minimum": float(values.min()),
-        **found,
+        **percentiles,
         "maximum": float(values.max()),
         "foreground": float((values > _threshold(values)).mean()),
     }
@@ -95,23 +95,23 @@ def _intensities(values: NDArray[np.float64]) -> dict[str, float]:
 
 def _threshold(values: NDArray[np.float64]) -> float:
     low, high = np.percentile(values, (PERCENTILES[0], PERCENTILES[-1]))
-    return float(low + BRIGHT * (high - low))
+    return float(low + FOREGROUND_THRESHOLD * (high - low))
 
 
 def _box(slices: np.ndarray, values: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """First row, end of rows, first column, end of columns of the foreground of (S, H, W), as shares."""
-    bright = slices > _threshold(values)
-    found: list[float] = []
+    """Top, bottom, left and right of the foreground of slices (S, H, W), as fractions."""
+    foreground = slices > _threshold(values)
+    sides: list[float] = []
     for across in (2, 1):
-        shares = bright.mean(axis=(0, across))
-        filled, count = np.flatnonzero(shares >= SPECKS), len(shares)
-        found += [filled[0] / count, (filled[-1] + 1) / count] if len(filled) else [0.0, 1.0]
-    return found[0], found[1], found[2], found[3]
+        fractions = foreground.mean(axis=(0, across))
+        filled, count = np.flatnonzero(fractions >= MIN_FOREGROUND), len(fractions)
+        sides += [filled[0] / count, (filled[-1] + 1) / count] if len(filled) else [0.0, 1.0]
+    return sides[0], sides[1], sides[2], sides[3]
 
 
-def _around(boxes: NDArray[np.float64]) -> dict[str, float]:
-    """The box whose every side holds nearly all of them."""
-    low, high = np.percentile(boxes, (100 - MOST, MOST), axis=0, method="nearest")
+def _enclosing_box(boxes: NDArray[np.float64]) -> dict[str, float]:
+    """The box whose sides enclose nearly all boxes."""
+    low, high = np.percentile(boxes, (100 - BOX_PERCENTILE, BOX_PERCENTILE), axis=0, method="nearest")
     return {
         "top": float(low[0]),
         "bottom": float(high[1]),

@@ -1,4 +1,4 @@
-"""The survey of a data set: its catalog with splits, and the headers of its files, each read once a run."""
+"""The survey of a data set: catalog with splits and headers of all files, each read once per run."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from scanvq.spec import Derived
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Survey:
-    """What plan, preparation, training and report know of a data set before its slices are prepared.
+    """Catalog and headers of a data set, shared by plan, preparation, training and report.
 
     Attributes:
-        catalog: the files.
-        headers: of each of them.
-        plane: how volumes are cut.
-        slices: which slices of a volume are used.
-        spacing: millimeters from pixel to pixel that slices are resampled to; None leaves them.
+        catalog: the files, with splits.
+        headers: headers of the files.
+        plane: slicing plane of volumes.
+        slices: slice selection.
+        spacing: millimeters per pixel that slices are resampled to; None does not resample.
     """
 
     catalog: Catalog
@@ -51,18 +51,18 @@ class Survey:
 
         Args:
             catalog: as read.
-            plane: how volumes are cut.
-            slices: which slices of a volume are used: foreground, all, FIRST:END or middle:COUNT.
-            spacing: millimeters from pixel to pixel that slices are resampled to; None leaves them.
-            progress: called with headers read and all files.
+            plane: slicing plane of volumes.
+            slices: slice selection: foreground, all, FIRST:END or middle:COUNT.
+            spacing: millimeters per pixel that slices are resampled to; None does not resample.
+            progress: called with the numbers of headers read and of all files.
 
         Raises:
-            CatalogError: no file says how large its pixels are, which `spacing` needs.
-            ValueError: `slices` of an unknown kind.
+            CatalogError: `spacing` is given and no file has a pixel spacing.
+            ValueError: an invalid value of `slices`.
         """
         check_slices(slices)
         headers = Headers(read_headers(catalog.root, catalog.entries, plane=plane, progress=progress))
-        readable = [header for header in headers.kinds if isinstance(header, Header)]
+        readable = [header for header in headers.unique if isinstance(header, Header)]
         if spacing is not None and readable and all(header.spacing is None for header in readable):
             path = catalog.entries[0].path
             raise CatalogError(f"{path} {NO_SPACING.format(spacing=spacing)}; leave --spacing out")
@@ -71,22 +71,21 @@ class Survey:
     @property
     def has_volumes(self) -> bool:
         """Whether any file has several slices, so that a slice has a position."""
-        return any(isinstance(header, Header) and header.slices > 1 for header in self.headers.kinds)
+        return any(isinstance(header, Header) and header.slices > 1 for header in self.headers.unique)
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
-        """What a person would want to know of the data set, see `fingerprint`; a few files are decoded."""
+        """The fingerprint of the data set, see `fingerprint`; decodes a sample of the files."""
         return fingerprint(
             self.catalog, self.headers, plane=self.plane, slices=self.slices, spacing=self.spacing
         )
 
     @property
     def sizes(self) -> Mapping[tuple[int, int], int]:
-        """Numbers of slices by (height, width), from which plan and preparation alike choose the image size.
+        """(height, width) -> number of slices, from which plan and preparation choose the image size.
 
-        Of all splits: validation and test images go through the same network, and the cost that a plan tells
-        is of all of them. Nothing but the sizes is seen of them. Only the slices that `slices` chooses count,
-        estimated where pixels decide, see `fingerprint`.
+        Counts all splits: validation and test images go through the same network and are part of the cost
+        estimate. Only selected slices count; their numbers may be estimates, see `fingerprint`.
         """
         return {
             (int(height), int(width)): count
@@ -97,7 +96,7 @@ class Survey:
     def geometry(
         self, *, size: Literal["native"] | tuple[int, int], fit: Fit, multiple: Derived[int]
     ) -> Geometry:
-        """How slices are brought to the network's image size, see `decide_geometry`."""
+        """The geometry that maps slices to the network's image size, see `decide_geometry`."""
         sizes = self.sizes if size == "native" else {}
         return decide_geometry(sizes, size=size, fit=fit, spacing=self.spacing, multiple=multiple)
 
@@ -118,21 +117,20 @@ def survey_folder(
     """Reads a folder's catalog, assigns its splits and reads the headers of its files.
 
     Args:
-        folder: the scans.
-        images: "segmented" takes the segmentations in place of the scans.
-        subject: see `read_catalog`.
-        plane: how volumes are cut.
-        slices: which slices of a volume are used.
-        spacing: millimeters from pixel to pixel that slices are resampled to; None leaves them.
-        validation: share of the groups, where the data set brings no such split.
-        test: share of the groups, where the data set brings no split.
-        seed: of the splits.
-        progress: called with headers read and all files.
+        folder: folder of scans.
+        images: "segmented" uses the segmentations instead of the scans.
+        subject: regular expression for subject identification, see `read_catalog`.
+        plane: slicing plane of volumes.
+        slices: slice selection.
+        spacing: millimeters per pixel that slices are resampled to; None does not resample.
+        validation: fraction of the groups, if the data set has no validation split.
+        test: fraction of the groups, if the data set has no predefined splits.
+        seed: seed of the split assignment.
+        progress: called with the numbers of headers read and of all files.
 
     Raises:
-        CatalogError: nothing usable in the folder, or no file that says how large its pixels are, which
-            `spacing` needs.
-        ValueError: `slices` of an unknown kind.
+        CatalogError: no supported files in the folder, or `spacing` is given and no file has a pixel spacing.
+        ValueError: an invalid value of `slices`.
     """
     catalog = assign_splits(
         read_catalog(folder, images=images, subject=subject), seed=seed, validation=validation, test=test

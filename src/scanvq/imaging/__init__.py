@@ -1,1 +1,1 @@
-"""One file and one image: formats, geometry, intensity, preparation."""
+"""Image files and preprocessing: formats, geometry, intensity scaling, invertible preparation."""

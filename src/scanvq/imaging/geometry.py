@@ -1,4 +1,4 @@
-"""Image size: pads, crops or resizes slices to the network's size, and back."""
+"""Image geometry: pads, crops or resizes slices to the network's image size, and inverts this."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ Fit = Literal["pad", "resize"]
 Array = NDArray[Any]
 
 NO_SPACING = (
-    "does not say how large its pixels are, so it cannot be brought to {spacing:g} mm (PNG, JPEG and NumPy "
-    "files never do)"
+    "has no pixel spacing, so it cannot be resampled to {spacing:g} mm (PNG, JPEG and NumPy files have none)"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
-    """Brings slices of any size to one height and width.
+    """Maps slices of any size to one height and width.
 
     Args:
-        height: of the network's images, in pixels.
-        width: of the network's images, in pixels.
+        height: height of the network's images in pixels.
+        width: width of the network's images in pixels.
         fit: "pad" centers the slice and pads (with its minimum) or crops it, without resampling;
             "resize" first scales it, keeping its proportions, to the largest size that fits.
-        spacing: millimeters from pixel to pixel that slices are resampled to first; None leaves them.
+        spacing: millimeters per pixel that slices are resampled to first; None does not resample.
     """
 
     height: int
@@ -44,17 +43,19 @@ class Geometry:
         if self.fit not in ("pad", "resize"):
             raise ValueError(f"fit is {self.fit!r}; it must be pad or resize")
 
-    def apply(self, pixels: Array, own: Spacing | None = None) -> Array:
-        """Pixels (H, W), which lie `own` millimeters apart, to (height, width) of the same dtype."""
-        scaled = _resample(pixels, self._scaled(pixels.shape, own))
-        return _center(scaled, (self.height, self.width), pixels.min())
+    def apply(self, pixels: Array, pixel_spacing: Spacing | None = None) -> Array:
+        """Pixels (H, W) with `pixel_spacing` in millimeters to (height, width), same dtype."""
+        scaled = _resample(pixels, self._scaled(pixels.shape, pixel_spacing))
+        return _center_pad_or_crop(scaled, (self.height, self.width), pixels.min())
 
-    def undo(self, pixels: Array, shape: tuple[int, ...], fill: float, own: Spacing | None = None) -> Array:
-        """Pixels (height, width) back to (H, W): exact for "pad" of what was not resampled.
+    def undo(
+        self, pixels: Array, shape: tuple[int, ...], fill: float, pixel_spacing: Spacing | None = None
+    ) -> Array:
+        """Pixels (height, width) back to (H, W): exact for "pad" without resampling.
 
         Borders that were cropped hold `fill`.
         """
-        scaled = _center(pixels, self._scaled(shape, own), fill)
+        scaled = _center_pad_or_crop(pixels, self._scaled(shape, pixel_spacing), fill)
         return _resample(scaled, (shape[0], shape[1]))
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,26 +70,28 @@ class Geometry:
             spacing=stored["spacing"],
         )
 
-    def _scaled(self, shape: tuple[int, ...], own: Spacing | None) -> tuple[int, int]:
+    def _scaled(self, shape: tuple[int, ...], pixel_spacing: Spacing | None) -> tuple[int, int]:
         """The size a slice of `shape` has between resampling and padding."""
         height, width = shape
         if self.spacing is not None:
-            height, width = size_at((height, width), own, self.spacing)
+            height, width = resampled_size((height, width), pixel_spacing, self.spacing)
         if self.fit == "pad":
             return height, width
         scale = min(self.height / height, self.width / width)
         return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def size_at(shape: tuple[int, int], own: Spacing | None, spacing: float) -> tuple[int, int]:
-    """The size of a slice (H, W), whose pixels lie `own` millimeters apart, once they lie `spacing` apart.
+def resampled_size(shape: tuple[int, int], pixel_spacing: Spacing | None, spacing: float) -> tuple[int, int]:
+    """The size (H, W) of a slice after resampling from `pixel_spacing` to `spacing` millimeters a pixel.
 
     Raises:
-        ValueError: a slice that does not say how far its pixels lie apart.
+        ValueError: a slice without pixel spacing.
     """
-    if own is None:
+    if pixel_spacing is None:
         raise ValueError(NO_SPACING.format(spacing=spacing))
-    return max(1, round(shape[0] * own[0] / spacing)), max(1, round(shape[1] * own[1] / spacing))
+    return max(1, round(shape[0] * pixel_spacing[0] / spacing)), max(
+        1, round(shape[1] * pixel_spacing[1] / spacing)
+    )
 
 
 def decide_geometry(
@@ -101,32 +104,32 @@ def decide_geometry(
 ) -> Geometry:
     """Chooses the network's image size from the sizes of the slices.
 
-    1. A `size` that is given is taken as it is, with `fit`.
-    2. Else the most common size, rounded up to `multiple`, with `fit`: the odd ones are padded or cropped.
-    3. But where fewer than half the slices share a size, padding would crop or frame most of them: then the
-       median height and width, rounded up to `multiple`, with "resize".
+    1. A given `size` is used unchanged, with `fit`.
+    2. Otherwise the most common size, rounded up to `multiple`, with `fit`: others are padded or cropped.
+    3. If fewer than half the slices share a size, padding would crop or frame most of them: then the median
+       height and width, rounded up to `multiple`, with "resize".
 
     Args:
-        sizes: (height, width) to the number of slices of that size, at `spacing` where one is given.
+        sizes: (height, width) -> number of slices of that size, after resampling to `spacing` if given.
         size: "native", or a height and width in pixels.
         fit: "pad" or "resize", see `Geometry`.
         spacing: see `Geometry`.
-        multiple: what the network's height and width must be divisible by.
+        multiple: divisor of the network's height and width.
 
     Raises:
-        ValueError: no slices, or a given size that does not divide by `multiple`.
+        ValueError: no slices, or a given size that is not divisible by `multiple`.
     """
     if size != "native":
-        up = tuple(_round_up(side, multiple) for side in size)
-        if up != tuple(size):
+        rounded = tuple(_round_up(side, multiple) for side in size)
+        if rounded != tuple(size):
             raise ValueError(
                 f"size is {size[0]}x{size[1]}; this network needs both divisible by {multiple}: "
-                f"try {up[0]}x{up[1]}"
+                f"try {rounded[0]}x{rounded[1]}"
             )
         return Geometry(height=size[0], width=size[1], fit=fit, spacing=spacing)
     if not sizes:
         raise ValueError("no slices, so no image size can be chosen: give size, for example 256x256")
-    # among equally common sizes the larger one: it crops nothing
+    # of equally common sizes the largest: it crops nothing
     height, width = max(sizes, key=lambda shape: (sizes[shape], shape))
     if sizes[height, width] * 2 < sum(sizes.values()):
         fit = "resize"
@@ -139,30 +142,30 @@ def decide_geometry(
 def _median(sizes: Mapping[tuple[int, int], int], *, axis: int) -> int:
     """The median height (axis 0) or width (axis 1) over all slices."""
     shapes = sorted(sizes, key=lambda shape: shape[axis])
-    up_to = np.cumsum([sizes[shape] for shape in shapes])
-    return shapes[int(np.searchsorted(up_to * 2, up_to[-1]))][axis]
+    cumulative = np.cumsum([sizes[shape] for shape in shapes])
+    return shapes[int(np.searchsorted(cumulative * 2, cumulative[-1]))][axis]
 
 
 def _round_up(side: int, multiple: int) -> int:
     return -(-side // multiple) * multiple
 
 
-def _center(pixels: Array, shape: tuple[int, int], fill: Any) -> Array:
-    """Pads with `fill` or crops, about the center. Its own inverse wherever it does not crop."""
+def _center_pad_or_crop(pixels: Array, shape: tuple[int, int], fill: Any) -> Array:
+    """Pads with `fill` or crops about the center. Inverts itself where nothing was cropped."""
     if pixels.shape == shape:
         return pixels
     result = np.full(shape, fill, pixels.dtype)
-    inside, outside = [], []
-    for have, want in zip(pixels.shape, shape, strict=True):
-        length = min(have, want)
-        inside.append(slice((have - length) // 2, (have - length) // 2 + length))
-        outside.append(slice((want - length) // 2, (want - length) // 2 + length))
-    result[tuple(outside)] = pixels[tuple(inside)]
+    source, destination = [], []
+    for size, target in zip(pixels.shape, shape, strict=True):
+        length = min(size, target)
+        source.append(slice((size - length) // 2, (size - length) // 2 + length))
+        destination.append(slice((target - length) // 2, (target - length) // 2 + length))
+    result[tuple(destination)] = pixels[tuple(source)]
     return result
 
 
 def _resample(pixels: Array, shape: tuple[int, int]) -> Array:
-    """Cubic, smoothed where it shrinks; never outside the slice's own range."""
+    """Bicubic resampling, antialiased when it shrinks, clipped to the range of the slice."""
     if pixels.shape == shape:
         return pixels
     from PIL import Image

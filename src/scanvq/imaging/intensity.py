@@ -1,4 +1,4 @@
-"""Intensity scaling: the levels of a scan to [0, 1], and [0, 1] back to its own units."""
+"""Intensity scaling: stored levels to [0, 1], and [0, 1] back to native units."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Intensity:
     """Maps a range of intensities to [0, 1]; values outside it are clipped.
 
     Args:
-        kind: where the range comes from: "file" = each file's own minimum and maximum;
-            "percentiles" = `low` and `high`, taken from the training set without its outliers;
+        kind: where the range comes from: "file" = minimum and maximum of each file;
+            "percentiles" = `low` and `high`, percentiles of the training set;
             "full" = `low` and `high`, the whole range of the pixel type or of the training set;
-            "unit" = 0 and 1: pixels that are intensities in [0, 1] already, and are taken as they are.
-        low: what becomes 0, in the scans' units. Unused for "file"; 0 for "unit".
-        high: what becomes 1, in the scans' units. Unused for "file"; 1 for "unit".
+            "unit" = 0 and 1: pixels are in [0, 1] already and not scaled.
+        low: intensity mapped to 0, in native units. Unused for "file"; 0 for "unit".
+        high: intensity mapped to 1, in native units. Unused for "file"; 1 for "unit".
     """
 
     kind: Kind
@@ -41,7 +41,7 @@ class Intensity:
             raise ValueError(f"low is {self.low} and high is {self.high}; for unit they must be 0 and 1")
 
     def bounds(self, file_low: ArrayLike, file_high: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-        """What becomes 0 and what becomes 1, for every file (float64, of the arguments' shape)."""
+        """The intensities mapped to 0 and to 1, for every file (float64, shape of the arguments)."""
         if self.kind == "file":
             low = np.asarray(file_low, np.float64)
             high = np.asarray(file_high, np.float64)
@@ -52,13 +52,13 @@ class Intensity:
     def scaling(
         self, slope: ArrayLike, intercept: ArrayLike, file_low: ArrayLike, file_high: ArrayLike
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Scale and shift by which `unit_images` makes [0, 1] of levels; float32 of the arguments' shape.
+        """Scale and shift from levels to [0, 1], for `unit_images`; float32, shape of the arguments.
 
         Args:
-            slope: native units a level, see `Packing`.
+            slope: native units per level, see `Packing`.
             intercept: native value of level 0.
-            file_low: the lowest native value of the file.
-            file_high: the highest.
+            file_low: lowest native value of the file.
+            file_high: highest native value of the file.
         """
         low, high = self.bounds(file_low, file_high)
         scale = np.asarray(slope, np.float64) / (high - low)
@@ -70,8 +70,8 @@ class Intensity:
     ) -> NDArray[Any]:
         """[0, 1] back to pixels of `dtype`: clipped, and rounded for integers.
 
-        Exact after `unit_images` for whole numbers whose levels were not rounded (see `Packing`), except for
-        what it clipped.
+        Exact inverse of `unit_images` for integers whose levels were not rounded (see `Packing`), except for
+        clipped values.
         """
         low, high = self.bounds(file_low, file_high)
         values = np.clip(np.asarray(unit, np.float64), 0.0, 1.0) * (high - low) + low
@@ -90,11 +90,11 @@ class Intensity:
 
 
 def unit_images(levels: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Levels to intensities in [0, 1], in place: the one place where images for the network are made.
+    """Levels to intensities in [0, 1], in place. All images of the network are made by this function.
 
     Args:
         levels: (B, H, W) float32, on any device.
-        scale: (B,) float32, of `Intensity.scaling`.
-        shift: (B,) float32.
+        scale: (B,) float32, from `Intensity.scaling`.
+        shift: (B,) float32, from `Intensity.scaling`.
     """
     return levels.mul_(scale[:, None, None]).add_(shift[:, None, None]).clamp_(0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Levels: the values of a file as whole numbers of at most 16 bits, as the prepared store keeps them."""
+"""Packing of intensities into integer levels of at most 16 bits, the storage format of the prepared store."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ LEVELS = 65535
 
 @dataclass(frozen=True, kw_only=True)
 class Packing:
-    """How the values of one file become levels; native units are level * slope + intercept.
+    """Linear map between the levels and native units of one file: native = level * slope + intercept.
 
     Args:
-        slope: native units a level.
+        slope: native units per level.
         intercept: native value of level 0.
     """
 
@@ -25,21 +25,21 @@ class Packing:
 
     @classmethod
     def of(cls, volume: NDArray[Any], low: float, high: float) -> Packing:
-        """For all pixels of a file.
+        """The packing of all pixels of a file.
 
-        Whole numbers that span at most 65,536 values are kept exactly; all else is rounded to 65,536 levels
-        between the lowest and the highest value.
+        Integers that span at most 65,536 values are exact; other values are rounded to 65,536 levels between
+        the lowest and the highest value.
 
         Args:
-            volume: of any shape.
-            low: the lowest value of it.
-            high: the highest.
+            volume: the pixels, any shape.
+            low: their lowest value.
+            high: their highest value.
         """
         if volume.dtype in (np.uint8, np.uint16):
             return cls(slope=1.0, intercept=0.0)
-        # Many tools store whole numbers as floats.
-        whole = volume.dtype.kind in "iu" or bool(np.array_equal(volume, np.rint(volume)))
-        if low == high or (whole and high - low <= LEVELS):
+        # Many tools store integers as floats.
+        integers = volume.dtype.kind in "iu" or bool(np.array_equal(volume, np.rint(volume)))
+        if low == high or (integers and high - low <= LEVELS):
             return cls(slope=1.0, intercept=low)
         return cls(slope=(high - low) / LEVELS, intercept=low)
 

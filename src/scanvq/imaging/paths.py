@@ -1,4 +1,4 @@
-"""Many paths in little memory."""
+"""A memory-compact sequence of paths."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from typing import overload
 
 
 class Paths(Sequence[Path]):
-    """Paths packed one after the other: each takes its letters and eight bytes, a `Path` some 250.
+    """Paths packed into one byte buffer: each takes its encoded text and 8 bytes, a `Path` about 250 bytes.
 
     Args:
-        paths: in their order.
+        paths: the paths, whose order is kept.
     """
 
     def __init__(self, paths: Iterable[Path] = ()) -> None:
-        self._letters = bytearray()
+        self._buffer = bytearray()
         self._ends = array("q", [0])
         for path in paths:
             self.append(path)
 
     def append(self, path: Path) -> None:
-        # What no text is has surrogates for its bytes in Python: they pass, and come back.
-        self._letters += path.as_posix().encode("utf-8", "surrogatepass")
-        self._ends.append(len(self._letters))
+        # Python represents undecodable bytes of file names as surrogates; surrogatepass keeps them.
+        self._buffer += path.as_posix().encode("utf-8", "surrogatepass")
+        self._ends.append(len(self._buffer))
 
-    def text(self, number: int) -> str:
-        """One of them with / between its parts."""
-        number = range(len(self))[number]
-        return self._letters[self._ends[number] : self._ends[number + 1]].decode("utf-8", "surrogatepass")
+    def text(self, index: int) -> str:
+        """The path at an index, with / between its parts."""
+        index = range(len(self))[index]
+        return self._buffer[self._ends[index] : self._ends[index + 1]].decode("utf-8", "surrogatepass")
 
     def __len__(self) -> int:
         return len(self._ends) - 1
 
     @overload
-    def __getitem__(self, number: int) -> Path: ...
+    def __getitem__(self, index: int) -> Path: ...
     @overload
-    def __getitem__(self, number: slice) -> list[Path]: ...
-    def __getitem__(self, number: int | slice) -> Path | list[Path]:
-        if isinstance(number, slice):
-            return [self[one] for one in range(len(self))[number]]
-        return Path(self.text(number))
+    def __getitem__(self, index: slice) -> list[Path]: ...
+    def __getitem__(self, index: int | slice) -> Path | list[Path]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(len(self))[index]]
+        return Path(self.text(index))
 
     def __iter__(self) -> Iterator[Path]:
         return map(self.__getitem__, range(len(self)))

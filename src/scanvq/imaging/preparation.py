@@ -1,4 +1,4 @@
-"""Preparation: from a slice of a scan to the network's image and back, invertible and remembered."""
+"""Invertible preparation: a slice of a scan to the network's image, and back."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """One slice in its scan's own units.
+    """One slice in native units.
 
     Attributes:
         pixels: (H, W).
-        file_low: the lowest value of its file.
-        file_high: the highest.
-        packing: how its file's values become levels; None where they are taken as they are.
-        spacing: millimeters from row to row and column to column, where the file says.
+        file_low: lowest value of the file.
+        file_high: highest value of the file.
+        packing: packing of the file's values into levels; None = values are not packed.
+        spacing: millimeters between rows and between columns; None if the file has no pixel spacing.
     """
 
     pixels: NDArray[Any]
@@ -39,17 +39,17 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """What happens to every slice before the network sees it; stored in the weights file.
+    """Geometry and intensity scaling of every slice; stored in the weights file.
 
-    `undo(apply(slice), slice)` is the slice again, in its own dtype: exactly for whole numbers of a file that
-    spans at most 65,536 values, where nothing was resampled, cropped or clipped.
+    `undo(apply(slice), slice)` restores the slice in its dtype: exactly for integers of a file that spans at
+    most 65,536 values, if nothing was resampled, cropped or clipped.
     """
 
     geometry: Geometry
     intensity: Intensity
 
     def apply(self, slice: Slice) -> Tensor:
-        """A slice to an image (1, height, width), float32 in [0, 1]: the prepared store's, bit for bit."""
+        """A slice to an image (1, height, width), float32 in [0, 1]; bit-identical to the prepared store."""
         import torch
 
         pixels = self.geometry.apply(slice.pixels, slice.spacing)
@@ -64,13 +64,13 @@ class Preparation:
     def undo(self, image: Tensor | NDArray[Any], slice: Slice) -> Slice:
         """An image (1, height, width) or (height, width) back to the size, dtype and units of `slice`.
 
-        Borders that the geometry cropped are filled with the slice's minimum.
+        Cropped borders are filled with the minimum of the slice.
         """
         unit = image if isinstance(image, np.ndarray) else image.detach().float().cpu().numpy()
         unit = unit.reshape(self.geometry.height, self.geometry.width)
-        own = slice.pixels
-        pixels = self.intensity.native(unit, own.dtype, slice.file_low, slice.file_high)
-        pixels = self.geometry.undo(pixels, own.shape, own.min(), slice.spacing)
+        original = slice.pixels
+        pixels = self.intensity.native(unit, original.dtype, slice.file_low, slice.file_high)
+        pixels = self.geometry.undo(pixels, original.shape, original.min(), slice.spacing)
         return replace(slice, pixels=pixels)
 
     def to_dict(self) -> dict[str, Any]:

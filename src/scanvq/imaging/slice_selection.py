@@ -1,4 +1,4 @@
-"""Which slices of a volume are used."""
+"""Slice selection: the slices of a volume that are used."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Brain and pelvis scans have far more than this in every slice worth learning; less is the tip of the
-# anatomy, or noise and ghosts in the air around it.
+# Useful slices of brain and pelvis scans have far more foreground; slices with less show the tip of the
+# anatomy, or noise and ghosting in air.
 FOREGROUND_SHARE = 0.01
-# Of the volume's bright end, which is steadier between scans than its maximum.
+# Fraction of the volume's bright percentile, which varies less between scans than the maximum.
 FOREGROUND_LEVEL = 0.1
 BRIGHT_PERCENTILE = 99.5
 
 
 def check_slices(slices: str) -> None:
-    """Raises ValueError for an option that `choose_slices` does not know."""
+    """Raises ValueError for a value of `slices` that `choose_slices` does not support."""
     if slices in ("foreground", "all"):
         return
     if match := re.fullmatch(r"(\d+):(\d+)", slices):
@@ -32,40 +32,40 @@ def check_slices(slices: str) -> None:
 
 
 def choose_slices(volume: NDArray[Any], slices: str) -> NDArray[np.int64]:
-    """The numbers of the slices of a volume (S, H, W) to use; a single picture is always used.
+    """The indices of the selected slices of a volume (S, H, W); a single image is always selected.
 
-    "foreground" leaves out slices in which less than 1 % of the pixels exceed a tenth of the way from the
-    volume's minimum to its 99.5th percentile.
+    "foreground" excludes slices in which less than 1 % of the pixels exceed the foreground threshold: a tenth
+    of the way from the volume's minimum to its 99.5th percentile.
     """
-    numbers = _numbers(len(volume), slices)
-    if numbers is None:
+    indices = _slice_range(len(volume), slices)
+    if indices is None:
         return np.flatnonzero(_foreground(volume) >= FOREGROUND_SHARE)
-    return np.array(numbers, np.int64)
+    return np.array(indices, np.int64)
 
 
 def count_slices(total: int, slices: str) -> int | None:
-    """How many of a volume's `total` slices `choose_slices` takes; None where its pixels decide."""
-    numbers = _numbers(total, slices)
-    return None if numbers is None else len(numbers)
+    """The number of slices that `choose_slices` selects of `total`; None if it depends on the pixels."""
+    indices = _slice_range(total, slices)
+    return None if indices is None else len(indices)
 
 
-def _numbers(total: int, slices: str) -> range | None:
-    """Those of `total` slices to use; None where the pixels decide."""
+def _slice_range(total: int, slices: str) -> range | None:
+    """The selected slices of `total`; None if they depend on the pixels."""
     if total == 1 or slices == "all":
         return range(total)
     if slices == "foreground":
         return None
     first, _, end = slices.partition(":")
     if first == "middle":
-        wanted = min(int(end), total)
-        start = (total - wanted) // 2
-        return range(start, start + wanted)
+        count = min(int(end), total)
+        begin = (total - count) // 2
+        return range(begin, begin + count)
     return range(int(first), min(int(end), total))
 
 
 def _foreground(volume: NDArray[Any]) -> NDArray[np.float64]:
-    """The share of foreground pixels in every slice."""
-    sample = volume.reshape(-1)[:: volume.size // 1_000_000 | 1]  # odd, so that it visits every column
+    """The fraction of foreground pixels in every slice."""
+    sample = volume.reshape(-1)[:: volume.size // 1_000_000 | 1]  # an odd stride visits every column
     low = float(volume.min())
     level = low + FOREGROUND_LEVEL * (float(np.percentile(sample, BRIGHT_PERCENTILE)) - low)
-    return np.array([np.count_nonzero(one > level) / one.size for one in volume])
+    return np.array([np.count_nonzero(pixels > level) / pixels.size for pixels in volume])

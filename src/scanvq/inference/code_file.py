@@ -12,7 +12,7 @@ import torch
 
 from scanvq.imaging.formats import Provenance, Scan, Spacing
 from scanvq.imaging.preparation import Slice
-from scanvq.storage.files import whole_file
+from scanvq.storage.files import atomic_write
 from scanvq.types import Codes
 
 
@@ -82,7 +82,7 @@ def write_codes(
     }
     if provenance is not None:
         facts["synthetic"] = np.array(str(provenance))
-    with whole_file(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays, **facts)
 
 

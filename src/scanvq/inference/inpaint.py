@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.imaging.formats import FORMATS, Format, Scan, format_of, own_name, stem_of
+from scanvq.imaging.formats import FORMATS, Format, Scan, format_of, output_name, stem_of
 from scanvq.model.inpaint import unknown_region
 from scanvq.model.model import Model
 from scanvq.types import SamplingParams
@@ -84,7 +84,7 @@ def completed_file(out: Path, file: Path, number: int) -> tuple[Path, Format]:
 
     JPEG, which would change known pixels, and single images of an npz file become PNG.
     """
-    name, format = own_name(file)
+    name, format = output_name(file)
     stem = stem_of(name)
     if format is FORMATS["jpeg"]:
         return out / f"{stem}_{number}.png", FORMATS["png"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.imaging.formats import own_name
+from scanvq.imaging.formats import output_name
 from scanvq.inference.scan_files import names_of, outputs, stems_of
 from scanvq.model.model import Model
 from scanvq.model.scans import Images
@@ -52,7 +52,7 @@ def reconstruct_files(model: Model, scans: Sequence[Path], out: Path) -> Iterato
         images = given.prepared()
         codes = model.coder.encode(images)
         decoded = model.coder.decode(codes)
-        own_name(path)[1].write(target, given.restored(decoded), model.provenance())
+        output_name(path)[1].write(target, given.restored(decoded), model.provenance())
         yield ReconstructedFile(
             target=target,
             stem=stem,

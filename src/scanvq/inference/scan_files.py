@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scanvq.cohort.layouts.listing import list_scans
-from scanvq.imaging.formats import READABLE, is_inside, is_series, own_name, stem_of
+from scanvq.imaging.formats import READABLE, is_part_of_file, is_series, output_name, stem_of
 
 
 def scan_files(named: Sequence[Path]) -> list[Path]:
@@ -24,7 +24,7 @@ def scan_files(named: Sequence[Path]) -> list[Path]:
             if not inside:
                 raise ValueError(f"{path} holds no scans ({', '.join(READABLE)})")
             found += inside
-        elif path.is_file() or is_series(path) or is_inside(path):
+        elif path.is_file() or is_series(path) or is_part_of_file(path):
             found.append(path)
         else:
             raise ValueError(f"there is no file or folder {path}")
@@ -33,10 +33,10 @@ def scan_files(named: Sequence[Path]) -> list[Path]:
 
 def names_of(scans: Sequence[Path]) -> list[Path]:
     """The scans' own names; with their folders, below the common one, where names repeat."""
-    names = [own_name(scan)[0] for scan in scans]
+    names = [output_name(scan)[0] for scan in scans]
     if len(set(names)) == len(scans):
         return [Path(name) for name in names]
-    places = [scan.parent if is_inside(scan) else scan for scan in (scan.resolve() for scan in scans)]
+    places = [scan.parent if is_part_of_file(scan) else scan for scan in (scan.resolve() for scan in scans)]
     base = Path(*_common([place.parent.parts for place in places]))
     return [place.relative_to(base).with_name(name) for place, name in zip(places, names, strict=True)]
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from scanvq.build import make_prior, make_tokenizer
 from scanvq.cohort.catalog import Catalog
-from scanvq.cohort.condition_sources import tables_of
+from scanvq.cohort.condition_sources import condition_tables
 from scanvq.cohort.entries import Entries
 from scanvq.cohort.survey import Survey
 from scanvq.model.coder import stored_type
@@ -126,7 +126,7 @@ def dry_run(recipe: Recipe, catalog: Catalog, *, skip_bad: bool, device: str) ->
     with tempfile.TemporaryDirectory(prefix="scanvq-dry-run-") as name:
         folder = Path(name)
         _write_table(folder / "scans.csv", catalog)
-        for table in tables_of(catalog) if recipe.data.conditions else ():
+        for table in condition_tables(catalog) if recipe.data.conditions else ():
             shutil.copy(table, folder / table.name)
         (folder / "recipe.toml").write_text(recipe.toml(), encoding="utf-8")
         done = subprocess.run(

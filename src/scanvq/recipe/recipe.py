@@ -20,7 +20,7 @@ from scanvq.settings import (
     StageSettings,
     TokenizerStageSettings,
 )
-from scanvq.spec import SpecError, complete, complete_part, derived_names, nearest, setting_names
+from scanvq.spec import SpecError, complete, complete_part, derived_names, did_you_mean, setting_names
 from scanvq.types import CodePrior, Objective, Tokenizer
 
 SECTIONS = ("data", "preparation", "tokenizer", "prior", "training", "sampling")
@@ -97,7 +97,7 @@ def recipe_names() -> list[str]:
 def recipe_text(name: str) -> str:
     """The TOML text of a recipe that comes with ScanVQ. Raises SpecError for an unknown name."""
     if name not in recipe_names():
-        raise SpecError(f"there is no recipe {name!r}. {nearest(name, recipe_names())}")
+        raise SpecError(f"there is no recipe {name!r}. {did_you_mean(name, recipe_names())}")
     return (_shelf() / f"{name}.toml").read_text(encoding="utf-8")
 
 
@@ -122,7 +122,7 @@ def complete_recipe(table: Mapping[str, Any]) -> Recipe:
     """Checks a recipe's tables against the signatures of their parts and fills in the defaults."""
     for key in table:
         if key not in (*SECTIONS, *ABOUT):
-            raise SpecError(f"{key} is no section of a recipe. {nearest(key, (*SECTIONS, *ABOUT))}")
+            raise SpecError(f"{key} is no section of a recipe. {did_you_mean(key, (*SECTIONS, *ABOUT))}")
     for needed in ("name", "tokenizer", "prior", "training"):
         if needed not in table:
             raise SpecError(f"the recipe has no {needed}; see `scanvq recipes show tiny` for a whole one.")
@@ -133,7 +133,7 @@ def complete_recipe(table: Mapping[str, Any]) -> Recipe:
         stages[stage] = complete(maker, settings, where=f"training.{stage}", tables=TABLES)
         _check_objective(stage, stages[stage]["objective"]["kind"])
     for key in training:
-        raise SpecError(f"training.{key} does not exist. {nearest(key, STAGES)}")
+        raise SpecError(f"training.{key} does not exist. {did_you_mean(key, STAGES)}")
     sections = {
         "data": complete(DataSettings, table.get("data", {}), where="data", tables=TABLES),
         "preparation": complete(

@@ -9,7 +9,7 @@ from scanvq.report.figures.all import all_figures
 from scanvq.report.figures.rendered_figure import RenderedFigure
 from scanvq.report.gather import gather
 from scanvq.report.page import page
-from scanvq.storage.files import whole_file, write_text
+from scanvq.storage.files import atomic_write, write_text
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.types import ProgressFactory
 
@@ -35,6 +35,6 @@ def write_run_report(
 
 
 def _save(drawn: RenderedFigure, folder: Path) -> None:
-    with whole_file(folder / f"{drawn.name}.png") as temporary:
+    with atomic_write(folder / f"{drawn.name}.png") as temporary:
         temporary.write_bytes(drawn.png)
     write_text(folder / f"{drawn.name}.svg", drawn.svg)

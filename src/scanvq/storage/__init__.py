@@ -1,1 +1,1 @@
-"""What a run keeps on disk: weights, resume state, the run directory."""
+"""Files on disk: atomic writes, weights, resume state, run directory."""

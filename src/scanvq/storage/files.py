@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic file writes: write to a temporary file, fsync, rename."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-UNFINISHED = ".writing-"
+TEMPORARY_PREFIX = ".writing-"
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`, which takes its name once the block ends well.
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`, which is renamed to `path` if the block raises nothing.
 
-    The temporary name keeps the suffixes, for writers that look at them. A crash leaves the old
-    file as it was.
+    The temporary name keeps the suffixes, because some writers choose the format by them. After a crash the
+    old file is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f"{UNFINISHED}{secrets.token_hex(8)}{''.join(path.suffixes[-2:])}"
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{''.join(path.suffixes[-2:])}"
     temporary.touch(exist_ok=False)
     try:
         yield temporary
@@ -32,19 +32,19 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Removes what a killed process left of files that it was writing anywhere in `folder`."""
-    for left in folder.rglob(f"{UNFINISHED}*"):
-        left.unlink(missing_ok=True)
+def remove_temporary_files(folder: Path) -> None:
+    """Removes the temporary files of killed processes anywhere in `folder`."""
+    for temporary in folder.rglob(f"{TEMPORARY_PREFIX}*"):
+        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(data)
 
 

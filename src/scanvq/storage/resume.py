@@ -1,4 +1,4 @@
-"""Resume state: everything a stage of training needs to go on as if it had never stopped."""
+"""Resume state: everything that a training stage needs to continue exactly where it stopped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from scanvq.storage.files import whole_file
+from scanvq.storage.files import atomic_write
 
 
 class ResumeError(ValueError):
@@ -16,13 +16,17 @@ class ResumeError(ValueError):
 
 
 def save_resume(path: Path, state: dict[str, Any]) -> None:
-    """Writes tensors and plain values, whole or not at all."""
-    with whole_file(path) as temporary:
+    """Writes tensors and plain values atomically."""
+    with atomic_write(path) as temporary:
         torch.save(state, temporary)
 
 
 def read_resume(path: Path) -> dict[str, Any] | None:
-    """The state, or None where there is none yet. Never runs code from the file (`weights_only`)."""
+    """The saved state, or None if the file does not exist. Never runs code from the file (`weights_only`).
+
+    Raises:
+        ResumeError: a damaged file.
+    """
     if not path.exists():
         return None
     try:

@@ -1,4 +1,4 @@
-"""A run's paths: where everything that `fit` makes is found again."""
+"""The run directory: the paths of all files that `fit` writes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from scanvq.storage.files import read_json, write_json
 
 FORMAT_VERSION = 2
-"""Of run directories: what this version writes, and the only one that it opens."""
+"""Format of run directories: the one that this version writes, and the only one that it opens."""
 
 
 class RunError(ValueError):
-    """A folder that is no run, or lacks what was asked of it."""
+    """A folder that is no run, or a run without the requested file."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class StageDirectory:
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """A run directory. Only paths and whole files; what they mean is others' business."""
+    """A run directory: paths, and atomic reads and writes of JSON files. The contents are not interpreted."""
 
     path: Path
 
@@ -56,7 +56,7 @@ class RunDirectory:
 
     @property
     def plan(self) -> Path:
-        """The plan that the run follows, where it has one."""
+        """The plan that the run follows, if it has one."""
         return self.path / "plan.toml"
 
     @property
@@ -66,7 +66,7 @@ class RunDirectory:
 
     @property
     def data(self) -> Path:
-        """Catalog with splits, preparation, where the prepared store is."""
+        """Catalog with splits, preparation, name of the prepared store."""
         return self.path / "data.json"
 
     @property
@@ -75,7 +75,7 @@ class RunDirectory:
 
     @property
     def encoding(self) -> Path:
-        """The precision that images are encoded in, and the time that was measured."""
+        """The precision that images are encoded in, and its measured time."""
         return self.path / "encoding.json"
 
     @property
@@ -113,7 +113,7 @@ class RunDirectory:
 
     @property
     def cost(self) -> Path:
-        """What the whole run has cost, beside what its plan estimated."""
+        """The measured cost of the whole run, beside the estimate of its plan."""
         return self.path / "cost.json"
 
     @property
@@ -126,14 +126,14 @@ class RunDirectory:
             raise RunError(
                 f"{self.path} is no ScanVQ run (it has no recipe.toml); make one with `scanvq fit`"
             )
-        found = read_json(self.settings).get("format", 1) if self.settings.is_file() else FORMAT_VERSION
-        if found < FORMAT_VERSION:
-            raise RunError(f"{self.path} was made by an older ScanVQ (format {found}): train again")
-        if found > FORMAT_VERSION:
-            raise RunError(f"{self.path} was made by a newer ScanVQ (format {found}); upgrade it")
+        version = read_json(self.settings).get("format", 1) if self.settings.is_file() else FORMAT_VERSION
+        if version < FORMAT_VERSION:
+            raise RunError(f"{self.path} was made by an older ScanVQ (format {version}): train again")
+        if version > FORMAT_VERSION:
+            raise RunError(f"{self.path} was made by a newer ScanVQ (format {version}); upgrade it")
 
     def read_settings(self) -> dict[str, Any]:
-        """How `fit` was called, as `write_settings` was given it. Raises RunError, see `read`."""
+        """How `fit` was called, without the format of the run. Raises RunError, see `read`."""
         return {name: value for name, value in self.read(self.settings).items() if name != "format"}
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:
@@ -141,7 +141,7 @@ class RunDirectory:
         self.write(self.settings, {"format": FORMAT_VERSION, **settings})
 
     def read(self, file: Path) -> Any:
-        """A JSON file of the run. Raises RunError where the file is missing, and as `check`."""
+        """A JSON file of the run. Raises RunError if the file is missing, or as `check`."""
         self.check()
         if not file.is_file():
             raise RunError(

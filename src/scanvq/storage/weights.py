@@ -1,4 +1,4 @@
-"""Weights files: safetensors whose header is typed JSON with everything needed to rebuild the part."""
+"""Weights files: safetensors with a typed JSON header that holds everything needed to rebuild the module."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from scanvq.storage.files import whole_file
+from scanvq.storage.files import atomic_write
 
 FORMAT_VERSION = 2
 HEADER_KEY = "scanvq"
-_STAMP = ("format_version", "role")
+_REQUIRED = ("format_version", "role")
 
 
 class WeightsError(ValueError):
-    """A weights file that is missing, damaged, or not what was asked for."""
+    """A weights file that is missing, damaged, or of another role or format."""
 
 
 class Header(BaseModel):
-    """What every header has; each role adds its own fields.
+    """Fields of every header; each role adds its own fields.
 
     Attributes:
         role: "tokenizer", "prior" or "model".
@@ -53,10 +53,10 @@ class Weights(Generic[H]):
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor], header: Header) -> None:
-    """Writes tensors and their header, whole or not at all."""
-    kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with whole_file(path) as temporary:
-        save_file(kept, temporary, metadata={HEADER_KEY: header.model_dump_json()})
+    """Writes tensors and their header atomically."""
+    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with atomic_write(path) as temporary:
+        save_file(contiguous, temporary, metadata={HEADER_KEY: header.model_dump_json()})
 
 
 def read_weights(path: Path, header: type[H]) -> Weights[H]:
@@ -64,33 +64,33 @@ def read_weights(path: Path, header: type[H]) -> Weights[H]:
 
     Args:
         path: the file.
-        header: the type of header it must have.
+        header: the expected type of header, which fixes the role.
 
     Raises:
-        WeightsError: no such file, a damaged one, another role or format; the message names file and field.
+        WeightsError: a missing or damaged file, another role or format; the message names file and field.
     """
-    wanted = header.model_fields["role"].default
+    expected_role = header.model_fields["role"].default
     if not path.is_file():
-        raise WeightsError(f"there is no {wanted} at {path}; train it with `scanvq fit`")
+        raise WeightsError(f"there is no {expected_role} at {path}; train it with `scanvq fit`")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            names = file.keys()  # a list: the file is no mapping
+            names = file.keys()  # the file is not a mapping
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is not a whole safetensors file: {error}") from None
+        raise WeightsError(f"{path} is not a complete safetensors file: {error}") from None
     if HEADER_KEY not in metadata:
         raise WeightsError(f"{path} was not written by ScanVQ: its header has no {HEADER_KEY!r} entry")
-    return Weights(header=_header(path, metadata[HEADER_KEY], header, wanted), tensors=tensors)
+    return Weights(header=_header(path, metadata[HEADER_KEY], header, expected_role), tensors=tensors)
 
 
-def _header(path: Path, text: str, header: type[H], wanted: str) -> H:
-    damaged = f"{path} has a damaged header; train again, or get the file anew"
+def _header(path: Path, text: str, header: type[H], expected_role: str) -> H:
+    damaged = f"{path} has a damaged header; train again, or replace the file"
     try:
         stored: Any = json.loads(text)
     except (json.JSONDecodeError, RecursionError):
         raise WeightsError(damaged) from None
-    if not isinstance(stored, dict) or not all(name in stored for name in _STAMP):
+    if not isinstance(stored, dict) or not all(name in stored for name in _REQUIRED):
         raise WeightsError(damaged)
     version, role = stored["format_version"], stored["role"]
     if not isinstance(version, int) or not isinstance(role, str):
@@ -99,8 +99,8 @@ def _header(path: Path, text: str, header: type[H], wanted: str) -> H:
         raise WeightsError(f"{path} was written by a newer ScanVQ (format {version}); upgrade it")
     if version < FORMAT_VERSION:
         raise WeightsError(f"{path} was made by an older ScanVQ (format {version}): train again")
-    if role != wanted:
-        raise WeightsError(f"{path} holds a {role}, not a {wanted}")
+    if role != expected_role:
+        raise WeightsError(f"{path} holds a {role}, not a {expected_role}")
     try:
         return header.model_validate(stored)
     except ValidationError as error:

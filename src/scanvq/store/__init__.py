@@ -1,1 +1,1 @@
-"""The prepared, memory-mapped data set of a run: built once, read in batches, searched for leakage."""
+"""The prepared, memory-mapped data set of a run: construction, batches, statistics, leakage detection."""

@@ -1,4 +1,4 @@
-"""Images without their brightness, shading and noise: what is left tells one scan from another."""
+"""Band-pass filtering: removes brightness, shading and noise before images are compared."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def band_pass(images: NDArray[Any], *, cells: tuple[int, int], fine: float, coar
 
     Args:
         images: (B, H, W).
-        cells: rows and columns of the grid, H and W or fewer.
-        fine: standard deviation of the blur that removes noise, in cells.
-        coarse: that of the blur whose result is subtracted, in cells.
+        cells: rows and columns of the grid, at most H and W.
+        fine: standard deviation of the narrow blur, which removes noise, in cells.
+        coarse: standard deviation of the wide blur, which is subtracted, in cells.
 
     Returns:
         (B, rows, columns).
@@ -35,20 +35,20 @@ def band_pass(images: NDArray[Any], *, cells: tuple[int, int], fine: float, coar
 
 
 def resampling(length: int, scale: float) -> Images:
-    """(length, length): a line, magnified by `scale` about its middle, linearly interpolated."""
-    middle = (length - 1) / 2
-    places = (np.arange(length) - middle) / scale + middle
-    distance = np.abs(places[:, None] - np.arange(length))
+    """Matrix (length, length) that magnifies a line by `scale` about its center; linear interpolation."""
+    center = (length - 1) / 2
+    positions = (np.arange(length) - center) / scale + center
+    distance = np.abs(positions[:, None] - np.arange(length))
     return np.clip(1 - distance, 0, None).astype(np.float32)
 
 
 @lru_cache(maxsize=16)
 def _blur(length: int, cells: int, sigma: float) -> Images:
-    """(cells, length): Gaussian weights about each cell's middle; they sum to 1 at the borders too."""
+    """Matrix (cells, length) of Gaussian weights about the center of each cell; every row sums to 1."""
     size = length / cells
-    middles = (np.arange(cells) + 0.5) * size - 0.5
-    distance = (np.arange(length) - middles[:, None]) / (max(sigma, 1e-3) * size)
-    # Relative to the nearest pixel, so that a narrow blur does not vanish between two.
+    centers = (np.arange(cells) + 0.5) * size - 0.5
+    distance = (np.arange(length) - centers[:, None]) / (max(sigma, 1e-3) * size)
+    # Relative to the nearest pixel, so that the weights of a narrow blur do not underflow.
     exponent = -0.5 * (distance**2 - (distance**2).min(axis=1, keepdims=True))
     weights = np.exp(exponent)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

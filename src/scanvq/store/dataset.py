@@ -1,4 +1,4 @@
-"""Batches of slices: integers travel to the device and become intensities there."""
+"""Batches of slices: integer levels are copied to the device and scaled to [0, 1] there."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ SIGN_BIT = np.uint16(0x8000)
 
 
 class SliceDataset:
-    """Some rows of a store as images.
-
-    `conditions` of it are those of its own rows, by name, (n,) each.
+    """Rows of a store as images with conditions.
 
     Args:
         store: the prepared slices.
-        rows: which of them, for example `store.rows("train")`.
-        intensity: how native units become [0, 1].
-        conditions: what is known of each slice of the store.
+        rows: indices of rows, for example `store.rows("train")`.
+        intensity: scaling of native units to [0, 1].
+        conditions: conditions of all slices of the store.
+
+    Attributes:
+        conditions: name -> values of the rows of this data set, (n,) each.
     """
 
     def __init__(
@@ -55,16 +56,18 @@ class SliceDataset:
     def batch(
         self, indices: NDArray[np.integer[Any]], device: torch.device | str = "cpu"
     ) -> tuple[Tensor, Condition]:
-        """Images (B, 1, H, W) float32 in [0, 1] and what is known of them, on `device`.
+        """Images (B, 1, H, W) float32 in [0, 1] and their conditions, on `device`.
 
-        `indices` count within this dataset, from 0.
+        Args:
+            indices: indices in this data set, from 0.
+            device: target device.
         """
         import torch
 
         from scanvq.conditions.condition import Condition
 
         device = torch.device(device)
-        pinned = device.type == "cuda"  # so that the copy does not wait for the device
+        pinned = device.type == "cuda"  # asynchronous copies
 
         def move(values: NDArray[Any]) -> Tensor:
             tensor = torch.from_numpy(values)
@@ -72,7 +75,7 @@ class SliceDataset:
 
         raw = self.store.gather(self.rows[indices])
         if raw.dtype == np.uint16:
-            # Not every device knows unsigned 16 bits: they travel as signed ones, less 2^15.
+            # Not every device supports uint16: levels are copied as int16, minus 2^15.
             raw ^= SIGN_BIT
             images = move(raw.view(np.int16)).to(torch.float32).add_(int(SIGN_BIT))
         else:

@@ -1,4 +1,4 @@
-"""What slices a prepared store holds, as a short text: the same for the same scans, wherever they lie."""
+"""Content digest of a prepared store: equal for equal scans, independent of their paths."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_BLOCK = 2**20  # bytes read at once
+_BLOCK = 2**20  # bytes per read
 
 
 def digest_store(
     raw: Path, index: Mapping[str, NDArray[Any]], *, shape: Sequence[int], dtype: np.dtype[Any]
 ) -> str:
-    """20 hex digits of SHA-256 over every level, its scale, and which slice of which file it is of.
+    """SHA-256 over all levels, scales, and slice and file indices: the first 20 hexadecimal digits.
 
     Args:
-        raw: the file of levels, which is read once.
-        index: an array for each of a store's columns, of one number a slice.
+        raw: file of the levels, read once.
+        index: the columns of the store, one number per slice.
         shape: (N, H, W).
-        dtype: of the levels.
+        dtype: dtype of the levels.
     """
     digest = hashlib.sha256(json.dumps([*map(int, shape), dtype.name]).encode())
     for name in sorted(index):

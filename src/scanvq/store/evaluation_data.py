@@ -1,4 +1,4 @@
-"""Scans that a run was not trained on: prepared as its own, and compared with what it has learned from."""
+"""Evaluation data: other scans, prepared as in training and checked for leakage from the training data."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from scanvq.cohort.catalog import Catalog, CatalogError, Entry
 from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.cohort.condition_sources import read_columns
 from scanvq.cohort.entries import Entries
-from scanvq.cohort.subject_pattern import by_pattern_of_run
+from scanvq.cohort.subject_pattern import subjects_by_run_pattern
 from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.preparation import Preparation
 from scanvq.settings import DataSettings
 from scanvq.store.leakage import Leak, LeakError, find_leaks
-from scanvq.store.run_data import Progress, RunData, SourceChangedError
+from scanvq.store.run_data import DataChangedError, Progress, RunData
 from scanvq.store.slice_conditions import slice_conditions
 from scanvq.store.store import BadScans, prepare_store
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationData:
-    """Other scans, all that are to be scored in the split "test".
+    """Other scans, with those to be scored in the split "test".
 
     Attributes:
-        data: with the leaks that somebody has allowed.
-        unchecked: why they could not be compared with the run's own scans; "" where they were.
-        unmatched: the files that the run's `data.subject` finds no subject in; "" where there are none.
+        data: the data, with allowed leaks.
+        unchecked: the reason why leakage could not be checked; "" if it was.
+        unmatched: the files in which `data.subject` of the run finds no subject; "" if there are none.
     """
 
     data: RunData
@@ -37,7 +37,7 @@ class EvaluationData:
 
 def prepare_evaluation_data(
     folder: Path,
-    own: Callable[[], RunData],
+    open_run_data: Callable[[], RunData],
     data: DataSettings,
     preparation: Preparation,
     space: ConditionSpace,
@@ -47,31 +47,31 @@ def prepare_evaluation_data(
     cache: Path | None = None,
     checking: Progress | None = None,
 ) -> EvaluationData:
-    """Other scans: their test split where they have one, else all of them as test.
+    """Prepares the test split of other scans, or all of them if they have no test split.
 
-    Who is who, the run's `data.subject` says wherever it finds somebody, else the folder's layout.
+    Subjects are identified by `data.subject` of the run, and by the folder layout if it does not match.
 
     Args:
-        folder: the scans.
-        own: opens the run's own data.
-        data: the run's.
-        preparation: the run's.
-        space: the run's conditions; what the other scans' folder does not tell of them is absent.
-        skip_bad: leave unusable files out rather than stop.
-        allow_leak: go on where the run was trained on some of them.
-        cache: where prepared stores are kept.
-        checking: called with images that the leak guard has looked at, and all.
+        folder: folder of scans.
+        open_run_data: opens the data of the run.
+        data: data settings of the run.
+        preparation: preparation of the run.
+        space: condition space of the run; conditions that the folder does not have are absent.
+        skip_bad: skip unusable files instead of raising BadScans.
+        allow_leak: continue if the run was trained on some of the scans.
+        cache: folder for prepared stores.
+        checking: called with the numbers of images checked for leakage and of all.
 
     Raises:
-        CatalogError: nothing usable in the folder, labels that the run does not know, or a table that
-            contradicts `data.subject`.
-        BadScans: files that cannot be used, all of them.
-        LeakError: subjects or scans that the run was trained or chosen on, all of them.
+        CatalogError: no usable files, labels that are unknown to the run, or a table that contradicts
+            `data.subject`.
+        BadScans: unusable files.
+        LeakError: subjects or scans of the training or validation split of the run.
     """
     other, unmatched = _prepared(folder, data, preparation, space, skip_bad=skip_bad, cache=cache)
     try:
-        leaks = _shared(own(), other, data, cache=cache, checking=checking)
-    except (SourceChangedError, BadScans) as error:
+        leaks = _leaks_between(open_run_data(), other, data, cache=cache, checking=checking)
+    except (DataChangedError, BadScans) as error:
         return EvaluationData(data=other, unchecked=str(error), unmatched=unmatched)
     if leaks and not allow_leak:
         raise LeakError(leaks)
@@ -87,10 +87,10 @@ def _prepared(
     skip_bad: bool,
     cache: Path | None,
 ) -> tuple[RunData, str]:
-    """The other scans, and on which of them the run's pattern says nothing."""
+    """The prepared scans, and a sentence about files that do not match the pattern of the run."""
     catalog, unmatched = read_catalog(folder, images=data.images), ""
     if data.subject:
-        catalog, unmatched = by_pattern_of_run(catalog, data.subject)
+        catalog, unmatched = subjects_by_run_pattern(catalog, data.subject)
     if not any(entry.split == "test" for entry in catalog.entries):
         catalog = replace(catalog, entries=Entries(replace(e, split="test") for e in catalog.entries))
     labels = space.labels
@@ -123,28 +123,30 @@ def _prepared(
 
 
 def _group(entry: Entry, groups: Mapping[str, str]) -> str:
-    """The group that the run has a subject in, unless the entry's own folder has said one."""
+    """The group of a subject: from the table of its folder, else from the run, else the subject."""
     return groups.get(entry.subject, entry.group) if entry.group == entry.subject else entry.group
 
 
-def _shared(
-    own: RunData, other: RunData, data: DataSettings, *, cache: Path | None, checking: Progress | None
+def _leaks_between(
+    training: RunData, other: RunData, data: DataSettings, *, cache: Path | None, checking: Progress | None
 ) -> tuple[Leak, ...]:
-    """What the leak guard finds between the scans a run has learned from and others, in one store of both."""
-    groups = {entry.subject: entry.group for entry in own.catalog.entries}
+    """Leaks between training and validation scans of a run and other scans, from a store of both."""
+    groups = {entry.subject: entry.group for entry in training.catalog.entries}
     entries = Entries(
         replace(entry, path=side.catalog.root / entry.path, group=group, label=None)
-        for side, splits in ((own, ("train", "validation")), (other, ("test",)))
+        for side, splits in ((training, ("train", "validation")), (other, ("test",)))
         for entry, group in ((entry, _group(entry, groups)) for entry in side.catalog.entries)
         if entry.split in splits
     )
-    both = Catalog(root=Path(own.catalog.root.anchor), layout="both", entries=entries, labels=(), notes=())
+    combined = Catalog(
+        root=Path(training.catalog.root.anchor), layout="both", entries=entries, labels=(), notes=()
+    )
     store = prepare_store(
-        both,
+        combined,
         geometry=other.preparation.geometry,
         plane=data.plane,
         slices=data.slices,
         cache=cache,
-        skip_bad=bool(own.store.skipped or other.store.skipped),
+        skip_bad=bool(training.store.skipped or other.store.skipped),
     )
     return find_leaks(store, other.preparation.intensity, progress=checking)

@@ -1,4 +1,4 @@
-"""The journal of a store that is being built: what is done is on the disk, and only there."""
+"""Write-ahead journal of a store under construction: it lists the files whose slices are on disk."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ CHECKPOINT_SECONDS = 1.0
 
 
 class Journal:
-    """A line a file, written only after its slices are on the disk, in the order of the source.
+    """One line per file, in the order of the catalog, written after the file's slices are on disk.
 
-    Goes on after the last file that is whole in both the journal and the raw file, and cuts off the rest. It
-    is appended to and flushed to the disk itself: written whole each time, as `whole_file` does, a store of n
-    files would take n copies of its slices.
+    Resumes after the last file that is complete in both the journal and the raw file, and truncates both to
+    it. Journal and raw file are appended to and flushed in place: `atomic_write` would copy all slices for
+    every file.
 
     Args:
-        path: of the journal.
-        raw_path: of the slices.
-        pixels: of a slice.
-        dtype: asked for the type of the slices where there is no journal yet.
+        path: path of the journal.
+        raw_path: path of the raw file of slices.
+        pixels: number of pixels of a slice.
+        dtype: returns the dtype of the slices; called only if there is no journal yet.
 
     Attributes:
-        files: how many are done.
-        rows: how many slices they have.
-        dtype: of the slices.
+        files: number of completed files.
+        rows: number of their slices.
+        dtype: dtype of the slices.
     """
 
     def __init__(self, path: Path, raw_path: Path, *, pixels: int, dtype: Callable[[], str]) -> None:
         self.path, self.raw_path = path, raw_path
         self.files, self.rows = 0, 0
-        first = next(self._stored(), None)
-        if first is None:
-            first = {"dtype": dtype()}
-            write_text(path, json.dumps(first) + "\n")
-        self.dtype = np.dtype(first["dtype"])
-        self._take_over(pixels * self.dtype.itemsize)
+        header = next(self._read_lines(), None)
+        if header is None:
+            header = {"dtype": dtype()}
+            write_text(path, json.dumps(header) + "\n")
+        self.dtype = np.dtype(header["dtype"])
+        self._recover(pixels * self.dtype.itemsize)
         self._pending: list[str] = []
         self._saved = time.monotonic()
 
@@ -57,7 +57,7 @@ class Journal:
             self._save()
 
     def add(self, result: PreparedFile | str) -> None:
-        """The next file's slices, or why it cannot be used."""
+        """Appends the slices of the next file, or the reason why it cannot be used."""
         if isinstance(result, str):
             line: dict[str, Any] = {"file": self.files, "problem": result}
         else:
@@ -75,10 +75,10 @@ class Journal:
             self._save()
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """What was added, read from the disk, once the journal is closed."""
-        stored = self._stored()
-        next(stored)
-        return stored
+        """The lines of the files, read from disk; to be called after the journal is closed."""
+        lines = self._read_lines()
+        next(lines)
+        return lines
 
     def _save(self) -> None:
         self._raw.flush()
@@ -90,8 +90,8 @@ class Journal:
         self._pending.clear()
         self._saved = time.monotonic()
 
-    def _stored(self) -> Iterator[dict[str, Any]]:
-        """The lines up to the first that is cut off or out of order; the first of all holds the type."""
+    def _read_lines(self) -> Iterator[dict[str, Any]]:
+        """The lines up to the first incomplete or misplaced one; the first line holds the dtype."""
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
@@ -104,15 +104,15 @@ class Journal:
                     return
                 yield line
 
-    def _take_over(self, row_bytes: int) -> None:
+    def _recover(self, row_bytes: int) -> None:
         self.raw_path.touch()
-        have = self.raw_path.stat().st_size
+        raw_bytes = self.raw_path.stat().st_size
         for line in self.lines():
-            more = len(line.get("slices", ()))
-            if (self.rows + more) * row_bytes > have:
+            slices = len(line.get("slices", ()))
+            if (self.rows + slices) * row_bytes > raw_bytes:
                 break
             self.files += 1
-            self.rows += more
+            self.rows += slices
         os.truncate(self.raw_path, self.rows * row_bytes)
         with self.path.open("rb+") as file:
             for _ in range(1 + self.files):

@@ -1,4 +1,4 @@
-"""The leak guard: nobody, and no image, may be on two sides of a split."""
+"""Leakage detection: subjects and near-duplicate images on two sides of a split."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 from scanvq.cohort.catalog import Catalog, Entry
 from scanvq.imaging.intensity import Intensity
 from scanvq.storage.files import read_json, write_json
-from scanvq.store.image_matcher import SAME
-from scanvq.store.near_duplicates import Duplicate, near_duplicates
+from scanvq.store.image_matcher import SAME_SCAN_CORRELATION
+from scanvq.store.near_duplicates import Duplicate, find_near_duplicates
 from scanvq.store.store import Store
 
 VERSION = 1
@@ -23,14 +23,14 @@ SHOWN = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Leak:
-    """One subject, or one scan, on two sides of a split.
+    """A subject, or near-duplicate images, on two sides of a split.
 
     Attributes:
-        first, second: a file on each side, relative to the catalog's root.
-        splits: of the two.
-        subjects: of the two.
-        slices: how many slices of the two show the same; 0 where the subject alone tells.
-        correlation: the highest of these slices; None where the subject alone tells.
+        first, second: a file on each side, relative to the root of the catalog.
+        splits: splits of the two files.
+        subjects: subjects of the two files.
+        slices: number of near-duplicate slices; 0 for leaks by subject.
+        correlation: highest correlation of these slices; None for leaks by subject.
     """
 
     first: str
@@ -41,16 +41,16 @@ class Leak:
     correlation: float | None = None
 
     def __str__(self) -> str:
-        one, other = (
+        first, second = (
             f"{path} ({split}, {subject})"
             for path, split, subject in zip(
                 (self.first, self.second), self.splits, self.subjects, strict=True
             )
         )
         if self.correlation is None:
-            return f"{one} and {other}: one subject or group on two sides"
+            return f"{first} and {second}: one subject or group on two sides"
         slices = f"{self.slices} slices" if self.slices > 1 else "1 slice"
-        return f"{one} and {other}: same scan, correlation {self.correlation:.2f}, {slices}"
+        return f"{first} and {second}: same scan, correlation {self.correlation:.2f}, {slices}"
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Leak:
@@ -59,7 +59,7 @@ class Leak:
 
 
 class LeakError(ValueError):
-    """A split that leaks; all that was found is in `leaks`."""
+    """Leakage between splits; all leaks are in `leaks`."""
 
     def __init__(self, leaks: Sequence[Leak]) -> None:
         self.leaks = tuple(leaks)
@@ -69,16 +69,16 @@ class LeakError(ValueError):
         return "\n".join(
             [
                 f"{len(self.leaks)} leaks: the same people or scans are on two sides of a split",
-                *lines_of(self.leaks),
-                "Remove these files; or correct who is who by --set data.subject=PATTERN or a subjects.csv "
-                "whose patient_group joins them; or go on all the same with --allow-leak (allow_leak=True), "
-                "which the report then says in red.",
+                *format_leaks(self.leaks),
+                "Remove these files; or correct the subject identification by --set data.subject=PATTERN or "
+                "a subjects.csv whose patient_group joins them; or continue with --allow-leak "
+                "(allow_leak=True), which the report then shows in red.",
             ]
         )
 
 
-def lines_of(leaks: Sequence[Leak]) -> list[str]:
-    """The first of them, one a line."""
+def format_leaks(leaks: Sequence[Leak]) -> list[str]:
+    """The first leaks, one per line."""
     more = [f"  and {len(leaks) - SHOWN:,} more"] if len(leaks) > SHOWN else []
     return [*(f"  {leak}" for leak in leaks[:SHOWN]), *more]
 
@@ -86,39 +86,46 @@ def lines_of(leaks: Sequence[Leak]) -> list[str]:
 def find_leaks(
     store: Store, intensity: Intensity, *, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Leak, ...]:
-    """What a split leaks: subjects and groups on two sides, then scans under two names.
+    """Finds subjects and groups on two sides of a split, then near-duplicate images of different subjects.
 
-    The answer is kept in the store's folder and given again for the same splits and subjects.
+    The result is cached in the folder of the store for the same splits and subjects.
     """
     file = store.folder / f"leaks-{_digest(store.catalog, intensity)}.json"
     if file.is_file():
-        return tuple(Leak.from_dict(one) for one in read_json(file))
-    torn = _torn(store.catalog)
-    leaks = (*torn, *_by_subjects(store, near_duplicates(store, intensity, progress=progress)))
+        return tuple(Leak.from_dict(leak) for leak in read_json(file))
+    shared_groups = _shared_groups(store.catalog)
+    leaks = (
+        *shared_groups,
+        *_leaks_by_subject_pair(store, find_near_duplicates(store, intensity, progress=progress)),
+    )
     write_json(file, [asdict(leak) for leak in leaks])
     return leaks
 
 
-def _torn(catalog: Catalog) -> list[Leak]:
-    """One leak for each group and pair of splits that it is in."""
-    sides: dict[str, dict[str, Entry]] = defaultdict(dict)
+def _shared_groups(catalog: Catalog) -> list[Leak]:
+    """One leak for each group and each pair of its splits."""
+    entry_by_split: dict[str, dict[str, Entry]] = defaultdict(dict)
     for entry in catalog.entries:
-        sides[entry.group].setdefault(str(entry.split), entry)
-    return [_leak(first, second) for its in sides.values() for first, second in combinations(its.values(), 2)]
+        entry_by_split[entry.group].setdefault(str(entry.split), entry)
+    return [
+        _leak(first, second)
+        for entries in entry_by_split.values()
+        for first, second in combinations(entries.values(), 2)
+    ]
 
 
-def _by_subjects(store: Store, duplicates: Sequence[Duplicate]) -> list[Leak]:
-    """One leak for each pair of subjects, with the two files of its most alike slices; most alike first."""
+def _leaks_by_subject_pair(store: Store, duplicates: Sequence[Duplicate]) -> list[Leak]:
+    """One leak for each pair of subjects, with the files of its most correlated slices; highest first."""
     pairs: dict[tuple[str, ...], list[Duplicate]] = defaultdict(list)
     entries = store.catalog.entries
-    for one in duplicates:
-        first, second = (entries[store.entry[row]] for row in (one.first, one.second))
-        pairs[first.subject, str(first.split), second.subject, str(second.split)].append(one)
+    for duplicate in duplicates:
+        first, second = (entries[store.entry[row]] for row in (duplicate.first, duplicate.second))
+        pairs[first.subject, str(first.split), second.subject, str(second.split)].append(duplicate)
     leaks = []
-    for its in pairs.values():
-        best = max(its, key=lambda one: one.correlation)
+    for found in pairs.values():
+        best = max(found, key=lambda duplicate: duplicate.correlation)
         first, second = (entries[store.entry[row]] for row in (best.first, best.second))
-        slices = len({one.second for one in its})
+        slices = len({duplicate.second for duplicate in found})
         leaks.append(_leak(first, second, slices=slices, correlation=round(best.correlation, 4)))
     return sorted(leaks, key=lambda leak: -(leak.correlation or 0))
 
@@ -135,6 +142,6 @@ def _leak(first: Entry, second: Entry, *, slices: int = 0, correlation: float | 
 
 
 def _digest(catalog: Catalog, intensity: Intensity) -> str:
-    who = [[entry.subject, entry.group, entry.split] for entry in catalog.entries]
-    reported = json.dumps([VERSION, SAME, intensity.to_dict(), who])
-    return hashlib.sha256(reported.encode()).hexdigest()[:16]
+    subjects = [[entry.subject, entry.group, entry.split] for entry in catalog.entries]
+    content = json.dumps([VERSION, SAME_SCAN_CORRELATION, intensity.to_dict(), subjects])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

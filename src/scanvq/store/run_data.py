@@ -1,4 +1,4 @@
-"""The data stage: from a folder to splits, a prepared store, and the training set's statistics."""
+"""The data of a run: splits, prepared store, intensity scaling, conditions and training statistics."""
 
 from __future__ import annotations
 
@@ -31,19 +31,22 @@ SPLITS = ("train", "validation", "test")
 Progress = Callable[[int, int], None]
 
 
-class SourceChangedError(ValueError):
-    """The scans are no longer those that the run began with."""
+class DataChangedError(ValueError):
+    """The scans differ from those that the run was started with."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunData:
-    """A run's slices: who is in which split, how they are prepared, and what they look like in numbers.
+    """The slices of a run: subject-level splits, preparation, statistics and conditions.
 
     Attributes:
-        mean, std: of the training set's intensities in [0, 1].
-        content: of all slices; what is made from them holds for these alone.
-        leaks: subjects and scans on two sides of a split, which somebody has allowed.
-        conditions: what is known of every slice of the store, as far as the run uses it.
+        catalog: the files, with splits.
+        store: the prepared slices.
+        preparation: geometry and intensity scaling.
+        mean, std: statistics of the training intensities in [0, 1].
+        content: content digest of all slices, which identifies the data of derived files.
+        leaks: allowed leaks between splits.
+        conditions: conditions of all slices of the store.
     """
 
     catalog: Catalog
@@ -57,7 +60,7 @@ class RunData:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that the run uses; () for none."""
+        """The labels of the run; () = no labels."""
         return self.conditions.space.labels
 
     def rows(self, split: str) -> NDArray[np.int64]:
@@ -68,7 +71,7 @@ class RunData:
 
 
 def survey_data(folder: Path, data: DataSettings, preparation: PreparationSettings, *, seed: int) -> Survey:
-    """Looks at a folder as a recipe's sections say, see `survey_folder`."""
+    """Surveys a folder with the settings of a recipe, see `survey_folder`."""
     return survey_folder(
         folder,
         images=data.images,
@@ -94,23 +97,23 @@ def prepare_data(
     progress: Progress | None = None,
     checking: Progress | None = None,
 ) -> RunData:
-    """Prepares the slices of a data set, and looks for leaks between its splits.
+    """Prepares the slices of a data set, and checks its splits for leakage.
 
     Args:
-        survey: its files, splits and headers, of this `preparation`.
-        preparation: size and intensities.
-        multiple: height and width become multiples of this (the tokenizer's downsampling).
-        conditions: names of those that are used; () = the label, where there are labels.
-        skip_bad: leave unreadable files out rather than stop.
-        allow_leak: go on with splits that leak.
-        cache: where prepared stores are kept; None is the user's cache folder.
-        progress: called with files done and all files.
-        checking: the same for the images that the leak guard looks at.
+        survey: files, splits and headers, from `survey_data` with the same `preparation`.
+        preparation: preparation settings.
+        multiple: divisor of height and width (the downsampling factor of the tokenizer).
+        conditions: names of the selected conditions; () = the label, if there are labels.
+        skip_bad: skip unusable files instead of raising BadScans.
+        allow_leak: continue if the splits leak.
+        cache: folder for prepared stores; None = the user's cache folder.
+        progress: called with the numbers of completed and of all files.
+        checking: called with the numbers of images checked for leakage and of all.
 
     Raises:
         CatalogError: no usable slice in a split, or conditions that the scans do not have.
-        BadScans: files that cannot be used, all of them.
-        LeakError: subjects or scans on two sides of a split, all of them.
+        BadScans: unusable files.
+        LeakError: subjects or scans on two sides of a split.
     """
     columns = used_columns(survey.catalog, conditions, volumes=survey.has_volumes)
     geometry = survey.geometry(size=preparation.size, fit=preparation.fit, multiple=multiple)
@@ -126,9 +129,9 @@ def prepare_data(
     )
     for split in SPLITS:
         if not len(store.rows(split)):
-            left_out = f" ({len(store.skipped)} files are left out)" if store.skipped else ""
+            skipped = f" ({len(store.skipped)} files are skipped)" if store.skipped else ""
             raise CatalogError(
-                f"{survey.catalog.root} has no usable slice for {split}{left_out}; add or repair some, or "
+                f"{survey.catalog.root} has no usable slice for {split}{skipped}; add or repair some, or "
                 "split with another seed"
             )
     train = store.rows("train")
@@ -150,7 +153,7 @@ def prepare_data(
 
 
 def data_record(data: RunData) -> dict[str, Any]:
-    """What data.json keeps of a run's data."""
+    """The content of data.json."""
     counts = {split: len(data.rows(split)) for split in SPLITS}
     joint = JointDistribution.measured(data.conditions.space, data.conditions.of(data.rows("train")))
     return {
@@ -183,12 +186,18 @@ def reopen_data(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> RunData:
-    """A run's data again from its record, prepared anew where the cache is gone.
+    """Reopens the data of a run from data.json; prepares it again if the cache was removed.
 
-    Files that only look new, since they were copied or moved, are the run's if their slices are.
+    Files that were copied or moved are accepted if their slices are equal.
+
+    Args:
+        record: content of data.json.
+        data: data settings of the run.
+        cache: folder for prepared stores; None = the user's cache folder.
+        progress: called with the numbers of completed and of all files.
 
     Raises:
-        SourceChangedError: files, or what is told of them, were removed or changed since.
+        DataChangedError: files or conditions were removed or changed.
     """
     entries = Entries(
         Entry(path=Path(path), subject=subject, group=group, split=split, label=label)
@@ -202,19 +211,19 @@ def reopen_data(
         notes=tuple(record["notes"]),
     )
     preparation = Preparation.from_dict(record["preparation"])
-    source = StoreKey.of(catalog, geometry=preparation.geometry, plane=data.plane, slices=data.slices)
+    key = StoreKey.of(catalog, geometry=preparation.geometry, plane=data.plane, slices=data.slices)
     content = record["content"]
-    if missing := source.missing:
-        raise SourceChangedError(
-            f"{len(missing)} of the {len(source)} files this run began with are not in {catalog.root}, "
-            f"such as {missing[0]}; put them back or, if all were moved, say where to: "
+    if missing := key.missing:
+        raise DataChangedError(
+            f"{len(missing)} of the {len(key)} files of this run are not in {catalog.root}, "
+            f"such as {missing[0]}; restore them or, if all were moved, name the new folder: "
             "scanvq fit NEW_FOLDER --resume --out RUN"
         )
-    changed = SourceChangedError(
-        f"the scans in {catalog.root} are not those this run began with (files were changed); start a new "
-        "run, or put the old files back"
+    changed = DataChangedError(
+        f"the scans in {catalog.root} are not those of this run (files were changed); start a new run, or "
+        "restore the files"
     )
-    touched = source.name != record["store"]
+    is_modified = key.name != record["store"]
     store = prepare_store(
         catalog,
         geometry=preparation.geometry,
@@ -224,14 +233,14 @@ def reopen_data(
         skip_bad=bool(record["skipped"]),
         progress=progress,
     )
-    if touched and store.digest != content:
+    if is_modified and store.digest != content:
         raise changed
     space = ConditionSpace.from_dict(record["conditions"])
     conditions = slice_conditions(space, read_columns(catalog, space.names), store)
     if conditions.digest != record["conditions_digest"]:
-        raise SourceChangedError(
-            f"{', '.join(space.names)} of the scans in {catalog.root} are not those this run began with (a "
-            "table of subjects or DICOM headers were changed or are gone); start a new run, or put them back"
+        raise DataChangedError(
+            f"{', '.join(space.names)} of the scans in {catalog.root} are not those of this run (a "
+            "subject table or DICOM headers were changed or removed); start a new run, or restore them"
         )
     return RunData(
         catalog=catalog,
@@ -246,9 +255,10 @@ def reopen_data(
 
 
 def open_data(run: RunDirectory, settings: DataSettings, *, cache: Path | None = None) -> RunData:
-    """The data of a run that training has prepared.
+    """Opens the data that training has prepared for a run.
 
     Raises:
-        RunError: no data there yet. SourceChangedError: files were removed or changed since.
+        RunError: the run has no data yet.
+        DataChangedError: files were removed or changed.
     """
     return reopen_data(run.read(run.data), settings, cache=cache)

@@ -1,4 +1,4 @@
-"""The conditions of the slices of a store: what they can be, and each slice's values."""
+"""Conditions of the slices of a store: the condition space and the values of each slice."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ Values = NDArray[np.int64] | NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SliceConditions:
-    """The values of a run's conditions for all slices of a store.
+    """The values of the conditions of a run for all slices of a store.
 
     Attributes:
         space: the conditions.
-        values: by name, (N,) int64 numbers of a category's values or (N,) float32 numbers, with what says
-            absent as in `scanvq.conditions.condition.Condition`.
+        values: name -> (N,) int64 category indices or (N,) float32 numbers; absent values are coded as in
+            `scanvq.conditions.condition.Condition`.
     """
 
     space: ConditionSpace = field(default_factory=ConditionSpace)
     values: Mapping[str, Values] = field(default_factory=dict)
 
     def of(self, rows: NDArray[np.integer[Any]]) -> dict[str, Values]:
-        """The values of some rows, (n,) each."""
+        """The values of rows, (n,) each."""
         return {name: values[rows] for name, values in self.values.items()}
 
     @property
     def digest(self) -> str:
-        """20 hex digits that change with any value of any slice; "" without conditions."""
+        """A content digest of all values, 20 hexadecimal digits; "" without conditions."""
         if not self.values:
             return ""
         digest = hashlib.sha256()
@@ -51,12 +51,12 @@ class SliceConditions:
 def measure_conditions(
     columns: Mapping[str, Column], store: Store, train: NDArray[np.integer[Any]]
 ) -> SliceConditions:
-    """The values of all slices, and the space that they span.
+    """The values of all slices, and their condition space.
 
     Args:
-        columns: of `used_columns`, for the store's catalog.
+        columns: columns from `used_columns` for the catalog of the store.
         store: the prepared slices.
-        train: rows whose numbers say what the space's range, mean and spread are.
+        train: training rows, which define range, mean and standard deviation of numeric conditions.
 
     Raises:
         CatalogError: a number that is absent from every slice of the training set.
@@ -68,35 +68,36 @@ def measure_conditions(
         elif name == POSITION or column.is_number:
             space.append(_measured(name, _numbers(name, column, store)[train]))
         else:
-            space.append(CategoryCondition(name=name, values=tuple(sorted(column.texts))))
+            space.append(CategoryCondition(name=name, values=tuple(sorted(column.values))))
     return slice_conditions(ConditionSpace(tuple(space)), columns, store)
 
 
 def slice_conditions(space: ConditionSpace, columns: Mapping[str, Column], store: Store) -> SliceConditions:
-    """The values of all slices in a space that is known; what no column tells is absent.
+    """The values of all slices in the condition space of a run; conditions without a column are absent.
 
     Args:
-        space: of a run.
-        columns: of `read_columns`, for the store's catalog.
+        space: condition space of the run.
+        columns: columns from `read_columns` for the catalog of the store.
         store: the prepared slices.
     """
     values: dict[str, Values] = {}
-    for one in space.conditions:
-        column = columns.get(one.name) or absent_column(one.name, store.catalog)
-        if isinstance(one, CategoryCondition):
-            values[one.name] = column.as_categories(one.values)[store.entry]
+    for condition in space.conditions:
+        name = condition.name
+        column = columns.get(name) or absent_column(name, store.catalog)
+        if isinstance(condition, CategoryCondition):
+            values[name] = column.as_categories(condition.values)[store.entry]
         else:
-            values[one.name] = _numbers(one.name, column, store)
+            values[name] = _numbers(name, column, store)
     return SliceConditions(space=space, values=values)
 
 
 def _numbers(name: str, column: Column, store: Store) -> NDArray[np.float32]:
-    """(N,) of a store's slices; a slice that is a file of its own has no position."""
+    """Numeric values (N,) of the slices; a slice in a single-slice file has no position."""
     if name != POSITION:
         return column.as_numbers()[store.entry]
-    several = store.slice_count > 1
-    last = np.where(several, store.slice_count - 1, 1)
-    return np.where(several, store.slice_index / last, np.nan).astype(np.float32)
+    in_volume = store.slice_count > 1
+    last = np.where(in_volume, store.slice_count - 1, 1)
+    return np.where(in_volume, store.slice_index / last, np.nan).astype(np.float32)
 
 
 def _measured(name: str, values: NDArray[np.float32]) -> NumberCondition:

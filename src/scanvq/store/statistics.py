@@ -1,4 +1,4 @@
-"""Statistics of the training slices: the intensity range, and mean and standard deviation in it."""
+"""Statistics of the training slices: intensity range, mean and standard deviation."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from scanvq.store.store import Store
 Rows = NDArray[np.integer[Any]]
 
 SAMPLE = 2000
-PIXELS_A_SLICE = 4096
-# Ranges of files that differ by more than this are not in the same units.
+PIXELS_PER_SLICE = 4096
+# Files whose ranges differ by a larger factor are not in the same units.
 COMPARABLE = 4.0
 
 
 def training_statistics(
     store: Store, rows: Rows, intensity: Intensity, *, sample: int = SAMPLE, seed: int = 0
 ) -> tuple[float, float]:
-    """Mean and standard deviation of the unit intensities, over all pixels of at most `sample` rows."""
+    """Mean and standard deviation of intensities in [0, 1], over all pixels of at most `sample` rows."""
     total = squares = 0.0
     count = 0
     for row in _sampled(rows, sample, seed):
-        one = np.array([row])
-        low, high = intensity.bounds(store.file_low[one, None, None], store.file_high[one, None, None])
-        # Numbers of the data set and no images: of the native values, the same whatever a level is.
-        unit = np.clip((store.native(one) - low) / (high - low), 0.0, 1.0)
+        rows_of_one = np.array([row])
+        file_low = store.file_low[rows_of_one, None, None]
+        low, high = intensity.bounds(file_low, store.file_high[rows_of_one, None, None])
+        # Computed from native values, so that the statistics do not depend on the packing into levels.
+        unit = np.clip((store.native(rows_of_one) - low) / (high - low), 0.0, 1.0)
         unit = unit.astype(np.float32).astype(np.float64)
         total += float(unit.sum())
         squares += float((unit * unit).sum())
@@ -46,20 +47,20 @@ def percentiles(
         store: the prepared slices.
         rows: the training rows.
         low: lower percentile, in percent.
-        high: upper percentile, in percent. Background fills most of a slice, and lesions, vessels and fat are
-            few pixels and bright: the common 99 or 99.5 would cut into them.
-        sample: how many rows are looked at.
-        seed: chooses rows and pixels.
+        high: upper percentile, in percent. Most pixels are background, and lesions, vessels and fat are few
+            bright pixels: the common 99 or 99.5 would clip them.
+        sample: number of sampled rows.
+        seed: seed of the sampled rows and pixels.
     """
     random = np.random.default_rng(seed)
     values = []
     for row in _sampled(rows, sample, seed):
         pixels = store.native(np.array([row])).reshape(-1)
-        if pixels.size > PIXELS_A_SLICE:
-            pixels = pixels[random.integers(0, pixels.size, PIXELS_A_SLICE)]
+        if pixels.size > PIXELS_PER_SLICE:
+            pixels = pixels[random.integers(0, pixels.size, PIXELS_PER_SLICE)]
         values.append(pixels)
-    first, second = np.percentile(np.concatenate(values), (low, high))
-    return float(first), float(second)
+    lower, upper = np.percentile(np.concatenate(values), (low, high))
+    return float(lower), float(upper)
 
 
 def decide_intensity(
@@ -68,16 +69,20 @@ def decide_intensity(
     *,
     intensity: Literal["auto", "file", "percentiles", "full"] = "auto",
 ) -> Intensity:
-    """Chooses what becomes 0 and what becomes 1, from the training rows alone.
+    """Chooses the intensity scaling from the training rows alone.
 
-    - "file": every file its own minimum and maximum.
+    - "file": minimum and maximum of each file.
     - "percentiles": two percentiles of the training set, see `percentiles`.
-    - "full": 0 to 255 for 8-bit pictures that use at least half of that; else the lowest to the highest value
-      of the training files (so that pictures of a few label numbers do not turn black).
-    - "auto": "full" for 8-bit pictures: nothing is clipped, everything comes back bit for bit. Else
-      "percentiles", which keeps intensities comparable between scans. But where the ranges of the files
-      differ by more than 4 times (90th over 10th percentile), their units are arbitrary, as in much MRI:
-      then "file".
+    - "full": 0 to 255 for 8-bit images that use at least half of this range; else minimum and maximum of the
+      training files (so that images of a few label values are not black).
+    - "auto": "full" for 8-bit images, which clips nothing and is exactly invertible. Else "percentiles", so
+      that intensities stay comparable between scans. If the ranges of the files differ by a factor above 4
+      (90th over 10th percentile), their units are arbitrary, as in much MRI: then "file".
+
+    Args:
+        store: the prepared slices.
+        rows: the training rows.
+        intensity: one of the above.
     """
     rows = np.asarray(rows)
     if len(rows) == 0:
@@ -99,14 +104,15 @@ def decide_intensity(
 
 
 def _comparable(store: Store, rows: Rows) -> bool:
-    _, first = np.unique(store.entry[rows], return_index=True)  # a file once, however many slices it has
-    chosen = rows[first]
-    narrow, wide = np.percentile(store.file_high[chosen] - store.file_low[chosen], (10, 90))
+    """Whether the intensity ranges of the files differ by a factor of at most `COMPARABLE`."""
+    _, first = np.unique(store.entry[rows], return_index=True)  # one row per file
+    file_rows = rows[first]
+    narrow, wide = np.percentile(store.file_high[file_rows] - store.file_low[file_rows], (10, 90))
     return bool(wide <= COMPARABLE * narrow)
 
 
 def _sampled(rows: Rows, sample: int, seed: int) -> Rows:
-    """At most `sample` of the rows, in order."""
+    """At most `sample` random rows, in order."""
     if len(rows) == 0:
         raise ValueError("no slices to take statistics of")
     if len(rows) <= sample:

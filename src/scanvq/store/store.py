@@ -1,4 +1,4 @@
-"""The prepared store: every slice read once, brought to size and kept in one memory-mapped file."""
+"""The prepared store: all slices, read once and resized, in one memory-mapped file."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from scanvq.cohort.headers import Headers
 from scanvq.imaging.formats import Plane
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.slice_selection import check_slices
-from scanvq.store.build import HEADER, INDEX, RAW, SOURCE, build
+from scanvq.store.build import HEADER, INDEX, KEY_FILE, RAW, build
+from scanvq.store.stale import is_stale
 from scanvq.store.store_key import StoreKey
-from scanvq.store.superseded import is_superseded
 
 Problem = tuple[str, str]
-"""A file's path relative to the catalog's root, and why it cannot be used."""
+"""Path of a file relative to the root of the catalog, and the reason why it cannot be used."""
 
 
-class BadScans(ValueError):  # noqa: N818 - it names what is wrong, as a user reads it
-    """Files that cannot be trained on: all of them, in `problems`, told before training starts."""
+class BadScans(ValueError):  # noqa: N818 - named for the user
+    """Unusable files, all of them in `problems`, reported before training starts."""
 
     def __init__(self, problems: Sequence[Problem], total: int) -> None:
         self.problems = list(problems)
@@ -50,20 +50,20 @@ class Store:
     """N prepared slices, in the order of the catalog's entries.
 
     Attributes:
-        folder: where it lies.
-        catalog: what the rows belong to.
-        raw: (N, H, W) uint8 or uint16, memory-mapped; native units are raw * slope + intercept. Whoever
-            indexes it maps its pages into this process's memory: `gather` does not.
+        folder: folder of the store.
+        catalog: catalog of the rows.
+        raw: (N, H, W) uint8 or uint16, memory-mapped; native units are raw * slope + intercept. Indexing maps
+            its pages into the memory of this process; `gather` does not.
         slope: (N,) float64.
         intercept: (N,) float64.
-        file_low: (N,) float64, the lowest native value of the row's whole file.
-        file_high: (N,) float64, the highest.
+        file_low: (N,) float64, lowest native value of the row's file.
+        file_high: (N,) float64, highest native value of the row's file.
         entry: (N,) int64, index into `catalog.entries`.
-        slice_index: (N,) int64, number of the slice in its file.
-        slice_count: (N,) int64, how many slices the row's whole file has, used or not.
-        skipped: the bad files that were left out, with the reason.
-        digest: see `digest_store`.
-        replaced: whether an older store of the same folder, made from files that changed, was removed.
+        slice_index: (N,) int64, index of the slice in its file.
+        slice_count: (N,) int64, number of all slices of the row's file.
+        skipped: unusable files that were skipped, with the reason.
+        digest: content digest, see `digest_store`.
+        replaced: whether a stale store of the same folder was removed.
     """
 
     folder: Path
@@ -88,31 +88,33 @@ class Store:
         return len(self.raw)
 
     def rows(self, split: str) -> NDArray[np.int64]:
-        """The rows whose entry is in a split: "train", "validation" or "test"."""
+        """The indices of the rows of a split: "train", "validation" or "test"."""
         entries = self.catalog.entries
-        inside = np.fromiter((entry.split == split for entry in entries), bool, len(entries))
-        return np.flatnonzero(inside[self.entry])
+        in_split = np.fromiter((entry.split == split for entry in entries), bool, len(entries))
+        return np.flatnonzero(in_split[self.entry])
 
     def gather(self, rows: NDArray[np.integer[Any]], out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Raw levels (B, H, W) of some rows, copied into `out` if given.
+        """Raw levels (B, H, W) of rows, copied into `out` if given.
 
-        Reads the file instead of indexing the memory map: 0.1 ms for 16 slices of 256x256 either way, but
-        pages of a map count as this process's memory, in the end the whole store.
+        Reads the file instead of indexing the memory map: both take 0.1 ms for 16 slices of 256x256, but
+        pages of the map count as memory of this process, up to the size of the store.
         """
         if out is None:
             out = np.empty((len(rows), *self.raw.shape[1:]), self.raw.dtype)
         if not hasattr(os, "preadv"):
             return np.take(self.raw, rows, axis=0, out=out)
         size = out[:1].nbytes
-        for place, row in zip(out, rows, strict=True):
+        for target, row in zip(out, rows, strict=True):
             if not 0 <= row < len(self.raw):
                 raise IndexError(f"row {row} of a store of {len(self.raw)}")
-            if os.preadv(self._handle, [place.data], int(row) * size) != size:
-                raise OSError(f"{self.folder / RAW} was cut short while it was in use: prepare it again")
+            if os.preadv(self._handle, [target.data], int(row) * size) != size:
+                raise OSError(
+                    f"{self.folder / RAW} was truncated while it was in use: prepare the data again"
+                )
         return out
 
     def native(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-        """Some rows in their scans' own units, (B, H, W)."""
+        """Rows in native units, (B, H, W) float64."""
         levels = self.gather(rows).astype(np.float64)
         return levels * self.slope[rows, None, None] + self.intercept[rows, None, None]
 
@@ -129,38 +131,37 @@ def prepare_store(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Store:
-    """Opens the store of a catalog, after building it if there is none or if any file changed.
+    """Opens the store of a catalog; builds it first if there is none or if any file changed.
 
     Args:
-        catalog: the files, in the order that the rows will have.
-        geometry: the size that every slice is brought to.
-        plane: how volumes are cut.
-        slices: which slices of a volume are used: foreground, all, FIRST:END or middle:COUNT.
-        headers: of the catalog's files, where they were read before; None reads them where they are needed.
-        cache: folder for prepared stores; see `cache_folder`.
-        skip_bad: leave bad files out instead of raising BadScans.
-        workers: threads that read; None = one a core.
-        progress: called with the number of files done and in all.
+        catalog: the files, in the order of the rows.
+        geometry: geometry of the prepared slices.
+        plane: slicing plane of volumes.
+        slices: slice selection: foreground, all, FIRST:END or middle:COUNT.
+        headers: headers of the files, if they have been read; None reads them if needed.
+        cache: folder for prepared stores, see `cache_folder`.
+        skip_bad: skip unusable files instead of raising BadScans.
+        workers: number of reading threads; None = one per core.
+        progress: called with the numbers of completed and of all files.
 
     Raises:
-        BadScans: files that cannot be used, all of them; without `skip_bad`, or when none is left. The others
-            stay prepared.
+        BadScans: unusable files, without `skip_bad` or if no file is usable. Usable files stay prepared.
     """
     check_slices(slices)
     if not catalog.entries:
         raise ValueError(f"{catalog.root} holds no scans, so there is nothing to prepare")
-    source = StoreKey.of(catalog, geometry=geometry, plane=plane, slices=slices)
+    key = StoreKey.of(catalog, geometry=geometry, plane=plane, slices=slices)
     stores = cache_folder(cache) / "stores"
-    folder = stores / source.name
+    folder = stores / key.name
     store = _open(folder, catalog)
     if store is None:
         stores.mkdir(parents=True, exist_ok=True)
-        with _alone(stores, source.name):
-            store = _open(folder, catalog)  # another process may have built it meanwhile
+        with _exclusive_lock(stores, key.name):
+            store = _open(folder, catalog)  # another process may have built it
             if store is None:
                 (folder / HEADER).unlink(missing_ok=True)
-                build(folder, source, headers=headers, workers=workers, progress=progress)
-                store = open_store(folder, catalog, replaced=_remove_older(stores, source))
+                build(folder, key, headers=headers, workers=workers, progress=progress)
+                store = open_store(folder, catalog, replaced=_remove_stale(stores, key))
     if store.skipped and not (skip_bad and len(store)):
         raise BadScans(store.skipped, len(catalog.entries))
     return store
@@ -170,12 +171,12 @@ def open_store(folder: Path, catalog: Catalog, *, replaced: bool = False) -> Sto
     """Opens a complete store, in milliseconds.
 
     Args:
-        folder: a store's folder, as in `Store.folder`.
-        catalog: the catalog it was prepared from; only splits and labels may have changed since.
-        replaced: passed on to the store.
+        folder: folder of the store, see `Store.folder`.
+        catalog: catalog from which it was prepared; only splits and labels may differ.
+        replaced: value of `Store.replaced`.
 
     Raises:
-        ValueError: the folder holds no complete store.
+        ValueError: the folder does not contain a complete store.
     """
     try:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
@@ -206,7 +207,7 @@ def open_store(folder: Path, catalog: Catalog, *, replaced: bool = False) -> Sto
 
 
 def cache_folder(cache: Path | None = None) -> Path:
-    """The folder for what can be made again: the argument, $SCANVQ_CACHE, or the user's cache."""
+    """The cache folder: the argument, $SCANVQ_CACHE, or the user's cache folder."""
     if cache is not None:
         return Path(cache)
     if given := os.environ.get("SCANVQ_CACHE"):
@@ -224,20 +225,20 @@ def _open(folder: Path, catalog: Catalog) -> Store | None:
         return None
 
 
-def _remove_older(stores: Path, source: StoreKey) -> bool:
-    """Removes what earlier versions of the same files left, finished or not."""
+def _remove_stale(stores: Path, key: StoreKey) -> bool:
+    """Removes stale stores of the same files, complete or not; returns whether any was removed."""
     removed = False
     for folder in stores.iterdir():
-        if folder.name == source.name or not (folder / SOURCE).exists():
+        if folder.name == key.name or not (folder / KEY_FILE).exists():
             continue
         try:
-            superseded = is_superseded(folder / SOURCE, source)
+            stale = is_stale(folder / KEY_FILE, key)
         except (OSError, ValueError):
             continue
-        if superseded:
-            with _alone(stores, folder.name, wait=False) as free:
-                if free:
-                    # The header goes first: whatever happens next, nobody takes the rest for a store.
+        if stale:
+            with _exclusive_lock(stores, folder.name, wait=False) as acquired:
+                if acquired:
+                    # The header is removed first, so that an interrupted removal leaves no valid store.
                     (folder / HEADER).unlink(missing_ok=True)
                     shutil.rmtree(folder, ignore_errors=True)
                     removed = True
@@ -245,14 +246,14 @@ def _remove_older(stores: Path, source: StoreKey) -> bool:
 
 
 @contextmanager
-def _alone(stores: Path, name: str, *, wait: bool = True) -> Iterator[bool]:
-    """Lets one process build (or remove) a store at a time; gives False where it did not wait its turn.
+def _exclusive_lock(stores: Path, name: str, *, wait: bool = True) -> Iterator[bool]:
+    """Locks a store against construction or removal by other processes; yields whether the lock was acquired.
 
-    The system frees the lock of a process that dies.
+    The operating system releases the lock of a terminated process.
     """
     try:
         import fcntl
-    except ImportError:  # no such locks on this system
+    except ImportError:  # no file locks on this system
         yield True
         return
     path = stores / f".{name}.lock"
@@ -263,8 +264,8 @@ def _alone(stores: Path, name: str, *, wait: bool = True) -> Iterator[bool]:
             except BlockingIOError:
                 yield False
                 return
-            if not _is_at(path, file.fileno()):
-                continue  # whoever had it before took the file away: a newcomer would not see this lock
+            if not _is_same_file(path, file.fileno()):
+                continue  # the previous owner removed the file, so that others would not see this lock
             try:
                 yield True
             finally:
@@ -272,7 +273,7 @@ def _alone(stores: Path, name: str, *, wait: bool = True) -> Iterator[bool]:
             return
 
 
-def _is_at(path: Path, handle: int) -> bool:
+def _is_same_file(path: Path, handle: int) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(handle))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a prepared store is made from, and the name that changes when any of it does."""
+"""The key of a prepared store: files and settings, and the cache name derived from them."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from numpy.typing import NDArray
 from scanvq.cohort.catalog import Catalog, Entry
 from scanvq.imaging.formats import Plane, UnreadableScan, format_of
 from scanvq.imaging.geometry import Geometry
-from scanvq.storage.files import whole_file
+from scanvq.storage.files import atomic_write
 
 FORMAT_VERSION = 2
-BLOCK = 256  # files told at once
+BLOCK = 256  # files per block of JSON
 
-Stamp = tuple[int, int]
-"""Size in bytes and time of change in nanoseconds; (-1, -1) for a file that is not there.
+FileState = tuple[int, int]
+"""Size in bytes and modification time in nanoseconds; (-1, -1) for a missing file.
 
-Of several files that are one scan: their bytes, and a digest of their names, sizes and times.
+For scans of several files: total size, and a digest of names, sizes and times.
 """
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StoreKey:
-    """The files of a catalog as they are now, and the settings that slices are prepared with.
+    """The current state of the files of a catalog, and the settings of their preparation.
 
     Attributes:
-        root: the folder that the files are in.
+        root: folder of the files.
         entries: the files.
-        stamps: (N, 2) int64, a `Stamp` of each.
-        geometry: the size that every slice is brought to.
-        plane: how volumes are cut.
-        slices: which slices of a volume are used.
+        file_states: (N, 2) int64, the `FileState` of each file.
+        geometry: geometry of the prepared slices.
+        plane: slicing plane of volumes.
+        slices: slice selection.
     """
 
     root: Path
     entries: Sequence[Entry]
-    stamps: NDArray[np.int64]
+    file_states: NDArray[np.int64]
     geometry: Geometry
     plane: Plane
     slices: str
@@ -51,13 +51,13 @@ class StoreKey:
     @classmethod
     def of(cls, catalog: Catalog, *, geometry: Geometry, plane: Plane, slices: str) -> StoreKey:
         root = catalog.root.resolve()
-        stamps = np.empty((len(catalog.entries), 2), np.int64)
+        file_states = np.empty((len(catalog.entries), 2), np.int64)
         for number, entry in enumerate(catalog.entries):
-            stamps[number] = stamp_of(root / entry.path)
+            file_states[number] = file_state(root / entry.path)
         return cls(
             root=root,
             entries=catalog.entries,
-            stamps=stamps,
+            file_states=file_states,
             geometry=geometry,
             plane=plane,
             slices=slices,
@@ -68,11 +68,11 @@ class StoreKey:
 
     @property
     def missing(self) -> list[Path]:
-        """The files that are not there, relative to the root."""
-        return [self.path(int(number)) for number in np.flatnonzero(self.stamps[:, 0] < 0)]
+        """The missing files, relative to the root."""
+        return [self.path(int(number)) for number in np.flatnonzero(self.file_states[:, 0] < 0)]
 
     def path(self, number: int) -> Path:
-        """A file's path relative to the root."""
+        """The path of a file relative to the root."""
         return self.entries[number].path
 
     @cached_property
@@ -87,40 +87,40 @@ class StoreKey:
 
     @cached_property
     def name(self) -> str:
-        """The store's folder name: for people the data's name, for machines a digest of everything."""
+        """The folder name of the store: the name of the data folder and a digest of files and settings."""
         digest = hashlib.sha256(f"[{json.dumps(self.settings)}, [".encode())
-        for text in self._texts():
+        for text in self._json_blocks():
             digest.update(text.encode())
         digest.update(b"]]")
         return f"{self.root.name[:40] or 'root'}-{digest.hexdigest()[:20]}"
 
     def write(self, file: Path) -> None:
-        """Writes it as JSON, whole or not at all."""
-        with whole_file(file) as temporary, temporary.open("w", encoding="utf-8") as opened:
+        """Writes the key as JSON, atomically."""
+        with atomic_write(file) as temporary, temporary.open("w", encoding="utf-8") as opened:
             opened.write(f'{{"settings": {json.dumps(self.settings)}, "stamps": [')
-            opened.writelines(self._texts())
+            opened.writelines(self._json_blocks())
             opened.write("]}")
 
-    def _texts(self) -> Iterator[str]:
-        """The JSON of [[path, stamp], ...] without its outer brackets, some files at a time."""
+    def _json_blocks(self) -> Iterator[str]:
+        """Yields the JSON of [[path, state], ...] without its outer brackets, in blocks of files."""
         for start in range(0, len(self), BLOCK):
             paths = [entry.path.as_posix() for entry in self.entries[start : start + BLOCK]]
-            stamps = self.stamps[start : start + BLOCK].tolist()
-            yield (", " if start else "") + json.dumps([*zip(paths, stamps, strict=True)])[1:-1]
+            file_states = self.file_states[start : start + BLOCK].tolist()
+            yield (", " if start else "") + json.dumps([*zip(paths, file_states, strict=True)])[1:-1]
 
 
-def stamp_of(path: Path) -> Stamp:
-    """A scan as it is now."""
+def file_state(path: Path) -> FileState:
+    """The current state of a scan."""
     try:
         files = format_of(path).files(path)
     except UnreadableScan:
         files = (path,)
     try:
-        found = [(file.name, file.stat()) for file in files]
+        statuses = [(file.name, file.stat()) for file in files]
     except OSError:
         return (-1, -1)
-    if len(found) == 1:
-        return (found[0][1].st_size, found[0][1].st_mtime_ns)
-    reported = repr([(name, status.st_size, status.st_mtime_ns) for name, status in found])
-    digest = int.from_bytes(hashlib.sha256(reported.encode()).digest()[:6], "big")
-    return (sum(status.st_size for _, status in found), digest)
+    if len(statuses) == 1:
+        return (statuses[0][1].st_size, statuses[0][1].st_mtime_ns)
+    content = repr([(name, status.st_size, status.st_mtime_ns) for name, status in statuses])
+    digest = int.from_bytes(hashlib.sha256(content.encode()).digest()[:6], "big")
+    return (sum(status.st_size for _, status in statuses), digest)

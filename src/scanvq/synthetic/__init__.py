@@ -1,4 +1,4 @@
-"""Synthetic brains to try everything on, without a download."""
+"""Synthetic demo cohort of brain images; needs no download."""
 
 from scanvq.synthetic.cohort import DemoSlice, make_cohort
 from scanvq.synthetic.layouts import DemoError, LayoutName, write_demo

@@ -1,4 +1,4 @@
-"""A cohort of synthetic brains: subjects of two groups, several axial slices each, made as asked for."""
+"""A cohort of synthetic brains: subjects of two groups with several axial slices each."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from scanvq.synthetic.deformation import Label, draw_anatomy
 from scanvq.synthetic.templates import Templates, load_templates
 
 LEVELS = (-14.0, 56.0)
-"""Lowest and highest slice of a scan, in mm above the anterior commissure."""
+"""Range of slice positions of a scan, in mm above the anterior commissure."""
 
 FIELD_OF_VIEW = (218.0, 180.0)
-"""Height and width in mm that an image must show, so that a large head fits."""
+"""Minimum height and width of the field of view in mm, so that a large head fits."""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -28,10 +28,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class DemoSlice:
-    """One image (H, W) in [0, 1] with its tissue classes.
+    """One synthetic slice.
 
-    `segmentation` is (H, W): 0 background, 1 cerebrospinal fluid, 2 gray matter, 3 white matter.
-    `level` numbers the slices of a scan from the lowest; `label` is the group of the subject.
+    Attributes:
+        image: (H, W) in [0, 1].
+        segmentation: (H, W): 0 background, 1 cerebrospinal fluid, 2 gray matter, 3 white matter.
+        subject: index of the subject.
+        level: index of the slice in its scan, from inferior to superior.
+        label: group of the subject.
     """
 
     image: NDArray[np.float32]
@@ -50,17 +54,17 @@ def make_cohort(
     width: int = 256,
     workers: int | None = None,
 ) -> Iterator[DemoSlice]:
-    """Makes `subjects` * `slices` images, subject after subject, each from its lowest slice up.
+    """Yields `subjects` * `slices` images, ordered by subject and slice from inferior to superior.
 
-    A subject depends on the seed and its number only, not on how many there are or who works.
+    A subject depends only on the seed and its index, not on the number of subjects or workers.
 
     Args:
-        subjects: how many people; even numbers are AD, odd ones NC.
-        slices: axial slices a subject, evenly spaced over the cerebrum.
-        seed: of everything random; 0 or more.
-        height: of an image, in pixels; the whole head is always in view.
-        width: of an image, in pixels.
-        workers: threads; None takes every core.
+        subjects: number of subjects; those with even index are AD, the others NC.
+        slices: axial slices per subject, evenly spaced over the cerebrum.
+        seed: random seed; 0 or more.
+        height: image height in pixels; the whole head is always in the field of view.
+        width: image width in pixels.
+        workers: number of threads; None = one per core.
 
     Raises:
         MissingTemplatesError: the `demo` extra is not installed.
@@ -70,8 +74,8 @@ def make_cohort(
     def scan(subject: int) -> list[DemoSlice]:
         return make_scan(templates, subject=subject, slices=slices, seed=seed, height=height, width=width)
 
-    for one in in_order(scan, range(subjects), workers=workers):
-        yield from one
+    for scan_slices in threaded_map(scan, range(subjects), workers=workers):
+        yield from scan_slices
 
 
 def make_scan(
@@ -84,7 +88,7 @@ def make_scan(
     height: int = 256,
     width: int = 256,
 ) -> list[DemoSlice]:
-    """Scans one subject: another visit shows the same anatomy, scanned anew."""
+    """The slices of one scan of a subject; visits differ in acquisition, not in anatomy."""
     label = label_of(subject)
     anatomy = draw_anatomy(label, templates, np.random.default_rng([seed, subject]))
     generator = np.random.default_rng([seed, subject, visit])
@@ -93,46 +97,46 @@ def make_scan(
     spacing = (high - low) / slices
     first = low + spacing / 2 + generator.uniform(-0.3, 0.3) * min(spacing, 6.0)
     pixel = max(FIELD_OF_VIEW[0] / height, FIELD_OF_VIEW[1] / width)
-    made = []
-    for number in range(slices):
-        level = first + number * spacing
+    result = []
+    for index in range(slices):
+        level = first + index * spacing
         points, shifts = anatomy.slice_map(height=height, width=width, pixel=pixel, level=level)
         inside, channels = templates.sample(points)
         tissue = tissue_of(inside, channels, shifts[:, inside], sulci=anatomy.sulci)
         depth = (2 * level - low - high) / (high - low)
         image = acquisition.image(tissue, height=height, width=width, depth=depth, generator=generator)
         segmentation = tissue.segmentation(height=height, width=width)
-        made.append(DemoSlice(image, segmentation, subject=subject, level=number, label=label))
-    return made
+        result.append(DemoSlice(image, segmentation, subject=subject, level=index, label=label))
+    return result
 
 
 def label_of(subject: int) -> Label:
-    """The group of a subject: they alternate, so that any two neighbors are one of each."""
+    """The group of a subject; groups alternate with the index."""
     return "AD" if subject % 2 == 0 else "NC"
 
 
-def in_order(
-    work: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int | None = None
+def threaded_map(
+    function: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int | None = None
 ) -> Generator[Result, None, None]:
-    """Results of `work`, in the order of the tasks, a few of them made ahead by threads.
+    """Applies `function` to tasks in threads, a few tasks ahead; results have the order of the tasks.
 
-    Threads suffice: NumPy and the compressors release the interpreter while they compute.
+    Threads are sufficient: NumPy and the compressors release the GIL.
     """
     threads = workers or _cores()
     with ThreadPoolExecutor(threads) as pool:
-        ahead: deque[Future[Result]] = deque()
+        pending: deque[Future[Result]] = deque()
         try:
             for task in tasks:
-                ahead.append(pool.submit(work, task))
-                if len(ahead) > threads:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
+                pending.append(pool.submit(function, task))
+                if len(pending) > threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
-            for future in ahead:
+            for future in pending:
                 future.cancel()
 
 
 def _cores() -> int:
-    """Cores this process may use, which a cluster's scheduler makes fewer than there are."""
+    """The number of cores that this process may use; schedulers may restrict it."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""One scan of an anatomy: tissue intensities, bias field, resolution and noise."""
+"""Image contrast of a synthetic scan: tissue intensities, bias field, resolution and noise."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ Value = TypeVar("Value", bound=np.generic)
 
 @dataclass(frozen=True)
 class Acquisition:
-    """How a scanner saw a subject, the same for all slices of a scan.
+    """Acquisition parameters, shared by all slices of a scan.
 
-    Intensities are in units of the brightest white matter; `fluid`, `gray`, `white` are the
-    tissues' own, `texture` how much of the template's variation within a tissue shows.
-    `bias` holds the coefficients of a smooth gain over (x, y, z); `blur` is in pixels; `noise` is
-    the standard deviation of each of the two channels of the receiver.
+    Attributes:
+        fluid, gray, white: intensities of the tissues, relative to the brightest white matter.
+        texture: weight of the template's variation within a tissue.
+        bias: coefficients of the bias field over (x, y, z).
+        blur: standard deviation of the point spread function in pixels.
+        noise: standard deviation of the noise in each of the two receiver channels (Rician noise).
     """
 
     fluid: float
@@ -39,17 +41,17 @@ class Acquisition:
         depth: float,
         generator: np.random.Generator,
     ) -> NDArray[np.float32]:
-        """The slice (H, W) in [0, 1]; `depth` is its level from -1, the lowest, to 1, the highest."""
+        """The image (H, W) in [0, 1]; `depth` is the slice position, from -1 (lowest) to 1 (highest)."""
         level = self.fluid + (self.gray - self.fluid) * (1 - tissue.fluid)
         level += (self.white - self.gray) * tissue.white
         level += self.texture * tissue.texture
-        image = tissue.place(level * tissue.brain, height, width)
+        image = tissue.to_image(level * tissue.brain, height, width)
         image *= self._gain(height, width, depth)
         noise = generator.standard_normal((2, height, width), dtype=np.float32)
         noise *= self.noise
         image += noise[0]
         np.hypot(image, noise[1], out=image)
-        image *= tissue.place(tissue.brain, height, width)
+        image *= tissue.to_image(tissue.brain, height, width)
         for axis in (0, 1):
             image = ndimage.gaussian_filter1d(image, self.blur, axis=axis, truncate=3.0)
         return np.clip(image, 0.0, 1.0, out=image)
@@ -66,9 +68,14 @@ class Acquisition:
 
 @dataclass(frozen=True)
 class Tissue:
-    """What fills the brain's pixels: fractions in [0, 1] of the pixels numbered `inside`.
+    """Tissue fractions in [0, 1] of the brain pixels of a slice, (M,) each.
 
-    `white` and `fluid` are fractions of the brain's part of the pixel, gray matter is the rest of it.
+    Attributes:
+        inside: flat indices of the brain pixels.
+        brain: fraction of brain in the pixel.
+        fluid: fraction of cerebrospinal fluid in the brain part of the pixel.
+        white: fraction of white matter in the brain part; the rest is gray matter.
+        texture: variation of the template within a tissue.
     """
 
     inside: NDArray[np.intp]
@@ -77,11 +84,11 @@ class Tissue:
     white: NDArray[np.float32]
     texture: NDArray[np.float32]
 
-    def place(self, values: NDArray[Value], height: int, width: int) -> NDArray[Value]:
-        """Puts values (M,) of the brain's pixels on a background of zeros, (H, W)."""
-        placed = np.zeros(height * width, dtype=values.dtype)
-        placed[self.inside] = values
-        return placed.reshape(height, width)
+    def to_image(self, values: NDArray[Value], height: int, width: int) -> NDArray[Value]:
+        """Values (M,) of the brain pixels as an image (H, W) with zero background."""
+        flat = np.zeros(height * width, dtype=values.dtype)
+        flat[self.inside] = values
+        return flat.reshape(height, width)
 
     def segmentation(self, *, height: int, width: int) -> NDArray[np.uint8]:
         """0 background, 1 cerebrospinal fluid, 2 gray matter, 3 white matter; (H, W)."""
@@ -89,19 +96,19 @@ class Tissue:
         classes[self.white > 0.5] = 3
         classes[self.fluid > 0.5] = 1
         classes[self.brain <= 0.5] = 0
-        return self.place(classes, height, width)
+        return self.to_image(classes, height, width)
 
 
 def tissue_of(
     inside: NDArray[np.intp], channels: NDArray[np.float32], shifts: NDArray[np.float32], *, sulci: float
 ) -> Tissue:
-    """Turns the template's smooth scores into crisp tissue, with the subject's own folds.
+    """Converts the smooth tissue scores of the template to tissue fractions with the folds of a subject.
 
     Args:
-        inside: numbers (M,) of the pixels in the brain.
+        inside: flat indices (M,) of the brain pixels.
         channels: white-over-gray score, fluid score, intensity and mask of the template (4, M).
-        shifts: of the white and fluid scores (2, M).
-        sulci: shift of the fluid score everywhere.
+        shifts: shifts of the white matter and fluid scores (2, M).
+        sulci: global shift of the fluid score.
     """
     over, score, intensity, mask = channels
     white = _step(over - 147.5 + shifts[0], 12.0)
@@ -113,7 +120,7 @@ def tissue_of(
 
 
 def draw_acquisition(generator: np.random.Generator) -> Acquisition:
-    """Draws a T1-weighted scanner setting."""
+    """Samples the acquisition parameters of a T1-weighted scan."""
     white = generator.uniform(0.78, 0.9)
     gray = white * generator.uniform(0.62, 0.74)
     return Acquisition(

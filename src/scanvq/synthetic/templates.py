@@ -1,4 +1,4 @@
-"""The average brain that every demo subject is a deformation of: MNI152, as nilearn's package carries it."""
+"""The MNI152 template of the demo subjects, from the files of the nilearn package."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 BRAIN = (slice(22, 175), slice(23, 212), slice(0, 159))
-"""The template's voxels around the brain, with some empty ones, so that a point outside samples nothing."""
+"""Voxels of the template around the brain, with an empty margin, so that points outside sample zero."""
 
 ORIGIN = np.array([22.0 - 98.0, 23.0 - 134.0, 0.0 - 72.0], dtype=np.float32)
 """Position in mm of the first voxel of `BRAIN`."""
 
 AROUND = 9
-"""Side in mm of the neighborhood that a sulcus must be darker than."""
+"""Side in mm of the neighborhood to which the intensity of a sulcus is compared."""
 
 VENTRICLE_REACH = 6.0
-"""How far, in mm, a growing ventricle moves the tissue around it."""
+"""Range in mm of the displacement around an enlarged ventricle."""
 
 OUTWARD_SPACING = 3.0
-"""Millimeters between the points of the displacement around the ventricles."""
+"""Grid spacing in mm of the displacement around the ventricles."""
 
 
 class MissingTemplatesError(ImportError):
@@ -33,13 +33,14 @@ class MissingTemplatesError(ImportError):
 
 @dataclass(frozen=True)
 class Templates:
-    """The template's tissue scores at 1 mm, and which way its tissue moves when its ventricles grow.
+    """Tissue scores of the template at 1 mm, and the displacement of tissue by enlarged ventricles.
 
-    `packed` is (X, Y, Z) uint32: four bytes a voxel, so that one look-up fetches all four channels.
-    They are white-over-gray score, cerebrospinal fluid score, T1 intensity and brain mask.
-    `occupied` is (X, Y, Z) bool: a voxel with brain within two voxels of it. `outward` is
-    (3, X', Y', Z') at 3 mm: unit-height displacement away from the lateral ventricles.
-    `origin` is the position in mm of the first voxel of all three.
+    Attributes:
+        packed: (X, Y, Z) uint32: four bytes per voxel, so that one access reads all four channels:
+            white-over-gray score, cerebrospinal fluid score, T1 intensity and brain mask.
+        occupied: (X, Y, Z) bool: whether brain is within two voxels.
+        outward: (3, X', Y', Z') at 3 mm: displacement away from the lateral ventricles, maximum 1.
+        origin: position in mm of the first voxel of all arrays.
     """
 
     packed: NDArray[np.uint32]
@@ -48,13 +49,13 @@ class Templates:
     origin: NDArray[np.float32]
 
     def sample(self, points: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Interpolates the four channels linearly at points in mm.
+        """Interpolates the four channels linearly at points.
 
         Args:
-            points: (3, N).
+            points: positions in mm, (3, N).
 
         Returns:
-            The numbers (M,) of the points in or beside the brain, and their channels (4, M) in [0, 255].
+            The indices (M,) of the points in or near the brain, and their channels (4, M) in [0, 255].
         """
         voxels = points - self.origin[:, None]
         shape = np.array(self.packed.shape)[:, None]
@@ -87,7 +88,7 @@ class Templates:
 
 @cache
 def load_templates() -> Templates:
-    """Reads the templates from nilearn's package files: no download, and nilearn is not imported (slow).
+    """Reads the templates from the files of the nilearn package; nilearn itself (slow) is not imported.
 
     Raises:
         MissingTemplatesError: nilearn is not installed.
@@ -96,7 +97,7 @@ def load_templates() -> Templates:
     mask = intensity > 0
     around = ndimage.uniform_filter(intensity.astype(np.float32), AROUND)
     around /= np.maximum(ndimage.uniform_filter(mask.astype(np.float32), AROUND), 1e-3)
-    # Sulci of an average brain are shallow: darker than what lies around counts like dark in itself.
+    # Sulci of an average brain are shallow: contrast to the neighborhood counts in addition to darkness.
     dark = (140.0 - intensity) + 0.8 * (around - intensity)
     channels = (
         np.where(mask, 127.5 + 0.5 * (white.astype(np.float32) - gray), 127.5),
@@ -118,15 +119,17 @@ def load_templates() -> Templates:
 def _read(tissue: str) -> NDArray[np.uint8]:
     import nibabel
 
-    found = importlib.util.find_spec("nilearn")
-    if found is None or not found.submodule_search_locations:
+    package = importlib.util.find_spec("nilearn")
+    if package is None or not package.submodule_search_locations:
         raise MissingTemplatesError(
             'The demo cohort is made from templates in nilearn: pip install "scanvq[demo]"'
         )
-    folder = Path(found.submodule_search_locations[0]) / "datasets" / "data"
+    folder = Path(package.submodule_search_locations[0]) / "datasets" / "data"
     path = folder / f"mni_icbm152_{tissue}_tal_nlin_sym_09a_converted.nii.gz"
     if not path.is_file():
-        raise MissingTemplatesError(f'This nilearn has no {path.name}: pip install --upgrade "scanvq[demo]"')
+        raise MissingTemplatesError(
+            f'The installed nilearn has no {path.name}: pip install --upgrade "scanvq[demo]"'
+        )
     image = nibabel.load(path)
     assert isinstance(image, nibabel.Nifti1Image)
     voxels = np.asarray(image.dataobj, dtype=np.uint8)
@@ -134,7 +137,7 @@ def _read(tissue: str) -> NDArray[np.uint8]:
 
 
 def _outward(fluid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Minus the gradient of the blurred lateral ventricles: strongest at their walls, none far away."""
+    """Negative gradient of the blurred lateral ventricles: largest at their walls, zero far away."""
     parts, _ = ndimage.label(ndimage.binary_opening(fluid))
     left, right = (parts[tuple((np.array([x, 12, 16]) - ORIGIN).astype(int))] for x in (-9, 9))
     ventricles = np.isin(parts, [left, right]) & (parts > 0)

@@ -12,7 +12,7 @@ from scanvq.model.coder import Coder
 from scanvq.model.weights import load_tokenizer
 from scanvq.recipe.recipe import Recipe, read_recipe
 from scanvq.settings import StageSettings
-from scanvq.storage.files import UNFINISHED, remove_unfinished, write_text
+from scanvq.storage.files import TEMPORARY_PREFIX, remove_temporary_files, write_text
 from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.store.run_data import RunData, data_record, prepare_data, reopen_data, survey_data
 from scanvq.training.engine import Engine
@@ -29,7 +29,7 @@ from scanvq.training.training_limit import TrainingLimit
 def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
     """Makes a run directory. Raises RunError where there is more than a start that came to nothing."""
     start = {run.settings, run.recipe, run.fingerprint, run.environment, run.logs}
-    if any(file not in start and not file.name.startswith(UNFINISHED) for file in run.path.glob("*")):
+    if any(file not in start and not file.name.startswith(TEMPORARY_PREFIX) for file in run.path.glob("*")):
         raise RunError(
             f"{run.path} exists and is not empty; go on with it by --resume, or choose another --out"
         )
@@ -87,7 +87,7 @@ def train_run(
     progress = progress_for or (lambda name: lambda done, total: None)
     seed = request.seed
     if engine.is_main:
-        remove_unfinished(run.path)
+        remove_temporary_files(run.path)
         run.write_settings(asdict(request))
     data = _data(run, recipe, request, engine, survey, cache, progress)  # stops at once when interrupted
     loggers.info(_reported(data))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.storage.files import whole_file
+from scanvq.storage.files import atomic_write
 
 KEPT = 8  # of all the moments shown, this many stay, evenly spread
 
@@ -39,7 +39,7 @@ class ProgressPictures:
             gaps = [after - before for before, after in zip(self._steps, self._steps[2:], strict=False)]
             crowded = 1 + gaps.index(min(gaps))
             del self._steps[crowded], self._images[crowded]
-        with whole_file(self._path) as temporary, temporary.open("wb") as file:
+        with atomic_write(self._path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, steps=np.array(self._steps), images=np.stack(self._images))
 
 

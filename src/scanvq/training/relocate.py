@@ -30,7 +30,7 @@ def relocate(
 
     Raises:
         CatalogError: no such folder.
-        SourceChangedError: the folder lacks some of them, or has others. The run is left as it is.
+        DataChangedError: the folder lacks some of them, or has others. The run is left as it is.
     """
     request = FitRequest(**run.read_settings())
     if not folder.exists():

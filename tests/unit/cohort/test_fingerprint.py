@@ -1,4 +1,4 @@
-"""The fingerprint tells what a folder holds, and everything odd about it."""
+"""The fingerprint describes the files of a folder and reports irregularities."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scanvq.cohort.pixel_summary import SAMPLE
 from scanvq.cohort.survey import Survey
 from scanvq.imaging.formats import FORMATS, Scan
 from scanvq.imaging.formats.format import Format, Plane
-from scanvq.imaging.formats.orientation import orientation
+from scanvq.imaging.formats.orientation import orientation_of
 
 
 def slices(seed: int, shape: tuple[int, ...] = (1, 12, 10)) -> np.ndarray:
@@ -71,7 +71,7 @@ def test_a_good_folder(tmp_path: Path) -> None:
         assert reported in text
 
 
-def test_everything_odd_is_told(tmp_path: Path) -> None:
+def test_irregularities_are_reported(tmp_path: Path) -> None:
     names = cohort(tmp_path)
     (tmp_path / names[0]).write_bytes(b"")
     FORMATS["png"].write(tmp_path / names[1], Scan(slices=np.full((1, 12, 10), 9, np.uint8)))
@@ -106,7 +106,7 @@ def test_everything_odd_is_told(tmp_path: Path) -> None:
     assert found["formats"] == {".png": 9, ".nii.gz": 1}
 
 
-def test_where_things_lie(tmp_path: Path) -> None:
+def test_orientation_spacing_and_foreground_box(tmp_path: Path) -> None:
     """Orientation and spacing from headers, the box around what is bright, slices a subject."""
     stored_as = {"a_0": ("LPS", slice(20, 80)), "a_1": ("LPS", slice(30, 90)), "b_0": ("RAS", slice(40, 60))}
     for name, (codes, rows) in stored_as.items():
@@ -116,7 +116,7 @@ def test_where_things_lie(tmp_path: Path) -> None:
         turn = nib.orientations.axcodes2ornt(codes)
         signs = np.where(turn[:, 1] > 0, 1.0, -1.0)
         affine = np.diag([*(np.array([0.5, 2.0, 3.0]) * signs), 1.0])
-        stored = orientation(affine, "axial").store(shown)
+        stored = orientation_of(affine, "axial").to_stored(shown)
         nib.save(nib.Nifti1Image(stored, affine), tmp_path / f"{name}.nii.gz")
     found = Survey.of(catalog(tmp_path, ["a_0.nii.gz", "a_1.nii.gz", "b_0.nii.gz"])).fingerprint
     assert found["orientations"] == {"LPS": 2, "RAS": 1}
@@ -127,7 +127,7 @@ def test_where_things_lie(tmp_path: Path) -> None:
     assert "orientations: LPS (2), RAS (1)" in text
     assert "slices a subject: 3 to 6, median 4.5" in text
     assert "foreground within rows 20% to 90%, columns 25% to 75%" in text
-    assert "differ in how their axes are stored" in text
+    assert "differ in orientation of the stored axes" in text
 
 
 def test_a_folder_of_nothing_readable(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The fingerprint counts the slices that a run uses: those of the store, or an estimate that says so."""
+"""Slice counts of the fingerprint equal those of the store, or are marked as estimates."""
 
 from __future__ import annotations
 
@@ -79,10 +79,10 @@ def test_foreground_of_files_not_looked_at_is_estimated(
     assert "estimated" not in "\n".join(lines_of(exact))
 
 
-def test_files_that_no_slice_is_left_of_are_told_as_the_store_refuses_them(tmp_path: Path) -> None:
+def test_files_without_selected_slices_are_reported_and_refused_by_the_store(tmp_path: Path) -> None:
     catalog = folder(tmp_path, MIXED)
     found = Survey.of(catalog, slices="8:20").fingerprint
-    assert "2 files have no slice left by slices=8:20, such as b.nii" in found["odd"]
+    assert "2 files have no slice selected by slices=8:20, such as b.nii" in found["odd"]
     assert found["slices"] == 1 + 4 + 1
     with pytest.raises(BadScans, match="2 of 5 files"):
         prepare_store(
@@ -101,6 +101,6 @@ def test_the_box_is_of_the_slices_to_use(tmp_path: Path) -> None:
     assert Survey.of(catalog, slices="all").fingerprint["foreground_box"] != middle
 
 
-def test_an_unknown_choice_is_told(tmp_path: Path) -> None:
+def test_an_invalid_slice_selection_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="slices is 'some'; it must be"):
         Survey.of(folder(tmp_path, MIXED), slices="some")

@@ -1,4 +1,4 @@
-"""The headers of a catalog: in order, bad ones beside good ones, sizes of what trains."""
+"""Headers of a catalog: order, unreadable files, image sizes of the survey."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_equal_headers_are_held_once(tmp_path: Path) -> None:
     names = ["a.png", "gone.png", "b.png", "lost.png"]
     kept = Headers(read_headers(tmp_path, catalog(tmp_path, dict.fromkeys(names)).entries))
     assert kept[0] is kept[2]
-    assert len(kept.kinds) == 3
+    assert len(kept.unique) == 3
     assert [str(problem).split(":")[0] for problem in (kept[1], kept[3])] == [
         str(tmp_path / "gone.png"),
         str(tmp_path / "lost.png"),
@@ -76,5 +76,5 @@ def test_sizes_count_the_chosen_slices_of_all_splits(tmp_path: Path) -> None:
     assert few.sizes == {**pictures, (5, 8): 2}
     with pytest.raises(ValueError, match="slices is 'few'; it must be"):
         Survey.of(catalog(tmp_path, splits), slices="few")
-    with pytest.raises(CatalogError, match=r"a\.png does not say how large"):
+    with pytest.raises(CatalogError, match=r"a\.png has no pixel spacing"):
         Survey.of(Catalog(tmp_path, "x", catalog(tmp_path, {"a.png": "train"}).entries, (), ()), spacing=1.0)

@@ -1,4 +1,4 @@
-"""Each tree of files is recognized without being told, with who each file is of, its split and its label."""
+"""Folder layouts are recognized, with subject, split and label of each file."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_folders_of_subjects_are_no_classes_and_never_torn(folder: str, file: st
     assert len(set(by_folder.values())) == len({entry.subject for entry in catalog.entries}) == 6
 
 
-def test_kinds_of_images_in_folders_are_told_from_classes(tmp_path: Path) -> None:
+def test_folders_of_image_types_are_distinguished_from_classes(tmp_path: Path) -> None:
     catalog = tree(tmp_path, [f"{kind}/IXI{s:03}.nii.gz" for kind in ("T1w", "tissue") for s in range(4)])
     assert any("4 of 4 subjects are in more than one folder" in note for note in catalog.notes)
 
@@ -236,7 +236,7 @@ def test_a_table_of_subjects_names_folders_too(tmp_path: Path) -> None:
     assert labels(catalog) == {"anna": "ill", "bert": "well", "cleo": "ill"}
 
 
-def test_a_table_of_subjects_without_subjects_is_told(tmp_path: Path) -> None:
+def test_a_table_without_a_subject_column_is_refused(tmp_path: Path) -> None:
     (tmp_path / "subjects.csv").write_text("age,sex\n3,f\n")
     with pytest.raises(CatalogError, match=r"none of the columns subject.*it has age, sex"):
         tree(tmp_path, ["a.png"])
@@ -267,15 +267,15 @@ def test_a_csv_of_files(delimiter: str, tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "no column of paths.*it has nothing"),
-        ("path,subject\n", "names no files"),
+        ("path,subject\n", "lists no files"),
         ("age,sex\n1,f\n", "no column of paths.*it has age, sex"),
         ("path,split\na.png,train\n,test\n", "line 3: no path"),
         ("path,split\na.png,holdout\n", "line 2: split is 'holdout'; use train, validation or test"),
         ("path,split\na.png,train\nb.png,\n", "some files a split and others none"),
-        ("path\na.png\na.png\n", "names 1 files more than once, such as a.png"),
+        ("path\na.png\na.png\n", "lists 1 files more than once, such as a.png"),
     ],
 )
-def test_what_is_wrong_with_a_csv_is_told(text: str, message: str, tmp_path: Path) -> None:
+def test_errors_in_a_csv_are_reported(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "scans.csv").write_text(text)
     with pytest.raises(CatalogError, match=message):
         read_catalog(tmp_path / "scans.csv")
@@ -298,19 +298,21 @@ def test_one_file_is_a_catalog(tmp_path: Path) -> None:
     assert catalog.entries[0].subject == "brain"
 
 
-def test_hidden_and_other_files_are_left_alone(tmp_path: Path) -> None:
+def test_hidden_and_unsupported_files_are_ignored(tmp_path: Path) -> None:
     catalog = tree(
         tmp_path, ["a.png", ".b.png", ".cache/c.png", "d.tif", "e.tif", "f.txt", "dataset_description.json"]
     )
     assert [entry.path for entry in catalog.entries] == [Path("a.png")]
-    assert catalog.notes == ("files of other kinds are left alone: 2 .tif",)
+    assert catalog.notes == ("unsupported files are ignored: 2 .tif",)
 
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [([], "found no files; readable are .png"), (["a.tif", "b.tif"], "found 2 .tif; readable are .png")],
+    [([], "found no files; supported are .png"), (["a.tif", "b.tif"], "found 2 .tif; supported are .png")],
 )
-def test_a_folder_without_scans_is_told_what_it_has(names: list[str], message: str, tmp_path: Path) -> None:
+def test_a_folder_without_scans_is_refused_with_its_contents(
+    names: list[str], message: str, tmp_path: Path
+) -> None:
     with pytest.raises(CatalogError, match=message):
         tree(tmp_path, names)
 
@@ -335,7 +337,7 @@ def test_masks_strays_links_and_capitals(tmp_path):
     assert len(catalog.entries) == 24
     assert {entry.split for entry in catalog.entries} == {"train", "test"}
     assert any("masks" in note for note in catalog.notes)
-    assert any("no split's folder" in note for note in catalog.notes)
+    assert any("outside of the split folders" in note for note in catalog.notes)
 
     linked = tmp_path / "linked"
     linked.mkdir()

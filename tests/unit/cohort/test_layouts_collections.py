@@ -1,4 +1,4 @@
-"""BIDS, the Decathlon, nnU-Net and MedMNIST are recognized, and only their scans are taken."""
+"""BIDS, the Decathlon, nnU-Net and MedMNIST are recognized; only scans are listed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_bids_takes_one_contrast_and_the_labels_of_participants(tmp_path: Path) 
         ("sub-01/ses-2/anat/sub-01_ses-2_T1w.nii.gz", "sub-01", None, "AD"),
         ("sub-02/anat/sub-02_T1w.nii.gz", "sub-02", None, None),
     ]
-    assert catalog.notes[0].startswith("only T1w scans are used; left alone: 1 T2w")
+    assert catalog.notes[0].startswith("only T1w scans are used; ignored: 1 T2w")
     assert catalog.notes[1].startswith("3 scans that are not anatomical")
 
 
@@ -96,12 +96,12 @@ def test_the_first_of_a_decathlons_modalities_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no dataset.json"),
-        ('{"training": [{"picture": "a"}]}', "is no dataset.json"),
-        ('{"training": ["../../etc/a.nii"]}', "not below its own folder"),
+        ("{", "is not a dataset.json"),
+        ('{"training": [{"picture": "a"}]}', "is not a dataset.json"),
+        ('{"training": ["../../etc/a.nii"]}', "not below its folder"),
     ],
 )
-def test_a_broken_list_is_told(text: str, message: str, tmp_path: Path) -> None:
+def test_a_damaged_dataset_json_is_refused(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "dataset.json").write_text(text)
     with pytest.raises(CatalogError, match=message):
         tree(tmp_path, ["imagesTr/a.nii.gz"])
@@ -166,7 +166,7 @@ def test_colored_medmnist_is_refused_and_gray_in_colors_is_read(tmp_path: Path) 
     np.testing.assert_array_equal(format_of(image).read(image).slices[0], same["val_images"][1, ..., 0])
 
 
-def test_several_labels_of_an_image_are_left_out_and_several_files_told(tmp_path: Path) -> None:
+def test_several_labels_of_an_image_are_ignored_and_several_files_refused(tmp_path: Path) -> None:
     medmnist(tmp_path / "chestmnist.npz", 8, 8, labels=14)
     catalog = read_catalog(tmp_path)
     assert catalog.labels == ()
@@ -176,7 +176,7 @@ def test_several_labels_of_an_image_are_left_out_and_several_files_told(tmp_path
         read_catalog(tmp_path)
 
 
-def test_a_whole_npz_file_goes_back_as_it_came(tmp_path: Path) -> None:
+def test_an_npz_file_is_written_back_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "volumes.npz"
     arrays = medmnist(path, 5, 8, 8)
     scan = format_of(path).read(path)

@@ -1,4 +1,4 @@
-"""Splits: official ones are kept, others go by group, by seed, and never by file."""
+"""Split assignment: predefined splits are kept; otherwise by group and seed, never by file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def unsplit(count: int) -> dict[str, str | None]:
     return {f"g{number}": None for number in range(count)}
 
 
-def test_whole_groups_go_to_one_split_in_the_shares_asked_for() -> None:
+def test_groups_are_never_divided_and_fractions_are_as_requested() -> None:
     found = of_groups(assign_splits(catalog(unsplit(2000), files=1), validation=0.2, test=0.1))
     shares = {split: list(found.values()).count(split) / 2000 for split in SPLITS}
     assert shares == pytest.approx({"train": 0.7, "validation": 0.2, "test": 0.1}, abs=0.03)
@@ -63,7 +63,7 @@ def test_shares_of_nothing_still_leave_no_split_empty() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_too_few_subjects_are_told(count: int) -> None:
+def test_too_few_subjects_are_refused(count: int) -> None:
     with pytest.raises(CatalogError, match=rf"has {count} subject\(s\).*at least 3.*subjects\.csv"):
         assign_splits(catalog(unsplit(count)))
 
@@ -79,7 +79,7 @@ def test_a_missing_validation_is_taken_out_of_train_by_group_and_never_out_of_te
     after = of_groups(found)
     assert {group for group, split in after.items() if split == "test"} == {f"g{n}" for n in range(50, 80)}
     assert 4 <= list(after.values()).count("validation") <= 18
-    assert any("test is untouched" in note for note in found.notes)
+    assert any("test is unchanged" in note for note in found.notes)
     assert found.notes[0] == "first"
 
 
@@ -97,14 +97,14 @@ def test_one_subject_to_train_on_cannot_be_divided() -> None:
 
 
 @pytest.mark.parametrize("missing", ["train", "test"])
-def test_a_missing_official_split_is_told(missing: str) -> None:
+def test_a_missing_predefined_split_is_refused(missing: str) -> None:
     there: dict[str, str | None] = {split: split for split in SPLITS if split != missing}
     with pytest.raises(CatalogError, match=f"is split, but has no {missing} files"):
         assign_splits(catalog(there))
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_every_label_has_its_share_and_nobody_ever_moves(seed: int) -> None:
+def test_labels_have_their_fraction_and_assignments_are_stable(seed: int) -> None:
     """Random cohorts of a rare and a common label, to which others come, in other places of the order."""
     random = np.random.default_rng(seed)
     sizes = {"AD": int(random.integers(200, 400)), "NC": int(random.integers(800, 1200))}
@@ -149,4 +149,4 @@ def test_a_label_that_a_split_lacks_is_noted() -> None:
         )
     )
     scans = Catalog(root=Path("scans"), layout="flat", entries=entries, labels=("AD", "NC"), notes=())
-    assert assign_splits(scans).notes == ("no AD in test: give splits of your own, or another seed",)
+    assert assign_splits(scans).notes == ("no AD in test: define splits, or use another seed",)

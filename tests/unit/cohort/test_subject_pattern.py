@@ -1,4 +1,4 @@
-"""A pattern corrects who is who, or says why it cannot."""
+"""Subject identification by a pattern, and errors of unusable patterns."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_groups_of_a_table_stay_joined(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "reported"),
     [
-        ("(p", "which is no regular expression: missing"),
+        ("(p", "which is not a regular expression: missing"),
         (r"p\d", "put the subject in parentheses"),
         (r"siteA_(p\d)", r"no subject in 1 of 3 files: siteB_p1_y.png$"),
         (r"(x?)", r"no subject in 3 of 3 files"),
     ],
 )
-def test_a_pattern_that_does_not_do_is_told(pattern: str, reported: str, folder: Path) -> None:
+def test_an_unusable_pattern_is_refused(pattern: str, reported: str, folder: Path) -> None:
     with pytest.raises(CatalogError, match=reported):
         read_catalog(folder, subject=pattern)

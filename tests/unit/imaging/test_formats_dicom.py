@@ -1,4 +1,4 @@
-"""DICOM: values, order and geometry come from the headers, and everything goes back."""
+"""DICOM: values, slice order and geometry follow the headers; files are written back unchanged."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_rescale_is_applied_and_undone(tmp_path: Path) -> None:
     np.testing.assert_array_equal(dcmread(tmp_path / "b.dcm").pixel_array, stored + 1)
 
 
-def test_hounsfield_units_stay_whole_numbers(tmp_path: Path) -> None:
+def test_hounsfield_units_stay_integers(tmp_path: Path) -> None:
     path, stored = tmp_path / "a.dcm", volume(1)[0].astype(np.uint16)
     slice_file(path, stored, BitsStored=12, HighBit=11, RescaleSlope="1", RescaleIntercept="-1024")
     scan = DICOM.read(path)
@@ -116,7 +116,7 @@ def test_a_series_is_cut_along_any_plane(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
-def test_a_series_goes_back_as_it_came(plane: Plane, tmp_path: Path) -> None:
+def test_a_series_is_written_back_unchanged(plane: Plane, tmp_path: Path) -> None:
     folder = series(tmp_path / "t2", volume(), RescaleSlope="0.3", RescaleIntercept="1")
     DICOM.write(tmp_path / "out", DICOM.read(folder, plane=plane))
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(p.name for p in folder.iterdir())
@@ -139,7 +139,7 @@ def test_each_slice_has_its_own_rescale(tmp_path: Path) -> None:
         np.testing.assert_array_equal(dcmread(tmp_path / f"out/{number}.dcm").pixel_array, pixels[number])
 
 
-def test_a_written_file_says_that_it_is_synthetic_and_whom_it_is_of(tmp_path: Path) -> None:
+def test_a_generated_file_is_marked_as_synthetic_and_keeps_patient_tags(tmp_path: Path) -> None:
     folder = series(tmp_path / "t2", volume())
     DICOM.write(tmp_path / "out", DICOM.read(folder), MARK)
     written = [dcmread(tmp_path / "out" / file.name) for file in sorted(folder.iterdir())]
@@ -157,7 +157,7 @@ def test_a_written_file_says_that_it_is_synthetic_and_whom_it_is_of(tmp_path: Pa
     assert len({new.SOPInstanceUID for new in written}) == len(written)
 
 
-def test_a_new_volume_is_a_secondary_capture_of_nobody(tmp_path: Path) -> None:
+def test_a_new_volume_is_a_secondary_capture_without_patient(tmp_path: Path) -> None:
     scan = Scan(slices=volume(), spacing=(1.5, 2.0))
     DICOM.write(tmp_path / "new.dcm", scan, MARK)
     written = dcmread(tmp_path / "new.dcm")
@@ -169,7 +169,7 @@ def test_a_new_volume_is_a_secondary_capture_of_nobody(tmp_path: Path) -> None:
         DICOM.write(tmp_path / "no.dcm", Scan(slices=np.zeros((1, 4, 4), np.float32)))
 
 
-def test_compressed_pixels_are_read_and_written_plainly(tmp_path: Path) -> None:
+def test_compressed_pixels_are_read_and_written_uncompressed(tmp_path: Path) -> None:
     path, stored = tmp_path / "a.dcm", volume(1)[0].astype(np.uint16)
     data = slice_file(path, stored)
     data.compress(RLELossless)
@@ -202,13 +202,13 @@ def test_several_frames_without_positions_stay_in_order(tmp_path: Path) -> None:
     slice_file(tmp_path / "cine.dcm", volume())
     header, scan = DICOM.header(tmp_path / "cine.dcm", plane="sagittal"), DICOM.read(tmp_path / "cine.dcm")
     np.testing.assert_array_equal(scan.slices, volume())
-    assert header.remarks == ("frames without positions, kept in their order",)
+    assert header.remarks == ("frames without positions, in stored order",)
 
 
-def test_a_missing_slice_is_told(tmp_path: Path) -> None:
+def test_a_missing_slice_is_reported(tmp_path: Path) -> None:
     for number in (0, 1, 2, 4):
         slice_file(tmp_path / f"gap/{number}.dcm", volume()[number], position=(0, 0, 3.0 * number))
-    assert DICOM.header(tmp_path / "gap").remarks == ("slices are missing: the steps between them differ",)
+    assert DICOM.header(tmp_path / "gap").remarks == ("slices are missing: the steps between slices differ",)
     with pytest.raises(UnreadableScan, match="slices are missing, so they cannot be cut across"):
         DICOM.header(tmp_path / "gap", plane="coronal")
 
@@ -216,15 +216,15 @@ def test_a_missing_slice_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        ({"position": (0, 0, 0)}, "1 of its slices lie where another one lies"),
+        ({"position": (0, 0, 0)}, "1 of its slices share a position"),
         ({"position": (0, 0, 3), "ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, "not parallel"),
         ({"position": (0, 0, 3), "PixelSpacing": [1, 1]}, "differ in pixel size"),
-        ({"position": (0, 0, 3), "RescaleSlope": "0"}, "its slice 2 has the rescale slope 0"),
+        ({"position": (0, 0, 3), "RescaleSlope": "0"}, "its slice 2 has the invalid rescale slope 0"),
         (
             {"position": (0, 0, 3), "SeriesInstanceUID": "1.2.3.4"},
             "holds 2 series; name one, such as mixed/1.2",
         ),
-        ({}, "do not say where their slices lie"),
+        ({}, "its files have no slice positions"),
     ],
 )
 def test_a_folder_that_is_no_volume_is_refused(second: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_one_series_alone_is_a_scan(tmp_path: Path) -> None:
     assert [(entry.path, entry.subject) for entry in catalog.entries] == [(Path(), "P1")]
 
 
-def test_pictures_are_told_from_reports_and_segmentations(tmp_path: Path) -> None:
+def test_images_are_distinguished_from_reports_and_segmentations(tmp_path: Path) -> None:
     slice_file(tmp_path / "a.dcm", volume()[0])
     slice_file(tmp_path / "seg.dcm", volume()[0], Modality="SEG")
     report = dcmread(tmp_path / "a.dcm")
@@ -298,6 +298,6 @@ def test_pictures_are_told_from_reports_and_segmentations(tmp_path: Path) -> Non
     catalog = read_catalog(tmp_path)
     assert [entry.path.name for entry in catalog.entries] == ["a.dcm"]
     assert "1 DICOM segmentations" in catalog.notes[0]
-    assert "1 DICOM without a picture" in catalog.notes[0]
-    with pytest.raises(UnreadableScan, match="DICOM without a picture"):
+    assert "1 DICOM without an image" in catalog.notes[0]
+    with pytest.raises(UnreadableScan, match="DICOM without an image"):
         DICOM.read(tmp_path / "report.dcm")

@@ -1,4 +1,4 @@
-"""JPEG: gray, gray stored as color, and nothing else."""
+"""JPEG: gray and gray stored as color are read; color is refused."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_true_color_is_refused(tmp_path: Path) -> None:
 
 def test_cmyk_is_refused(tmp_path: Path) -> None:
     Image.fromarray(GRAY).convert("CMYK").save(tmp_path / "scan.jpg")
-    with pytest.raises(UnreadableScan, match="not read \\(CMYK\\)"):
+    with pytest.raises(UnreadableScan, match="unsupported mode \\(CMYK\\)"):
         JPEG.read(tmp_path / "scan.jpg")
 
 

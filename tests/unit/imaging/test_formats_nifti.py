@@ -1,4 +1,4 @@
-"""NIfTI: any orientation, type, scaling and byte order is shown the usual way up and written back exactly."""
+"""NIfTI: any orientation, type, scaling and byte order is displayed correctly and written back exactly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from scanvq.imaging.formats import FORMATS, PLANES, Plane, Scan, UnreadableScan, check, format_of, own_name
+from scanvq.imaging.formats import FORMATS, PLANES, Plane, Scan, UnreadableScan, check, format_of, output_name
 
 NIFTI = FORMATS["nifti"]
 ORIENTATIONS = [
@@ -101,7 +101,7 @@ def test_scaled_voxels_are_read_in_their_units_and_written_back_exactly(
     assert (tmp_path / "back.nii").read_bytes() == path.read_bytes()
 
 
-def test_a_value_beyond_float32_is_told_as_infinite(tmp_path: Path) -> None:
+def test_a_value_beyond_float32_is_reported_as_infinite(tmp_path: Path) -> None:
     header = nib.Nifti1Header()
     header["scl_slope"] = 1e30
     for scaling in (nib.Nifti1Header(), header):
@@ -165,11 +165,11 @@ def test_colors_and_complex_numbers_are_refused(stored: str, tmp_path: Path) -> 
         (4, 5, 3), np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]) if stored == "V3" else stored
     )
     path = save(tmp_path / "scan.nii", values, nib.Nifti1Header())
-    with pytest.raises(UnreadableScan, match="only gray whole or real numbers"):
+    with pytest.raises(UnreadableScan, match="only gray integers or real numbers"):
         NIFTI.header(path)
 
 
-def test_whole_numbers_beyond_32_bits_are_refused(tmp_path: Path) -> None:
+def test_integers_beyond_32_bits_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "scan.nii", np.full((4, 5), 2**40), nib.Nifti1Header())
     with pytest.raises(UnreadableScan, match="beyond 32 bits"):
         NIFTI.read(path)
@@ -227,18 +227,18 @@ def test_a_channel_of_four_axes_is_a_volume(suffix: str, tmp_path: Path) -> None
     channels = np.random.default_rng(0).normal(size=(4, 5, 6, 3)).astype(np.float32)
     nib.save(nib.Nifti1Image(channels, affine), path)
     for number in range(3):
-        place = path / str(number)
-        assert format_of(place) is NIFTI
-        scan, header = NIFTI.read(place), NIFTI.header(place)
+        channel = path / str(number)
+        assert format_of(channel) is NIFTI
+        scan, header = NIFTI.read(channel), NIFTI.header(channel)
         assert (header.slices, header.height, header.width) == scan.slices.shape == (6, 5, 4)
         assert header.spacing == scan.spacing == (2.0, 1.0)
-        name, format = own_name(place)
+        name, format = output_name(channel)
         assert (name, format) == (f"brain_{number}{suffix}", NIFTI)
         format.write(tmp_path / name, scan)
         back = nib.load(tmp_path / name)
         np.testing.assert_array_equal(back.get_fdata(), channels[..., number])
         np.testing.assert_array_equal(back.affine, affine)
-        assert list(NIFTI.files(place)) == [path]
+        assert list(NIFTI.files(channel)) == [path]
     for look in (NIFTI.read, NIFTI.header):
         with pytest.raises(UnreadableScan, match="no such channel: the file has the shape 4x5x6x3") as caught:
             look(path / "3")

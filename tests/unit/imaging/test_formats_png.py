@@ -123,7 +123,7 @@ def test_sixteen_bits_of_color_are_refused(tmp_path: Path) -> None:
     data[25] = 2  # the color type of IHDR
     path.write_bytes(_checked(data))
     for look in (PNG.header, PNG.read):
-        with pytest.raises(UnreadableScan, match="16 bits a channel"):
+        with pytest.raises(UnreadableScan, match="16 bits per channel"):
             look(path)
 
 

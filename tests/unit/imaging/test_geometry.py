@@ -67,7 +67,7 @@ def test_resizing_at_the_same_size_changes_nothing() -> None:
     np.testing.assert_array_equal(geometry.undo(geometry.apply(pixels), (64, 32), 0), pixels)
 
 
-def test_it_is_remembered() -> None:
+def test_to_dict_and_from_dict_are_inverse() -> None:
     geometry = Geometry(height=8, width=9, fit="resize")
     assert Geometry.from_dict(geometry.to_dict()) == geometry
 
@@ -120,19 +120,19 @@ def test_spacing_brings_pixels_to_one_size_and_back() -> None:
     np.testing.assert_allclose(back[6:-6, 6:-6], pixels[6:-6, 6:-6], atol=1.5)
 
 
-def test_pixels_that_have_the_spacing_are_left_alone() -> None:
+def test_pixels_with_the_target_spacing_are_unchanged() -> None:
     geometry, pixels = Geometry(height=16, width=16, spacing=0.7), _pixels((15, 14))
     image = geometry.apply(pixels, (0.7, 0.7))
     np.testing.assert_array_equal(image, Geometry(height=16, width=16).apply(pixels))
     np.testing.assert_array_equal(geometry.undo(image, (15, 14), 0, (0.7, 0.7)), pixels)
 
 
-def test_spacing_needs_pixels_that_say_their_size() -> None:
-    with pytest.raises(ValueError, match="does not say how large its pixels are"):
+def test_resampling_needs_a_pixel_spacing() -> None:
+    with pytest.raises(ValueError, match="has no pixel spacing"):
         Geometry(height=16, width=16, spacing=1.0).apply(_pixels((16, 16)))
 
 
-def test_spacing_is_remembered() -> None:
+def test_spacing_is_in_the_dict() -> None:
     with_one, without = Geometry(height=8, width=8, spacing=1.5), Geometry(height=8, width=8)
     assert without.to_dict() == {"height": 8, "width": 8, "fit": "pad", "spacing": None}
     assert Geometry.from_dict(with_one.to_dict()) == with_one

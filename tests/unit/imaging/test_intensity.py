@@ -1,4 +1,4 @@
-"""Own units to [0, 1] and back."""
+"""Native units to [0, 1] and back."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ def test_each_file_has_its_own_range() -> None:
     np.testing.assert_array_equal(images, [[[0, 1]], [[0, 1]]])
 
 
-def test_it_is_remembered() -> None:
+def test_to_dict_and_from_dict_are_inverse() -> None:
     intensity = Intensity(kind="percentiles", low=-3.5, high=7)
     assert Intensity.from_dict(intensity.to_dict()) == intensity
 

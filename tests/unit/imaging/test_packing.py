@@ -1,4 +1,4 @@
-"""Levels of at most 16 bits: exact for whole numbers in their range, the nearest of 65,536 for all else."""
+"""Levels of at most 16 bits: exact for integers in range, else the nearest of 65,536 levels."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def _of(values: np.ndarray) -> Packing:
         np.array([[0.0, 900.0]], np.float32),
     ],
 )
-def test_whole_numbers_in_the_range_are_exact(values: np.ndarray) -> None:
+def test_integers_in_the_range_are_exact(values: np.ndarray) -> None:
     packing = _of(values)
     levels = packing.levels(values)
     assert levels.dtype in (np.uint8, np.uint16)
@@ -37,7 +37,7 @@ def test_other_values_become_the_nearest_level(values: np.ndarray) -> None:
     assert np.abs(back - values).max() <= packing.slope / 2
 
 
-def test_resampled_values_of_a_file_of_whole_numbers_are_rounded() -> None:
+def test_resampled_values_of_a_file_of_integers_are_rounded() -> None:
     packing = _of(np.array([0.0, 10.0], np.float32))
     np.testing.assert_array_equal(packing.levels(np.array([0.4, 1.6], np.float32)), [0, 2])
 

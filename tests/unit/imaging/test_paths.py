@@ -1,4 +1,4 @@
-"""Packed paths and entries are those that were packed."""
+"""Packed paths and entries are read back equal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ENTRIES = (
 )
 
 
-def test_paths_come_back() -> None:
+def test_paths_are_read_back() -> None:
     paths = [Path(name) for name in NAMES]
     packed = Paths(paths)
     assert list(packed) == paths
@@ -42,7 +42,7 @@ def test_paths_come_back() -> None:
             packed[outside]
 
 
-def test_entries_come_back() -> None:
+def test_entries_are_read_back() -> None:
     packed = Entries(ENTRIES)
     assert tuple(packed) == ENTRIES
     assert packed[-1] == ENTRIES[-1]

@@ -1,4 +1,4 @@
-"""Slices to images and back."""
+"""Preparation: slices to images and back."""
 
 import json
 

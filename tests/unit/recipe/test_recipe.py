@@ -72,8 +72,8 @@ def test_entries_of_a_list_are_numbered(tmp_path: Path) -> None:
         ("tokenizer.kind=vae", "tokenizer.kind is 'vae'"),
         ("tokenizer.kind.x=3", "kind holds one value, not settings"),
         ("tokenizer.residual_blocks.x=3", "residual_blocks holds one value, not settings"),
-        ("tokenizer.input_mean=0.5", "tokenizer.input_mean is found out from the data"),
-        ("prior.codebook_size=3", "prior.codebook_size is found out from the data"),
+        ("tokenizer.input_mean=0.5", "tokenizer.input_mean is derived from the data"),
+        ("prior.codebook_size=3", "prior.codebook_size is derived from the data"),
         ("training.tokenizer.batch_size=0", "training.tokenizer.batch_size is 0"),
         ("training.tokeniser.batch_size=2", "training.tokeniser does not exist. Did you mean tokenizer"),
         (

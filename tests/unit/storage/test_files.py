@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Atomic writes: a file is complete or absent."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from scanvq.storage.files import read_json, remove_unfinished, whole_file, write_json, write_text
+from scanvq.storage.files import atomic_write, read_json, remove_temporary_files, write_json, write_text
 
 
-def test_a_file_appears_once_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
     path = tmp_path / "new" / "scan.nii.gz"
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("half")
         assert not path.exists()
         assert temporary.parent == path.parent
@@ -26,7 +26,7 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     write_text(path, "old")
 
     def write_half() -> None:
-        with whole_file(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text("ne")
             raise RuntimeError("power cut")
 
@@ -36,7 +36,7 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_others_may_read_it_as_they_may_read_any_new_file(tmp_path: Path) -> None:
+def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
     write_text(tmp_path / "ours", "")
     (tmp_path / "plain").touch()
     ours, plain = (stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ours", "plain"))
@@ -49,11 +49,11 @@ def test_json_keeps_its_values(tmp_path: Path) -> None:
     assert read_json(tmp_path / "a.json") == value
 
 
-def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+def test_temporary_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     write_text(tmp_path / "tokenizer" / "best.json", "{}")
-    writing = whole_file(tmp_path / "tokenizer" / "best.json")
-    left = writing.__enter__()  # and never left: the process is gone
-    assert left.exists()
-    remove_unfinished(tmp_path)
+    writing = atomic_write(tmp_path / "tokenizer" / "best.json")
+    temporary = writing.__enter__()  # never exited: the process was killed
+    assert temporary.exists()
+    remove_temporary_files(tmp_path)
     assert [path.name for path in tmp_path.rglob("*.json")] == ["best.json"]
-    remove_unfinished(tmp_path / "nowhere")
+    remove_temporary_files(tmp_path / "nowhere")

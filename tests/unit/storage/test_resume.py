@@ -1,4 +1,4 @@
-"""Resume state: whole, read back equal, and never run."""
+"""Resume state: read as written, damage is an error, code is never run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_nothing_saved_yet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 100, -100])
-def test_a_damaged_state_says_what_to_do(tmp_path: Path, kept: int) -> None:
+def test_a_damaged_state_is_refused_with_a_remedy(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "resume.pt"
     save_resume(path, {"a": torch.zeros(100)})
     path.write_bytes(path.read_bytes()[:kept])
@@ -45,7 +45,7 @@ def test_a_damaged_state_says_what_to_do(tmp_path: Path, kept: int) -> None:
         read_resume(path)
 
 
-class Mischief:
+class CodeInState:
     def __reduce__(self) -> tuple[object, ...]:
         return os.mkdir, ("harmed",)
 
@@ -53,7 +53,7 @@ class Mischief:
 @pytest.mark.parametrize("write", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value, 2))])
 def test_code_in_a_state_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: object) -> None:
     monkeypatch.chdir(tmp_path)
-    write(Mischief(), tmp_path / "resume.pt")  # type: ignore[operator]
+    write(CodeInState(), tmp_path / "resume.pt")  # type: ignore[operator]
     with pytest.raises(ResumeError, match="cannot be read"):
         read_resume(tmp_path / "resume.pt")
     assert not (tmp_path / "harmed").exists()

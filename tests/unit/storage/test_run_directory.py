@@ -1,4 +1,4 @@
-"""The paths of a run, and what is said where something is missing."""
+"""The paths of a run, and the errors for missing files."""
 
 from __future__ import annotations
 

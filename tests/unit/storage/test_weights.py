@@ -1,4 +1,4 @@
-"""Weights files carry what rebuilds their part; nothing else is believed."""
+"""Weights files: tensors and header are read as written; damaged or foreign headers are refused."""
 
 from __future__ import annotations
 
@@ -61,16 +61,16 @@ def test_the_id_changes_with_the_spec_and_any_weight() -> None:
     assert first != content_id(SPEC, {**tensors, "b": torch.tensor([[0.0, 0.0], [0.0, 1e-30]])})
 
 
-def test_what_is_no_weights_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     with pytest.raises(WeightsError, match=r"no tokenizer at .*a\.safetensors; train it"):
         read_weights(path, TokenizerHeader)
     path.write_bytes(b"not safetensors at all")
-    with pytest.raises(WeightsError, match="not a whole safetensors file"):
+    with pytest.raises(WeightsError, match="not a complete safetensors file"):
         read_weights(path, TokenizerHeader)
     save_weights(path, Part().state_dict(), header_of(Part()))
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(WeightsError, match="not a whole safetensors file"):
+    with pytest.raises(WeightsError, match="not a complete safetensors file"):
         read_weights(path, TokenizerHeader)
 
 
@@ -104,7 +104,9 @@ def test_another_role_is_refused(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_header_that_is_not_ours(tmp_path: Path, metadata: dict[str, str], message: str) -> None:
+def test_a_damaged_or_foreign_header_is_refused(
+    tmp_path: Path, metadata: dict[str, str], message: str
+) -> None:
     path = tmp_path / "a.safetensors"
     save_file({"a": torch.zeros(1)}, path, metadata=metadata)
     with pytest.raises(WeightsError, match=message):

@@ -1,4 +1,4 @@
-"""Building a store: stopped at any moment, it goes on where it was."""
+"""Construction of a store: resumed after any interruption."""
 
 import errno
 import os
@@ -71,9 +71,7 @@ def _stopped(catalog: Catalog, tmp_path: Path, after: int, by: type[BaseExceptio
 
 @pytest.mark.parametrize("by", [KeyboardInterrupt, RuntimeError])
 @pytest.mark.parametrize("after", [0, 1, 12, 21])
-def test_an_interrupted_build_goes_on_where_it_was(
-    tmp_path: Path, by: type[BaseException], after: int
-) -> None:
+def test_an_interrupted_build_resumes(tmp_path: Path, by: type[BaseException], after: int) -> None:
     catalog = _catalog(tmp_path / "data", 20)
     unfinished = _stopped(catalog, tmp_path, after, by)
     with pytest.raises(ValueError, match="not a complete store"):
@@ -94,7 +92,7 @@ TAILS = {
 
 
 @pytest.mark.parametrize("tail", TAILS.values(), ids=TAILS)
-def test_a_damaged_end_is_done_again(tmp_path: Path, tail: bytes) -> None:
+def test_a_damaged_end_is_prepared_again(tmp_path: Path, tail: bytes) -> None:
     catalog = _catalog(tmp_path / "data", 9)
     unfinished = _stopped(catalog, tmp_path, 5)
     with (unfinished / "journal.jsonl").open("ab") as journal:
@@ -107,7 +105,7 @@ def test_a_damaged_end_is_done_again(tmp_path: Path, tail: bytes) -> None:
     _assert_whole(store, catalog, tmp_path)
 
 
-def test_slices_missing_at_the_end_are_done_again(tmp_path: Path) -> None:
+def test_slices_missing_at_the_end_are_prepared_again(tmp_path: Path) -> None:
     """After a power failure the journal may be longer than the slices."""
     catalog = _catalog(tmp_path / "data", 9)
     unfinished = _stopped(catalog, tmp_path, 5)
@@ -126,7 +124,7 @@ def test_bad_files_survive_an_interruption(tmp_path: Path) -> None:
         _prepare(catalog, tmp_path)
 
 
-def test_what_a_changed_source_left_unfinished_goes_away(tmp_path: Path) -> None:
+def test_an_incomplete_stale_store_is_removed(tmp_path: Path) -> None:
     catalog = _catalog(tmp_path / "data", 9)
     _stopped(catalog, tmp_path, 5)
     os.utime(tmp_path / "data" / "000.png", (1, 1))
@@ -184,7 +182,7 @@ def _wait_for(process: subprocess.Popen[str], files: int) -> None:
         pass
 
 
-def test_a_killed_build_goes_on(tmp_path: Path) -> None:
+def test_a_killed_build_resumes(tmp_path: Path) -> None:
     catalog = _catalog(tmp_path / "data", 40)
     with _start(tmp_path) as process:
         _wait_for(process, 10)

@@ -1,4 +1,4 @@
-"""Batches: bit for bit the images that the preparation makes of a slice."""
+"""Batches are bit-identical to the images of `Preparation`."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_a_batch_is_what_the_preparation_makes(
     assert len(images.unique()) > 2
 
 
-def test_labels_are_numbers_and_what_has_none_is_any_class(tmp_path: Path) -> None:
+def test_labels_are_indices_and_missing_ones_are_absent(tmp_path: Path) -> None:
     store, _ = _store(tmp_path, "uint8")
     rows = np.arange(5)
     conditions = measure_conditions(used_columns(store.catalog, (), volumes=False), store, rows)

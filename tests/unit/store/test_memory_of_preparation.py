@@ -1,4 +1,4 @@
-"""Preparing a data set takes a few bytes a file: its records are packed, or on the disk."""
+"""Memory of preparation: a few bytes per file; records are packed or on disk."""
 
 from __future__ import annotations
 

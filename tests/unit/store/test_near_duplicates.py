@@ -1,4 +1,4 @@
-"""Copies of a scan are found whatever was done to them; other people's scans are not."""
+"""Near-duplicate search: transformed copies are found, scans of other people are not."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from PIL import Image
 from scanvq.cohort.catalog import Catalog, Entry
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.intensity import Intensity
-from scanvq.store.image_matcher import SAME, ImageMatcher
+from scanvq.store.image_matcher import SAME_SCAN_CORRELATION, ImageMatcher
 from scanvq.store.leakage import Leak, LeakError, find_leaks
-from scanvq.store.near_duplicates import near_duplicates
+from scanvq.store.near_duplicates import find_near_duplicates
 from scanvq.store.store import Store, prepare_store
 from scanvq.synthetic.cohort import make_cohort
 
@@ -76,14 +76,16 @@ def split_store(folder: Path, train: list[np.ndarray], test: list[np.ndarray]) -
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_copy_is_found_and_nobody_else(name: str, brains: list[np.ndarray], tmp_path: Path) -> None:
+def test_a_copy_is_found_and_no_other_scan(name: str, brains: list[np.ndarray], tmp_path: Path) -> None:
     store = split_store(tmp_path, brains[:8], [*brains[8:], CHANGES[name](brains[3])])
-    found = near_duplicates(store, UNIT)
+    found = find_near_duplicates(store, UNIT)
     assert [(one.first, one.second) for one in found] == [(3, 12)]
-    assert SAME <= found[0].correlation <= 1.001
+    assert SAME_SCAN_CORRELATION <= found[0].correlation <= 1.001
 
 
-def test_the_same_is_found_as_by_comparing_every_pair(brains: list[np.ndarray], tmp_path: Path) -> None:
+def test_candidate_search_finds_the_pairs_of_a_full_comparison(
+    brains: list[np.ndarray], tmp_path: Path
+) -> None:
     copies = [change(brains[n % 8]) for n, change in enumerate(CHANGES.values())]
     store = split_store(tmp_path, brains[:8], [*brains[8:], *copies])
     matcher = ImageMatcher(SIDE, SIDE)
@@ -98,17 +100,18 @@ def test_the_same_is_found_as_by_comparing_every_pair(brains: list[np.ndarray], 
             images[second, :, ::-1],
             images[second, ::-1, ::-1],
         )
-        if matcher.correlation(matcher.details(images[[first]])[0], matcher.details(turned[None])[0]) >= SAME
+        if matcher.correlation(matcher.details(images[[first]])[0], matcher.details(turned[None])[0])
+        >= SAME_SCAN_CORRELATION
     }
-    assert {(one.first, one.second) for one in near_duplicates(store, UNIT)} == plain
+    assert {(duplicate.first, duplicate.second) for duplicate in find_near_duplicates(store, UNIT)} == plain
     assert len(plain) == len(CHANGES)
 
 
-def test_nearly_empty_images_are_nobody_s(brains: list[np.ndarray], tmp_path: Path) -> None:
+def test_nearly_empty_images_are_skipped(brains: list[np.ndarray], tmp_path: Path) -> None:
     empty = np.zeros((SIDE, SIDE), np.uint8)
     empty[60:66, 60:66] = 90
     store = split_store(tmp_path, [*brains[:4], empty], [*brains[4:8], empty])
-    assert near_duplicates(store, UNIT) == []
+    assert find_near_duplicates(store, UNIT) == []
 
 
 def test_the_answer_is_kept_and_belongs_to_its_split(

@@ -1,4 +1,4 @@
-"""Where conditions come from, and what a slice of a store has of them."""
+"""Sources of conditions, and the values of the slices of a store."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_text_of_its_own_for_everyone_is_no_category(tmp_path: Path) -> None:
     assert list(read_columns(read_catalog(folder))) == ["label", "age", "scanner_model"]
 
 
-def test_few_numbers_are_categories_unless_their_name_says_more(tmp_path: Path) -> None:
+def test_few_numbers_are_categories_except_for_numeric_names(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "scans", 4)
     rows = "".join(f"case_{number},{number},{50 + number}\n" for number in range(4))
     (folder / "subjects.csv").write_text("subject,score,age\n" + rows)
@@ -108,7 +108,7 @@ def test_few_numbers_are_categories_unless_their_name_says_more(tmp_path: Path) 
     assert read_columns(read_catalog(folder))["score"].is_number  # the table knows more than the scans
 
 
-def test_rows_that_contradict_each_other_tell_nothing(tmp_path: Path) -> None:
+def test_contradictory_rows_are_ignored(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "scans", 3)
     text = "subject,age,sex\ncase_0,50,F\ncase_0,51,F\ncase_0,50,F\ncase_1,52,M\ncase_2,53,\n"
     (folder / "subjects.csv").write_text(text)
@@ -131,7 +131,7 @@ def test_participants_of_bids(tmp_path: Path) -> None:
     np.testing.assert_array_equal(columns["age"].as_numbers(), np.array([40.5, np.nan], np.float32))
 
 
-def test_dicom_headers_fill_what_no_table_tells(tmp_path: Path) -> None:
+def test_dicom_headers_fill_values_missing_in_tables(tmp_path: Path) -> None:
     folder = tmp_path / "scans"
     dicom(folder / "a.dcm", PatientID="P1", PatientSex="F", PatientAge="070Y", Manufacturer="ACME")
     dicom(folder / "b.dcm", PatientID="P2", PatientSex="M", PatientAge="018M", ManufacturerModelName="X 3T")
@@ -203,21 +203,23 @@ def test_labels_are_used_where_nothing_is_named(tmp_path: Path) -> None:
     assert conditions.values["label"].tolist() == expected
 
 
-def test_what_the_data_does_not_tell_is_refused_with_what_it_tells(tmp_path: Path) -> None:
+def test_unknown_conditions_are_refused_with_the_available_ones(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "scans")
     (folder / "subjects.csv").write_text(TABLE)
-    with pytest.raises(CatalogError, match=r"names sex, .* it tells label, age, scanner_model, visit_date$"):
+    with pytest.raises(
+        CatalogError, match=r"names sex, .* available: label, age, scanner_model, visit_date$"
+    ):
         used_columns(read_catalog(folder), ["age", "sex"], volumes=False)
-    with pytest.raises(CatalogError, match=r"names slice_position, .* it tells label"):
+    with pytest.raises(CatalogError, match=r"names slice_position, .* available: label"):
         used_columns(read_catalog(folder), ["slice_position"], volumes=False)
-    with pytest.raises(CatalogError, match="one twice"):
+    with pytest.raises(CatalogError, match="repeats a name"):
         used_columns(read_catalog(folder), ["age", "age"], volumes=False)
     nifti = read_catalog(volumes(tmp_path / "volumes"))
-    with pytest.raises(CatalogError, match=r"names label, .* it tells slice_position$"):
+    with pytest.raises(CatalogError, match=r"names label, .* available: slice_position$"):
         used_columns(nifti, ["label"], volumes=True)
 
 
-def test_a_number_that_training_does_not_have_is_refused(tmp_path: Path) -> None:
+def test_a_number_absent_from_the_training_set_is_refused(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "scans", 3)
     (folder / "subjects.csv").write_text("subject,age\ncase_0,\ncase_1,60\ncase_2,61\n")
     catalog = read_catalog(folder)
@@ -226,7 +228,7 @@ def test_a_number_that_training_does_not_have_is_refused(tmp_path: Path) -> None
         measure_conditions(columns, stored(catalog, tmp_path / "cache"), np.arange(1))
 
 
-def test_other_scans_have_what_they_tell_in_the_space_of_a_run(tmp_path: Path) -> None:
+def test_other_scans_have_the_conditions_of_a_run_that_they_know(tmp_path: Path) -> None:
     own, other = pictures(tmp_path / "own", 3), pictures(tmp_path / "other", 2)
     (own / "subjects.csv").write_text("subject,age,sex\ncase_0,50,F\ncase_1,60,M\ncase_2,61,M\n")
     (other / "subjects.csv").write_text("subject,sex\ncase_0,X\ncase_1,M\n")
@@ -243,7 +245,7 @@ def test_other_scans_have_what_they_tell_in_the_space_of_a_run(tmp_path: Path) -
     assert found.digest != conditions.digest
 
 
-def test_what_there_is_can_be_looked_at(tmp_path: Path) -> None:
+def test_conditions_are_summarized(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "scans")
     (folder / "subjects.csv").write_text(TABLE)
     found = summarize_conditions(read_catalog(folder), volumes=2)

@@ -1,4 +1,4 @@
-"""The prepared store: exact, complete, resumable, and noticing changed sources."""
+"""The prepared store: exact values, unusable files, and detection of changed files."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def test_eight_bit_pictures_stay_eight_bit_and_exact(tmp_path: Path) -> None:
     ("dtype", "low", "high"),
     [("int16", -32768, 32767), ("uint16", 0, 65535), ("int32", -70_000, -5_000), ("float32", -5, 4000)],
 )
-def test_whole_numbers_are_exact_in_sixteen_bits(tmp_path: Path, dtype: str, low: int, high: int) -> None:
+def test_integers_are_exact_in_sixteen_bits(tmp_path: Path, dtype: str, low: int, high: int) -> None:
     pixels = np.random.default_rng(0).integers(low, high, (3, 16, 24), endpoint=True).astype(dtype)
     pixels[0, 0, :2] = low, high
     store = _prepare(_catalog(tmp_path / "data", {"a.nii": pixels}), tmp_path, slices="all")
@@ -126,7 +126,7 @@ def test_foreground_is_measured_from_the_minimum(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("slices", ["some", "5:5", "middle:0", "20-80", ""])
-def test_an_unknown_choice_of_slices_is_explained(tmp_path: Path, slices: str) -> None:
+def test_an_invalid_slice_selection_is_refused(tmp_path: Path, slices: str) -> None:
     with pytest.raises(ValueError, match=r"slices is .*middle:COUNT"):
         _prepare(_catalog(tmp_path / "data", _pictures(1)), tmp_path, slices=slices)
 
@@ -146,7 +146,7 @@ def _with_bad_files(root: Path) -> Catalog:
 BAD = ["002.png", "constant.png", "nan.nii", "empty.png", "noise.nii.gz", "gone.png"]
 
 
-def test_all_bad_files_are_told_at_once(tmp_path: Path) -> None:
+def test_all_unusable_files_are_reported_at_once(tmp_path: Path) -> None:
     catalog = _with_bad_files(tmp_path / "data")
     with pytest.raises(BadScans, match="6 of 12 files") as caught:
         _prepare(catalog, tmp_path)
@@ -156,7 +156,7 @@ def test_all_bad_files_are_told_at_once(tmp_path: Path) -> None:
         _prepare(catalog, tmp_path)
 
 
-def test_bad_files_are_left_out_on_request_without_doing_the_rest_again(tmp_path: Path) -> None:
+def test_skip_bad_skips_unusable_files_and_keeps_the_others(tmp_path: Path) -> None:
     catalog = _with_bad_files(tmp_path / "data")
     with pytest.raises(BadScans):
         _prepare(catalog, tmp_path)
@@ -174,9 +174,9 @@ def test_nothing_but_bad_files_is_an_error_even_when_skipping(tmp_path: Path) ->
     assert "skip" not in str(caught.value)
 
 
-def test_a_volume_outside_the_chosen_slices_is_told(tmp_path: Path) -> None:
+def test_a_volume_without_selected_slices_is_reported(tmp_path: Path) -> None:
     catalog = _catalog(tmp_path / "data", {"a.nii": _volume()})
-    with pytest.raises(BadScans, match="has 10 slices, of which slices=20:80 leaves none"):
+    with pytest.raises(BadScans, match="has 10 slices, of which slices=20:80 selects none"):
         _prepare(catalog, tmp_path, slices="20:80")
 
 
@@ -206,7 +206,7 @@ def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
     np.testing.assert_array_equal(one.entry, four.entry)
 
 
-def test_a_changed_source_replaces_the_store(tmp_path: Path) -> None:
+def test_changed_files_replace_the_store(tmp_path: Path) -> None:
     catalog = _catalog(tmp_path / "data", _pictures(5))
     first = _prepare(catalog, tmp_path)
     path = tmp_path / "data" / "001.png"

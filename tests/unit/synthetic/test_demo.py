@@ -1,4 +1,4 @@
-"""The demo cohort: repeatable, whole brains, two groups, and the course layouts to the letter."""
+"""The demo cohort: reproducible, whole brains, two groups, and exact layouts of the course data sets."""
 
 import csv
 import importlib.util
@@ -15,7 +15,7 @@ from PIL import Image
 
 from scanvq.cohort.catalog import SYNTHETIC
 from scanvq.synthetic import DemoError, MissingTemplatesError, make_cohort, write_demo
-from scanvq.synthetic.cohort import in_order, make_scan
+from scanvq.synthetic.cohort import make_scan, threaded_map
 from scanvq.synthetic.templates import load_templates
 
 
@@ -56,7 +56,7 @@ def test_the_whole_brain_is_in_view_on_black(height, width):
         assert edge.max() < 0.1
 
 
-def test_the_same_seed_gives_the_same_cohort_whoever_works():
+def test_the_same_seed_gives_the_same_cohort_with_any_workers():
     one, three = (list(make_cohort(subjects=4, slices=2, seed=1, workers=workers)) for workers in (1, 3))
     fewer = list(make_cohort(subjects=2, slices=2, seed=1))
     other = list(make_cohort(subjects=4, slices=2, seed=2))
@@ -101,7 +101,7 @@ def test_groups_differ_in_fluid_but_overlap():
     assert 0.8 < (ill[:, None] > well).mean() < 1
 
 
-def test_missing_templates_say_what_to_install(monkeypatch):
+def test_missing_templates_name_the_package_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingTemplatesError, match=r'pip install "scanvq\[demo\]"'):
         load_templates.__wrapped__()
@@ -115,7 +115,7 @@ def test_neither_nilearn_nor_torch_is_imported():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_oasis_is_written_to_the_letter(tmp_path):
+def test_oasis_has_the_exact_layout(tmp_path):
     seen = []
     write_demo(tmp_path / "oasis", subjects=8, slices=2, progress=lambda *done: seen.append(done))
     files = _files(tmp_path / "oasis")
@@ -145,7 +145,7 @@ def test_oasis_is_written_to_the_letter(tmp_path):
     )
 
 
-def test_hipmri_is_written_to_the_letter(tmp_path):
+def test_hipmri_has_the_exact_layout(tmp_path):
     write_demo(tmp_path / "hipmri", subjects=6, slices=3, layout="hipmri")
     pattern = r"keras_slices_(seg_)?(train|validate|test)/(case|seg)_(\d{3})_week_(\d)_slice_([012])\.nii\.gz"
     matches = [re.fullmatch(pattern, name) for name in _files(tmp_path / "hipmri")]
@@ -172,7 +172,7 @@ def test_hipmri_is_written_to_the_letter(tmp_path):
     assert len({match[4] for match in matches if _width(tmp_path / "hipmri" / match[0]) == 144}) == 1
 
 
-def test_adni_is_written_to_the_letter(tmp_path):
+def test_adni_has_the_exact_layout(tmp_path):
     write_demo(tmp_path / "adni", subjects=7, slices=2, layout="adni")
     pattern = r"AD_NC/(train|test)/(AD|NC)/(\d{6})_(78|79)\.jpeg"
     matches = [re.fullmatch(pattern, name) for name in _files(tmp_path / "adni")]
@@ -205,13 +205,13 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, layout):
         ({"layout": "brats"}, "oasis, hipmri, adni"),
     ],
 )
-def test_a_cohort_that_cannot_be_says_why(tmp_path, changed, message):
+def test_an_impossible_cohort_is_refused(tmp_path, changed, message):
     with pytest.raises(DemoError, match=message):
         write_demo(tmp_path / "demo", **{"subjects": 4, "slices": 1, **changed})
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_with_files_is_left_alone(tmp_path):
+def test_a_folder_with_files_is_not_changed(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(DemoError, match="not empty"):
         write_demo(tmp_path, subjects=4, slices=1)
@@ -235,7 +235,7 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
 
 
 def test_results_come_in_the_order_of_the_tasks():
-    assert list(in_order(lambda task: task * task, range(50), workers=4)) == [n * n for n in range(50)]
+    assert list(threaded_map(lambda task: task * task, range(50), workers=4)) == [n * n for n in range(50)]
 
 
 def _width(path):

@@ -14,8 +14,8 @@ from scanvq.conditions.joint_distribution import JointDistribution
 from scanvq.conditions.space import ConditionSpace
 from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.store.run_data import (
+    DataChangedError,
     RunData,
-    SourceChangedError,
     data_record,
     prepare_data,
     reopen_data,
@@ -72,7 +72,7 @@ def test_a_record_keeps_the_space_and_counts_but_no_values(folder: Path) -> None
 def test_a_changed_table_is_told(folder: Path) -> None:
     record = data_record(prepared(folder))
     (folder / "subjects.csv").write_text(table(list(range(51, 63))))
-    with pytest.raises(SourceChangedError, match="age, sex of the scans"):
+    with pytest.raises(DataChangedError, match="age, sex of the scans"):
         reopen_data(record, SETTINGS, cache=folder.parent / "cache")
 
 

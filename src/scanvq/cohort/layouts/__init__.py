@@ -1,4 +1,4 @@
-"""The trees that data sets come in, tried in this order. A new one is a file here and a line below."""
+"""Folder layouts of data sets, tried in order. A new layout is one file here and one line below."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scanvq.cohort.layouts.task_folders import read_task_folders
 from scanvq.cohort.layouts.tree import Tree
 
 Layout = Callable[[Tree, Images], Catalog | None]
-"""Makes a catalog of a tree, or returns None where the tree is not of this layout."""
+"""Makes the catalog of a file tree; None if the tree does not have this layout."""
 
 LAYOUTS: tuple[Layout, ...] = (
     read_table,

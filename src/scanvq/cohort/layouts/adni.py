@@ -1,4 +1,4 @@
-"""ADNI: JPEG slices of the brain in train and test, AD and NC; the files' names hold a scan id."""
+"""ADNI layout: JPEG slices of the brain in folders per split and class; file names begin with a scan id."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from scanvq.cohort.catalog import Catalog, Entry, Images
 from scanvq.cohort.entries import Entries
-from scanvq.cohort.layouts.tree import Tree, make_catalog, only_original
+from scanvq.cohort.layouts.tree import Tree, make_catalog, require_original_images
 
 NAME = re.compile(r"(?P<scan>\d+)_\d+\.(?:jpe?g|png)", re.IGNORECASE)
 CLASSES = ("AD", "NC")
@@ -16,13 +16,13 @@ CLASSES = ("AD", "NC")
 def read_adni(tree: Tree, images: Images) -> Catalog | None:
     """`AD_NC/{train,test}/{AD,NC}/218391_78.jpeg`, or `{train,test}/218391_78.png` without classes."""
     entries = Entries(_entries(tree))
-    left = len(tree.scans) - len(entries)
-    if left >= len(entries):  # a few stray pictures do not make it another data set
+    ignored = len(tree.scans) - len(entries)
+    if ignored >= len(entries):  # a few other images do not make it another data set
         return None
-    only_original(images, "ADNI")
+    require_original_images(images, "ADNI")
     notes = ["a scan id is not a patient id: one patient's scans may be on both sides of a split"]
-    if left:
-        notes.append(f"{left} files are not named as in ADNI and are left alone")
+    if ignored:
+        notes.append(f"{ignored} files are not named as in ADNI and are ignored")
     return make_catalog(tree, "ADNI", entries, notes)
 
 

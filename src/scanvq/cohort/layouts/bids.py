@@ -1,4 +1,4 @@
-"""BIDS: sub-*/[ses-*/]anat/, with a participants.tsv or without."""
+"""BIDS layout: sub-*/[ses-*/]anat/, with or without a participants.tsv."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pathlib import Path
 from scanvq.cohort.catalog import Catalog, CatalogError, Entry, Images
 from scanvq.cohort.entries import Entries
 from scanvq.cohort.layouts.subjects import LABEL_COLUMNS, known_value
-from scanvq.cohort.layouts.tree import Tree, make_catalog, only_original
+from scanvq.cohort.layouts.tree import Tree, make_catalog, require_original_images
 
 PARTICIPANTS = "participants.tsv"
 _SCAN = re.compile(
     r"(?P<root>(?:.*/)?)(?P<subject>sub-[A-Za-z0-9]+)/(?:ses-[A-Za-z0-9]+/)?anat/"
     r"(?P=subject)_(?:.*_)?(?P<contrast>[A-Za-z0-9]+)\.nii(?:\.gz)?"
 )
-_NO_IMAGES = {"mask", "dseg", "probseg", "defacemask"}
-_ASIDE = {"derivatives", "sourcedata", "code", "stimuli"}
+_MASK_SUFFIXES = {"mask", "dseg", "probseg", "defacemask"}
+_IGNORED_FOLDERS = {"derivatives", "sourcedata", "code", "stimuli"}
 
 
 def read_bids(tree: Tree, images: Images) -> Catalog | None:
-    """The anatomical scans of the contrast that most files have; of equally common ones T1w."""
+    """The anatomical scans of the most common contrast; T1w if several are equally common."""
     counts = Counter(match["contrast"] for _, match in _anatomical(tree))
     if not counts:
         return None
-    only_original(images, "BIDS")
+    require_original_images(images, "BIDS")
     contrast = min(counts, key=lambda name: (-counts[name], name != "T1w", name))
     first = next(match for _, match in _anatomical(tree))
     labels = _labels(tree.root / first["root"] / PARTICIPANTS)
@@ -45,22 +45,26 @@ def read_bids(tree: Tree, images: Images) -> Catalog | None:
     notes = []
     if others := ", ".join(f"{count} {name}" for name, count in counts.items() if name != contrast):
         notes.append(
-            f"only {contrast} scans are used; left alone: {others} (name the files in a CSV for these)"
+            f"only {contrast} scans are used; ignored: {others} (list the files in a CSV to use these)"
         )
-    if left := len(tree.scans) - counts.total():
-        notes.append(f"{left} scans that are not anatomical, or derived, are left alone")
+    if ignored := len(tree.scans) - counts.total():
+        notes.append(f"{ignored} scans that are not anatomical, or derived, are ignored")
     return make_catalog(tree, "BIDS", entries, notes)
 
 
 def _anatomical(tree: Tree) -> Iterator[tuple[Path, re.Match[str]]]:
     for path in tree.scans:
         match = _SCAN.fullmatch(path.as_posix())
-        if match and not _ASIDE & set(path.parts) and match["contrast"].lower() not in _NO_IMAGES:
+        if (
+            match
+            and not _IGNORED_FOLDERS & set(path.parts)
+            and match["contrast"].lower() not in _MASK_SUFFIXES
+        ):
             yield path, match
 
 
 def _labels(table: Path) -> dict[str, str | None]:
-    """The label of every participant, from the first column that is one; empty without a table.
+    """Participant -> label, from the first label column; empty without a table.
 
     Raises:
         CatalogError: a table that cannot be read.

@@ -1,20 +1,28 @@
-"""A folder of scans, with or without folders for subjects."""
+"""Flat layout: a folder of scans, with or without folders per subject."""
 
 from __future__ import annotations
 
 from scanvq.cohort.catalog import Catalog, Entry, Images
 from scanvq.cohort.entries import Entries
-from scanvq.cohort.layouts.subjects import group_of, label_of, read_subjects, subjects_of
-from scanvq.cohort.layouts.tree import Tree, below_common, by_patients, make_catalog, only_original
+from scanvq.cohort.layouts.subjects import group_of, identify_subjects, label_of, read_subjects
+from scanvq.cohort.layouts.tree import (
+    Tree,
+    make_catalog,
+    prefer_patient_ids,
+    require_original_images,
+    strip_common_folders,
+)
 
 
 def read_flat(tree: Tree, images: Images) -> Catalog | None:
-    """Any scans: the subject comes from subjects.csv, a DICOM header, sub-NAME, folders or names."""
+    """Any scans; subjects come from subjects.csv, DICOM headers, sub-NAME, folders or file names."""
     if not tree.scans:
         return None
-    only_original(images, "flat")
+    require_original_images(images, "flat")
     subjects = read_subjects(tree.root)
-    reported = by_patients(tree, tree.scans, subjects_of(below_common(tree.scans), subjects), subjects)
+    names = prefer_patient_ids(
+        tree, tree.scans, identify_subjects(strip_common_folders(tree.scans), subjects), subjects
+    )
     entries = Entries(
         Entry(
             path=path,
@@ -23,6 +31,6 @@ def read_flat(tree: Tree, images: Images) -> Catalog | None:
             split=None,
             label=label_of(subject, subjects),
         )
-        for path, subject in zip(tree.scans, reported, strict=True)
+        for path, subject in zip(tree.scans, names, strict=True)
     )
     return make_catalog(tree, "flat folder", entries)

@@ -1,4 +1,4 @@
-"""HipMRI: 2-D NIfTI slices of the prostate, patients by case, several weeks of one patient."""
+"""HipMRI layout: 2-D NIfTI slices of the prostate; one case is one patient with several weeks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the HipMRI and OASIS trees share: folders a split, and segmentations in folders beside them."""
+"""Common part of the HipMRI and OASIS layouts: one folder per split, and one per split for segmentations."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from scanvq.imaging.paths import Paths
 def read_keras_slices(
     tree: Tree, images: Images, *, layout: str, folder: str, name: re.Pattern[str]
 ) -> Catalog | None:
-    """A tree of `folder`_{train,validate,test} and `folder`_seg_{...}.
+    """Folders `folder`_{train,validate,test} with scans and `folder`_seg_{...} with segmentations.
 
     Args:
         tree: the files.
-        images: scans, or their segmentations.
-        layout: what to call it.
-        folder: how the folders' names begin.
-        name: of the files; the group `case` is the subject.
+        images: scans or segmentations.
+        layout: name of the layout.
+        folder: prefix of the folder names.
+        name: pattern of the file names; its group `case` is the subject.
 
     Raises:
-        CatalogError: segmentations are asked for and there are none.
+        CatalogError: segmentations are requested and there are none.
     """
     folders = re.compile(rf"{folder}_(?P<seg>seg_)?(?P<split>train|validate|validation|test)")
     scans = Paths(
@@ -39,8 +39,8 @@ def read_keras_slices(
         raise CatalogError(
             f"{tree.root} has no {images} images ({folder}_{'seg_' * (images == 'segmented')}...)"
         )
-    left = len(tree.scans) - len(scans)
-    notes = [f"{left} files are not named as in {layout} and are left alone"] if left else []
+    ignored = len(tree.scans) - len(scans)
+    notes = [f"{ignored} files are not named as in {layout} and are ignored"] if ignored else []
     return make_catalog(tree, layout, entries, notes)
 
 
@@ -53,13 +53,13 @@ def _entries(
     segmented: bool,
 ) -> Iterator[Entry]:
     for path in scans:
-        place, file = folders.fullmatch(path.parent.name), name.fullmatch(path.name)
-        if place and file and (place["seg"] is not None) == segmented:
+        parent, file = folders.fullmatch(path.parent.name), name.fullmatch(path.name)
+        if parent and file and (parent["seg"] is not None) == segmented:
             subject = f"case_{file['case']}"
             yield Entry(
                 path=path,
                 subject=subject,
                 group=group_of(subject, subjects),
-                split=SPLIT_NAMES[place["split"]],
+                split=SPLIT_NAMES[parent["split"]],
                 label=label_of(subject, subjects),
             )

@@ -1,4 +1,4 @@
-"""Which of many files are scans: by their suffixes, and DICOM and npz by what they hold."""
+"""Selects scans among files: by suffix, and DICOM and npz by content."""
 
 from __future__ import annotations
 
@@ -15,41 +15,43 @@ from scanvq.imaging.paths import Paths
 
 @dataclass(frozen=True)
 class Listing:
-    """Attributes:
-    scans: relative paths: files, folders of one DICOM series, or FOLDER/SERIES UID.
-    patients: the PatientID of DICOM scans, where their headers hold one.
-    left: kinds of DICOM files that are no scans, with their numbers.
-    rest: files that are not read.
+    """The files of a folder, divided into scans and others.
+
+    Attributes:
+        scans: relative paths of files, folders of one DICOM series, or FOLDER/SERIES UID.
+        patients: PatientID of the DICOM scans that have one.
+        skipped: number of DICOM files that are no scans, by reason.
+        others: files that are not read.
     """
 
     scans: Paths
     patients: Mapping[Path, str]
-    left: Counter[str]
-    rest: Paths
+    skipped: Counter[str]
+    others: Paths
 
 
 def list_scans(root: Path, files: Iterable[Path], *, tables: tuple[str, ...] = ()) -> Listing:
-    """Sorts the files of a folder, given relative to it, into scans and others.
+    """Divides the files of a folder, given relative to it, into scans and others.
 
     Args:
         root: the folder.
-        files: of any kind.
-        tables: suffixes of files that need not be opened to know that they are no scans.
+        files: any files.
+        tables: suffixes of files that are no scans and need not be opened.
     """
-    scans, dicom, rest = Paths(), Paths(), Paths()
+    scans, dicom, others = Paths(), Paths(), Paths()
     for path in files:
         name = path.name.lower()
         if name.endswith(SUFFIX):
-            (scans if holds_images(root / path) else rest).append(path)
+            (scans if holds_images(root / path) else others).append(path)
         elif name == "dicomdir" or name.endswith(tables):
-            rest.append(path)
+            others.append(path)
         elif is_readable(path) and not is_dicom(Path(name)):
             scans.append(path)
         elif is_dicom(root / path):
             dicom.append(path)
         else:
-            rest.append(path)
-    found = find_series(root, dicom)
-    for path in found.scans:
+            others.append(path)
+    series = find_series(root, dicom)
+    for path in series.scans:
         scans.append(path)
-    return Listing(scans, found.patients, found.left, rest)
+    return Listing(scans, series.patients, series.skipped, others)

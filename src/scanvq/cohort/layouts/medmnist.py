@@ -1,4 +1,4 @@
-"""MedMNIST: one npz file with the images, splits and labels of a whole data set."""
+"""MedMNIST layout: one npz file with the images, splits and labels of a data set."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 
 from scanvq.cohort.catalog import Catalog, CatalogError, Entry, Images
 from scanvq.cohort.entries import Entries
-from scanvq.cohort.layouts.tree import SPLIT_NAMES, Tree, make_catalog, only_original
+from scanvq.cohort.layouts.tree import SPLIT_NAMES, Tree, make_catalog, require_original_images
 from scanvq.imaging.formats import UnreadableScan
-from scanvq.imaging.formats.npz import MEDMNIST, SUFFIX, holds_images, image_heads, labels_of
+from scanvq.imaging.formats.npz import MEDMNIST, SUFFIX, holds_images, image_headers, read_labels
 
 
 def read_medmnist(tree: Tree, images: Images) -> Catalog | None:
-    """Every image is a scan of its own: `pneumoniamnist.npz/train_images/17`.
+    """Every image is one scan, such as `pneumoniamnist.npz/train_images/17`.
 
     Raises:
         CatalogError: several such files, or a damaged one.
@@ -28,40 +28,40 @@ def read_medmnist(tree: Tree, images: Images) -> Catalog | None:
         return None
     if len(files) > 1:
         raise CatalogError(f"{tree.root} holds {len(files)} npz files; name one, such as {files[0]}")
-    only_original(images, "MedMNIST")
+    require_original_images(images, "MedMNIST")
     try:
         labels = _labels(tree.root / files[0])
     except (UnreadableScan, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise CatalogError(f"{files[0]} cannot be read: {error}") from None
-    notes = ["MedMNIST names no patients: every image counts as a subject of its own"]
-    if any(its.shape[1] > 1 for its in labels.values()):
+    notes = ["MedMNIST has no patient ids: every image counts as one subject"]
+    if any(split_labels.shape[1] > 1 for split_labels in labels.values()):
         notes.append("its images have several labels each; none is used")
     return make_catalog(tree, "MedMNIST", Entries(_entries(files[0], labels)), notes)
 
 
 def _labels(file: Path) -> dict[str, np.ndarray]:
-    """The labels of every split's images, (n, labels of one); (n, 0) where there are none."""
-    heads, labels = image_heads(file), {}
+    """Split -> labels of its images, (n, labels per image); (n, 0) if there are none."""
+    headers, labels = image_headers(file), {}
     for split in MEDMNIST:
-        if (name := f"{split}_images") in heads:
-            count = heads[name].shape[0]
-            found = labels_of(file, name)
-            labels[split] = np.empty((count, 0)) if found is None else found
+        if (name := f"{split}_images") in headers:
+            count = headers[name].shape[0]
+            stored = read_labels(file, name)
+            labels[split] = np.empty((count, 0)) if stored is None else stored
             if len(labels[split]) != count:
                 raise ValueError(f"{count} images in {name}, but {len(labels[split])} labels")
     return labels
 
 
 def _entries(file: Path, labels: Mapping[str, np.ndarray]) -> Iterator[Entry]:
-    for split, its in labels.items():
-        for number in range(len(its)):
+    for split, split_labels in labels.items():
+        for number in range(len(split_labels)):
             subject = f"{split}_{number}"
             yield Entry(
                 path=file / f"{split}_images" / str(number),
                 subject=subject,
                 group=subject,
                 split=SPLIT_NAMES[split],
-                label=_label(its[number, 0]) if its.shape[1] == 1 else None,
+                label=_label(split_labels[number, 0]) if split_labels.shape[1] == 1 else None,
             )
 
 

@@ -1,4 +1,4 @@
-"""OASIS: 8-bit PNG slices of the brain, 32 a case."""
+"""OASIS layout: 8-bit PNG slices of the brain, 32 per case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who a file is of: from a subjects.csv, a BIDS name, or the file's own name."""
+"""Subject identification: from a subjects.csv, a BIDS name, a folder or the file name."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class Subject:
 
 
 def read_subjects(folder: Path) -> Mapping[str, Subject]:
-    """The subjects.csv in a folder, one above, or anywhere below; empty where there is none.
+    """Reads the subjects.csv in a folder, its parent, or anywhere below; empty if there is none.
 
     Raises:
-        CatalogError: a table without a column of subjects.
+        CatalogError: an unreadable table, or one without a subject column.
     """
-    path = table_of(folder)
+    path = find_subject_table(folder)
     return {} if path is None else _read(path)
 
 
-def table_of(folder: Path) -> Path | None:
-    """The subjects.csv in a folder, one above, or anywhere below; None where there is none."""
+def find_subject_table(folder: Path) -> Path | None:
+    """The path of the subjects.csv in a folder, its parent, or anywhere below; None if there is none."""
     for path in (folder / NAME, folder.parent / NAME):
         if path.is_file():
             return path
@@ -47,27 +47,27 @@ def table_of(folder: Path) -> Path | None:
     return below[0] / NAME if len(below) == 1 else None
 
 
-def subjects_of(paths: Sequence[Path], subjects: Mapping[str, Subject]) -> list[str]:
-    """The subject of every file, decided together so that no person is torn apart.
+def identify_subjects(paths: Sequence[Path], subjects: Mapping[str, Subject]) -> list[str]:
+    """The subject of every file; all files are considered together so that no subject is divided.
 
-    The first that holds: a name of the table that the file's name or one of its folders begins with; sub-NAME
-    in the path; the first folder; the file's own name. Of its own name, a slice number at the end is no part:
-    case_7_slice_3 is of case_7, and 11_1, 11_2, 12_1, ... are series of 11 and 12.
+    The first rule that applies: a subject of the table with which the file name or one of its folders begins;
+    sub-NAME in the path; the first folder; the file name without a trailing slice number. So case_7_slice_3
+    is of case_7, and 11_1, 11_2, 12_1, ... are series of 11 and 12.
 
     Args:
-        paths: without the folders of splits and classes, and those that all files share.
+        paths: paths without folders of splits and classes, and without common leading folders.
         subjects: the table.
     """
-    names: dict[str, str] = {}  # each held once, however many files are of it
-    found = [
-        names.setdefault(reported, reported) if (reported := _reported(path, subjects)) else None
+    names: dict[str, str] = {}  # every name is stored once
+    by_path = [
+        names.setdefault(subject, subject) if (subject := _subject_in_path(path, subjects)) else None
         for path in paths
     ]
-    numbered = _are_numbered(path for path, reported in zip(paths, found, strict=True) if reported is None)
-    own = _series if numbered else _stem
+    numbered = _are_numbered(path for path, subject in zip(paths, by_path, strict=True) if subject is None)
+    subject_of_name = _series if numbered else _stem
     return [
-        reported if reported is not None else names.setdefault(name := own(path), name)
-        for path, reported in zip(paths, found, strict=True)
+        subject if subject is not None else names.setdefault(name := subject_of_name(path), name)
+        for path, subject in zip(paths, by_path, strict=True)
     ]
 
 
@@ -80,18 +80,18 @@ def label_of(subject: str, subjects: Mapping[str, Subject]) -> str | None:
 
 
 def known_value(text: str) -> str | None:
-    """A cell of a table; None where it says that nothing is known."""
+    """The text of a table cell; None for an empty cell or a code for missing values."""
     text = text.strip()
     return None if text.lower() in ("", "n/a", "na", "nan", "none", "unknown") else text
 
 
-def _reported(path: Path, subjects: Mapping[str, Subject]) -> str | None:
-    """The subject by the table, sub-NAME or the first folder; None where only the file's name is left."""
+def _subject_in_path(path: Path, subjects: Mapping[str, Subject]) -> str | None:
+    """The subject by the table, sub-NAME or the first folder; None if only the file name remains."""
     for name in (path.name.split(".")[0], *reversed(path.parts[:-1])):
         pieces = re.split(r"([_-])", name)
         for length in range(len(pieces), 0, -2):
-            if (start := "".join(pieces[:length])) in subjects:
-                return start
+            if (prefix := "".join(pieces[:length])) in subjects:
+                return prefix
     if bids := _BIDS.search(path.as_posix()):
         return bids.group()
     return path.parts[0] if len(path.parts) > 1 else None
@@ -106,10 +106,10 @@ def _series(path: Path) -> str:
 
 
 def _are_numbered(paths: Iterable[Path]) -> bool:
-    """Whether names are series, as 218391_78, 218391_79: files to a name that holds a number itself."""
+    """Whether file names are numbered series, such as 218391_78 and 218391_79, of names with a number."""
     series = Counter(_series(path) for path in paths if _NUMBER.search(_stem(path)))
-    named_so = all(re.search(r"\d", name) for name in series)
-    return len(series) >= 3 and named_so and sum(series.values()) >= 2 * len(series)
+    names_have_numbers = all(re.search(r"\d", name) for name in series)
+    return len(series) >= 3 and names_have_numbers and sum(series.values()) >= 2 * len(series)
 
 
 def _read(path: Path) -> Mapping[str, Subject]:
@@ -123,8 +123,8 @@ def _read(path: Path) -> Mapping[str, Subject]:
         raise CatalogError(f"{path} cannot be read: {error}") from None
     column = next((name for name in SUBJECT_COLUMNS if rows and name in rows[0]), None)
     if rows and column is None:
-        there = ", ".join(map(str, rows[0]))
-        raise CatalogError(f"{path} has none of the columns {', '.join(SUBJECT_COLUMNS)}; it has {there}")
+        columns = ", ".join(map(str, rows[0]))
+        raise CatalogError(f"{path} has none of the columns {', '.join(SUBJECT_COLUMNS)}; it has {columns}")
     label_column = next((name for name in LABEL_COLUMNS if rows and name in rows[0]), None)
     return {
         row[column]: Subject(

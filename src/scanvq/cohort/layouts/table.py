@@ -1,4 +1,4 @@
-"""A CSV of path, subject, split, label."""
+"""Table layout: a CSV with path, subject, split and label."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from pathlib import Path
 
 from scanvq.cohort.catalog import Catalog, CatalogError, Entry, Images
 from scanvq.cohort.entries import Entries
-from scanvq.cohort.layouts.subjects import Subject, known_value, subjects_of
-from scanvq.cohort.layouts.tree import SPLIT_NAMES, Tree, below_common, make_catalog, only_original
+from scanvq.cohort.layouts.subjects import Subject, identify_subjects, known_value
+from scanvq.cohort.layouts.tree import (
+    SPLIT_NAMES,
+    Tree,
+    make_catalog,
+    require_original_images,
+    strip_common_folders,
+)
 from scanvq.imaging.paths import Paths
 
 COLUMNS = {
@@ -25,23 +31,23 @@ COLUMNS = {
 
 
 def read_table(tree: Tree, images: Images) -> Catalog | None:
-    """The files that a CSV (or TSV) names; paths are relative to the table.
+    """The files that a CSV or TSV lists; paths are relative to the table.
 
     Raises:
-        CatalogError: no column of paths, a row without one, or an unknown split.
+        CatalogError: no path column, a row without path, a repeated path, or an unknown split.
     """
     if tree.table is None:
         return None
-    only_original(images, "table")
+    require_original_images(images, "table")
     columns = _columns(tree.table)
     paths = Paths(Path(_value(row, columns, "path") or "") for row in _rows(tree.table))
     if not paths:
-        raise CatalogError(f"{tree.table} names no files: it has a head and no rows")
+        raise CatalogError(f"{tree.table} lists no files: it has a header and no rows")
     entries = Entries(_entries(tree.table, columns, paths))
     counts = Counter(entry.path.as_posix() for entry in entries)
     repeated = [path for path, count in counts.items() if count > 1]
     if repeated:
-        raise CatalogError(f"{tree.table} names {len(repeated)} files more than once, such as {repeated[0]}")
+        raise CatalogError(f"{tree.table} lists {len(repeated)} files more than once, such as {repeated[0]}")
     if len({entry.split is None for entry in entries}) > 1:
         raise CatalogError(f"{tree.table} gives some files a split and others none; give all or none")
     return make_catalog(tree, "table", entries)
@@ -49,11 +55,11 @@ def read_table(tree: Tree, images: Images) -> Catalog | None:
 
 def _entries(table: Path, columns: Mapping[str, str], paths: Paths) -> Iterator[Entry]:
     no_table: Mapping[str, Subject] = {}
-    names = subjects_of(below_common(paths), no_table)
-    for number, (row, path, own) in enumerate(zip(_rows(table), paths, names, strict=True), start=2):
+    names = identify_subjects(strip_common_folders(paths), no_table)
+    for number, (row, path, name) in enumerate(zip(_rows(table), paths, names, strict=True), start=2):
         if not path.name:
             raise CatalogError(f"{table}, line {number}: no path")
-        subject = _value(row, columns, "subject") or own
+        subject = _value(row, columns, "subject") or name
         yield Entry(
             path=path,
             subject=subject,
@@ -64,18 +70,15 @@ def _entries(table: Path, columns: Mapping[str, str], paths: Paths) -> Iterator[
 
 
 def _columns(table: Path) -> dict[str, str]:
-    """For each of COLUMNS that is there, its name in the table."""
+    """The name in the table of each column of COLUMNS that exists."""
     with _opened(table) as reader:
         names = {name.strip().lower().replace(" ", "_"): name for name in reader.fieldnames or () if name}
     columns = {
-        meaning: names[known]
-        for meaning, all_known in COLUMNS.items()
-        for known in all_known
-        if known in names
+        meaning: names[alias] for meaning, aliases in COLUMNS.items() for alias in aliases if alias in names
     }
     if "path" not in columns:
-        there = ", ".join(names) or "nothing"
-        raise CatalogError(f"{table} has no column of paths (path, file, image); it has {there}")
+        present = ", ".join(names) or "nothing"
+        raise CatalogError(f"{table} has no column of paths (path, file, image); it has {present}")
     return columns
 
 
@@ -88,8 +91,8 @@ def _rows(table: Path) -> Iterator[dict[str, str]]:
 def _opened(table: Path) -> Iterator[csv.DictReader[str]]:
     try:
         with table.open(encoding="utf-8-sig") as file:
-            head = file.readline()
-            yield csv.DictReader(chain([head], file), delimiter=max("\t;,", key=head.count))
+            header = file.readline()
+            yield csv.DictReader(chain([header], file), delimiter=max("\t;,", key=header.count))
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(f"{table} cannot be read: {error}") from None
 

@@ -1,4 +1,4 @@
-"""A folder's files, and how entries and catalogs are made of them."""
+"""The file tree of a folder, and functions that make catalogs from it."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Tree:
     """The files below a folder.
 
     Attributes:
-        root: the folder, or that of the single file or table given.
-        scans: readable files and series of them, relative to the root, in natural order.
-        others: suffixes of files that are neither scans nor tables, with their numbers.
-        masks: number of files left out because they are masks of other files here.
-        table: the CSV that was given in place of a folder, or None.
-        patients: the PatientID of scans whose headers hold one.
+        root: the folder, or the parent of a single file or table.
+        scans: supported files and DICOM series, relative to the root, in natural order.
+        others: number of files that are neither scans nor tables, by suffix.
+        masks: number of files that are ignored as masks of other files.
+        table: the CSV that was passed instead of a folder, or None.
+        patients: PatientID of the scans that have one.
     """
 
     root: Path
@@ -50,85 +50,85 @@ class Tree:
     table: Path | None = None
     patients: Mapping[Path, str] = field(default_factory=dict)
 
-    def reported(self) -> str:
-        """What is there instead of scans, and what would be read."""
-        found = ", ".join(f"{count} {suffix}" for suffix, count in self.others.most_common(5))
-        return f"found {found or 'no files'}; readable are {', '.join(READABLE)}"
+    def describe(self) -> str:
+        """The files that are present instead of scans, and the supported suffixes."""
+        counts = ", ".join(f"{count} {suffix}" for suffix, count in self.others.most_common(5))
+        return f"found {counts or 'no files'}; supported are {', '.join(READABLE)}"
 
     def notes(self) -> tuple[str, ...]:
         notes = []
         if (self.root / SYNTHETIC).exists():
-            notes.append("these scans are synthetic: they are of nobody")
+            notes.append("these scans are synthetic, not of real patients")
         if self.masks:
-            notes.append(
-                f"{self.masks} files are left alone: their names say that they are masks of others here"
-            )
+            notes.append(f"{self.masks} files are ignored: their names are those of masks of other files")
         if self.others:
-            found = ", ".join(f"{count} {suffix}" for suffix, count in self.others.most_common(5))
-            notes.append(f"files of other kinds are left alone: {found}")
+            counts = ", ".join(f"{count} {suffix}" for suffix, count in self.others.most_common(5))
+            notes.append(f"unsupported files are ignored: {counts}")
         return tuple(notes)
 
 
 def read_tree(folder: Path) -> Tree:
-    """Lists a folder without opening anything; hidden files and folders are passed over."""
+    """Lists the files of a folder; hidden files and folders are ignored."""
     if folder.is_file() and folder.suffix.lower() in (".csv", ".tsv"):
         return Tree(root=folder.parent, scans=(), others=Counter(), table=folder)
-    alone = [Path(folder.name)] if folder.is_file() else []
-    root = folder.parent if alone else folder
-    found = list_scans(root, alone or _files(folder), tables=TABLES)
-    scans = Paths(alone) if alone else found.scans
-    others = found.left
-    others.update(path.suffix or path.name for path in found.rest if not path.name.lower().endswith(TABLES))
+    single = [Path(folder.name)] if folder.is_file() else []
+    root = folder.parent if single else folder
+    listing = list_scans(root, single or _files(folder), tables=TABLES)
+    scans = Paths(single) if single else listing.scans
+    others = listing.skipped
+    others.update(
+        path.suffix or path.name for path in listing.others if not path.name.lower().endswith(TABLES)
+    )
     images = _in_natural_order(_without_masks(scans))
     masks = len(scans) - len(images)
-    return Tree(root=root, scans=images, others=others, masks=masks, patients=found.patients)
+    return Tree(root=root, scans=images, others=others, masks=masks, patients=listing.patients)
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Files below a folder, relative to it, through links to folders too, each folder once."""
+    """Yields the files below a folder, relative to it; follows links, but visits each folder once."""
     visited: set[str] = set()
-    for here, inside, files in os.walk(folder, followlinks=True):
-        visited.add(str(Path(here).resolve()))
-        inside[:] = [
-            name for name in inside if name[0] != "." and str(Path(here, name).resolve()) not in visited
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        visited.add(str(Path(parent).resolve()))
+        folders[:] = [
+            name for name in folders if name[0] != "." and str(Path(parent, name).resolve()) not in visited
         ]
-        below = Path(here).relative_to(folder)
-        yield from (below / name for name in files if name[0] != ".")
+        relative = Path(parent).relative_to(folder)
+        yield from (relative / name for name in files if name[0] != ".")
 
 
 def _without_masks(scans: Paths) -> Paths:
-    """Leaves out x_mask.png and the like, where there is an x as well."""
-    masked = {of for path in scans if (of := _masked(path))}
-    there = {stem for path in scans if (stem := path.name.split(".")[0]) in masked}
-    return Paths(path for path in scans if _masked(path) not in there) if there else scans
+    """Removes x_mask.png and similar files if there is a file x."""
+    masked = {stem for path in scans if (stem := _masked_stem(path))}
+    present = {stem for path in scans if (stem := path.name.split(".")[0]) in masked}
+    return Paths(path for path in scans if _masked_stem(path) not in present) if present else scans
 
 
-def _masked(path: Path) -> str | None:
-    """What a file is a mask of, by its name; None for one that is no mask."""
+def _masked_stem(path: Path) -> str | None:
+    """The stem of the file that a mask belongs to, by its name; None for files that are no masks."""
     stem = path.name.split(".")[0]
     base = _MASK.sub("", stem)
     return base if base != stem else None
 
 
 def _in_natural_order(paths: Paths) -> Paths:
-    order = sorted(range(len(paths)), key=lambda number: natural(paths.text(number)))
+    order = sorted(range(len(paths)), key=lambda number: natural_key(paths.text(number)))
     return Paths(paths[number] for number in order)
 
 
-def natural(path: str) -> str:
-    """A sort key by which slice_2 comes before slice_10.
+def natural_key(path: str) -> str:
+    """A sort key for natural order, in which slice_2 precedes slice_10.
 
-    Every piece ends with a character that no path holds. A number begins with how many digits it has.
+    Every part ends with NUL, which no path contains. A number begins with its number of digits.
     """
-    pieces = re.split(r"(\d+)", path)
-    for odd in range(1, len(pieces), 2):
-        digits = str(int(pieces[odd]))
-        pieces[odd] = f"{chr(len(digits))}{digits}{pieces[odd]}"
-    return "\0".join(pieces)
+    parts = re.split(r"(\d+)", path)
+    for index in range(1, len(parts), 2):
+        digits = str(int(parts[index]))
+        parts[index] = f"{chr(len(digits))}{digits}{parts[index]}"
+    return "\0".join(parts)
 
 
-def below_common(paths: Sequence[Path]) -> Sequence[Path]:
-    """The paths without the leading folders that all of them share."""
+def strip_common_folders(paths: Sequence[Path]) -> Sequence[Path]:
+    """The paths without their common leading folders."""
     shared = paths[0].parts[:-1] if paths else ()
     for path in paths:
         while path.parts[:-1][: len(shared)] != shared:
@@ -136,14 +136,16 @@ def below_common(paths: Sequence[Path]) -> Sequence[Path]:
     return Paths(Path(*path.parts[len(shared) :]) for path in paths) if shared else paths
 
 
-def by_patients(tree: Tree, paths: Sequence[Path], names: Sequence[str], known: Container[str]) -> list[str]:
-    """Subjects by the PatientID of their headers, where there is one and no table knows them by their paths.
+def prefer_patient_ids(
+    tree: Tree, paths: Sequence[Path], names: Sequence[str], known: Container[str]
+) -> list[str]:
+    """Replaces subjects by the PatientID of their headers, if there is one and no table lists the subject.
 
     Args:
         tree: the files.
-        paths: the scans.
-        names: who they are of by their paths.
-        known: the subjects of a table.
+        paths: paths of the scans.
+        names: subjects of the scans, identified by path.
+        known: subjects of a table.
     """
     return [
         name if name in known else tree.patients.get(path, name)
@@ -152,17 +154,19 @@ def by_patients(tree: Tree, paths: Sequence[Path], names: Sequence[str], known: 
 
 
 def make_catalog(tree: Tree, layout: str, entries: Entries, notes: Sequence[str] = ()) -> Catalog:
-    """A catalog of entries in their order; partial labels are noted."""
+    """A catalog of entries, whose order is kept; missing labels are noted."""
     counts = Counter(entry.label for entry in entries)
     unlabeled = counts.pop(None, 0)
     labels = tuple(sorted(label for label in counts if label is not None))
-    said = [*notes, *tree.notes()]
+    all_notes = [*notes, *tree.notes()]
     if labels and unlabeled:
-        said.append(f"{unlabeled} of {len(entries)} files have no label; they count as of any class")
-    return Catalog(root=tree.root, layout=layout, entries=entries, labels=labels, notes=tuple(said))
+        all_notes.append(
+            f"{unlabeled} of {len(entries)} files have no label; they train without a class condition"
+        )
+    return Catalog(root=tree.root, layout=layout, entries=entries, labels=labels, notes=tuple(all_notes))
 
 
-def only_original(images: Images, layout: str) -> None:
-    """Raises CatalogError where segmentations are asked for and the layout has none."""
+def require_original_images(images: Images, layout: str) -> None:
+    """Raises CatalogError if segmentations are requested and the layout has none."""
     if images != "original":
-        raise CatalogError(f"images is {images!r}, but a {layout} data set has no segmentations of its own")
+        raise CatalogError(f"images is {images!r}, but a {layout} data set has no segmentations")

@@ -1,4 +1,4 @@
-"""The file formats that are read and written. A new one is a file here and a line in FORMATS."""
+"""Image file formats. A new format is one file here and one line in FORMATS."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from scanvq.imaging.formats.png import Png
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {"png": Png(), "jpeg": Jpeg(), "nifti": Nifti(), "dicom": Dicom(), "npy": Npy(), "npz": Npz()}
 )
-READABLE: tuple[str, ...] = tuple(suffix for one in FORMATS.values() for suffix in one.suffixes)
+READABLE: tuple[str, ...] = tuple(suffix for format in FORMATS.values() for suffix in format.suffixes)
 
 __all__ = [
     "FORMATS",
@@ -44,61 +44,63 @@ __all__ = [
     "UnreadableScan",
     "check",
     "format_of",
-    "is_inside",
+    "is_part_of_file",
     "is_readable",
     "is_series",
-    "own_name",
+    "output_name",
     "stem_of",
 ]
 
 
 def format_of(path: Path | str) -> Format:
-    """The format of a scan: by its suffix; of a folder, a series or a file without one, DICOM.
+    """The format of a scan by its suffix; DICOM for a folder, a series, or a DICOM file without suffix.
 
     Raises:
-        UnreadableScan: naming the known suffixes.
+        UnreadableScan: an unknown format; the message lists the known suffixes.
     """
     path = Path(path)
     name = path.name.lower()
-    for one in FORMATS.values():
-        if name.endswith(one.suffixes):
-            return one
-    if (inside := _inside(path)) is not None:
-        return inside
+    for format in FORMATS.values():
+        if name.endswith(format.suffixes):
+            return format
+    if (container := _container(path)) is not None:
+        return container
     if is_series(path) or is_dicom(path):
         return FORMATS["dicom"]
     raise UnreadableScan(path, f"not a known kind of file; known are {', '.join(READABLE)}")
 
 
-def is_inside(path: Path | str) -> bool:
-    """Whether a path names a part of a file: an image of an npz, a channel of a NIfTI."""
-    return _inside(Path(path)) is not None
+def is_part_of_file(path: Path | str) -> bool:
+    """Whether a path names a part of a file: an image of an npz file, a channel of a NIfTI file."""
+    return _container(Path(path)) is not None
 
 
-def own_name(path: Path | str) -> tuple[str, Format]:
-    """The name that a scan has as a file of its own, and the format that it is written in.
+def output_name(path: Path | str) -> tuple[str, Format]:
+    """The file name and the format in which a scan is written.
 
-    An image of an npz file becomes PNG, a channel of a NIfTI file NIfTI: `small_test_images_3.png`.
+    An image of an npz file becomes a PNG file (`small_test_images_3.png`), a channel of a NIfTI file a NIfTI
+    file.
     """
     path = Path(path)
-    inside = _inside(path)
-    if inside is FORMATS["npz"]:
+    container = _container(path)
+    if container is FORMATS["npz"]:
         file = path.parents[1].name
         return f"{stem_of(file)}_{path.parent.name}_{path.name}.png", FORMATS["png"]
-    if inside is not None:
+    if container is not None:
         stem = stem_of(path.parent.name)
-        return f"{stem}_{path.name}{path.parent.name[len(stem) :]}", inside
+        return f"{stem}_{path.name}{path.parent.name[len(stem) :]}", container
     return path.name, format_of(path)
 
 
-def _inside(path: Path) -> Format | None:
-    if npz.place_of(path)[1] is not None:
+def _container(path: Path) -> Format | None:
+    """The format of the file that a path names a part of; None for any other path."""
+    if npz.split_member(path)[1] is not None:
         return FORMATS["npz"]
-    return FORMATS["nifti"] if nifti.place_of(path)[1] is not None else None
+    return FORMATS["nifti"] if nifti.split_channel(path)[1] is not None else None
 
 
 def is_readable(path: Path | str) -> bool:
-    """Whether the suffix of a file is one that is read."""
+    """Whether the suffix of a file is supported."""
     return Path(path).name.lower().endswith(READABLE)
 
 

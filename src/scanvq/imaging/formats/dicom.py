@@ -1,4 +1,4 @@
-"""DICOM: one file, or a folder of files that are one series; written back with its own header."""
+"""DICOM: one file, or a folder with one series; written back with the original headers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,22 @@ from typing import Any, ClassVar
 import numpy as np
 from pydicom.dataset import FileDataset
 
-from scanvq.imaging.formats.dicom_files import SUFFIXES, is_series, plainly, read_dataset, series_files
-from scanvq.imaging.formats.dicom_geometry import NoStackError, Stack, places_of, spacing_of, stack_of
-from scanvq.imaging.formats.dicom_values import Values, check_claims, frames_of, stored_numbers, values_of
-from scanvq.imaging.formats.dicom_writing import encoded, new_dataset, without_pixels
+from scanvq.imaging.formats.dicom_files import SUFFIXES, dicom_errors, is_series, read_dataset, series_files
+from scanvq.imaging.formats.dicom_geometry import (
+    NoStackError,
+    Stack,
+    image_planes,
+    pixel_spacing,
+    stack_planes,
+)
+from scanvq.imaging.formats.dicom_values import (
+    PixelEncoding,
+    check_header,
+    frame_count,
+    pixel_encoding,
+    stored_values,
+)
+from scanvq.imaging.formats.dicom_writing import drop_pixels, file_bytes, new_dataset
 from scanvq.imaging.formats.format import (
     Format,
     Header,
@@ -23,23 +35,23 @@ from scanvq.imaging.formats.format import (
     Spacing,
     UnreadableScan,
 )
-from scanvq.imaging.formats.orientation import directions
+from scanvq.imaging.formats.orientation import axis_codes
 from scanvq.storage.files import write_bytes
 
 
 class Dicom(Format):
     """A file of one or many frames, or a series: the files of a folder (or FOLDER/SERIES UID).
 
-    Slices with positions are a volume, put in order along their normal and cut along `plane`; a single
-    slice, and frames without positions, show as stored. Values are rescaled, and MONOCHROME1 is inverted.
-    `properties`: every file's header, and its stored numbers where values are rounded. Written files are
-    not compressed. Marked ones have new UIDs and say in their header what they are; tags of the patient stay.
+    Slices with positions form a volume, ordered along their normal and sliced along `plane`; a single slice,
+    and frames without positions, are shown as stored. Values are rescaled, and MONOCHROME1 is inverted.
+    `properties`: the header of every file, and its stored numbers if values are rounded. Written files are
+    uncompressed. Generated files have new UIDs and their provenance in the header; patient tags are kept.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
 
     def header(self, path: Path, *, plane: Plane = "axial") -> Header:
-        with plainly(path):
+        with dicom_errors(path):
             series = _Series.of(path, [read_dataset(file, pixels=False) for file in _files(path)])
             slices, height, width = series.view(plane)
             return Header(
@@ -48,51 +60,57 @@ class Dicom(Format):
                 width=width,
                 dtype=series.dtype,
                 spacing=series.spacing(plane),
-                orientation=None if series.stack is None else directions(series.stack.affine),
+                orientation=None if series.stack is None else axis_codes(series.stack.affine),
                 remarks=series.remarks,
             )
 
     def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
-        with plainly(path):
+        with dicom_errors(path):
             files = _files(path)
             series = _Series.of(path, [read_dataset(file, pixels=True) for file in files])
             series.view(plane)
             stored = [
-                stored_numbers(path, data, how)
-                for data, how in zip(series.datasets, series.values, strict=True)
+                stored_values(path, data, encoding)
+                for data, encoding in zip(series.datasets, series.encodings, strict=True)
             ]
-            read = [how.read(path, one) for how, one in zip(series.values, stored, strict=True)]
-            frames = np.concatenate([one.astype(series.dtype, copy=False) for one in read])
+            read = [
+                encoding.read(path, numbers)
+                for encoding, numbers in zip(series.encodings, stored, strict=True)
+            ]
+            frames = np.concatenate([values.astype(series.dtype, copy=False) for values in read])
             properties = {
                 "plane": plane,
                 "names": tuple(file.name for file in files) if is_series(path) else None,
-                "datasets": tuple(without_pixels(data) for data in series.datasets),
+                "datasets": tuple(drop_pixels(data) for data in series.datasets),
                 "stored": tuple(
-                    None if how.exact else one.tobytes()
-                    for how, one in zip(series.values, stored, strict=True)
+                    None if encoding.exact else numbers.tobytes()
+                    for encoding, numbers in zip(series.encodings, stored, strict=True)
                 ),
             }
             return Scan(
-                slices=series.show(frames, plane), spacing=series.spacing(plane), properties=properties
+                slices=series.to_slices(frames, plane), spacing=series.spacing(plane), properties=properties
             )
 
     def write(self, path: Path, scan: Scan, provenance: Provenance | None = None) -> None:
-        reported: dict[str, Any] = scan.properties
-        datasets = reported["datasets"] if "datasets" in reported else (new_dataset(scan),)
-        plane: Plane = reported.get("plane", "axial")
+        properties: dict[str, Any] = scan.properties
+        datasets = properties["datasets"] if "datasets" in properties else (new_dataset(scan),)
+        plane: Plane = properties.get("plane", "axial")
         series = _Series.of(path, datasets)
         if scan.slices.shape != series.view(plane):
             raise ValueError(
-                f"slices have shape {scan.slices.shape}; the files' headers say {series.view(plane)}"
+                f"slices have shape {scan.slices.shape}; the headers of the files have {series.view(plane)}"
             )
-        frames = series.hide(scan.slices, plane)
-        start, contents = 0, []
-        for data, how, kept in zip(datasets, series.values, reported.get("stored", (None,)), strict=True):
-            own = frames[start : start + frames_of(data)]
-            start += len(own)
-            before = None if kept is None else np.frombuffer(kept, how.stored).reshape(own.shape)
-            contents.append(encoded(data, how, how.store(own, before), provenance))
-        names = reported.get("names")
+        frames = series.to_frames(scan.slices, plane)
+        first, contents = 0, []
+        stored_bytes = properties.get("stored", (None,))
+        for data, encoding, content in zip(datasets, series.encodings, stored_bytes, strict=True):
+            values = frames[first : first + frame_count(data)]
+            first += len(values)
+            stored = (
+                None if content is None else np.frombuffer(content, encoding.stored).reshape(values.shape)
+            )
+            contents.append(file_bytes(data, encoding, encoding.store(values, stored), provenance))
+        names = properties.get("names")
         if names is None:
             write_bytes(path, contents[0])
             return
@@ -106,11 +124,11 @@ class Dicom(Format):
 
 @dataclass(frozen=True)
 class _Series:
-    """The headers of a scan's files, and where their slices lie; `stack` is None for slices as stored."""
+    """The headers and the geometry of the files of a scan; `stack` is None for slices without geometry."""
 
     path: Path
     datasets: Sequence[FileDataset]
-    values: Sequence[Values]
+    encodings: Sequence[PixelEncoding]
     stack: Stack | None
     remarks: tuple[str, ...]
 
@@ -118,60 +136,57 @@ class _Series:
     def of(cls, path: Path, datasets: Sequence[FileDataset]) -> _Series:
         several = len(datasets) > 1
         for data in datasets:
-            check_claims(path, data, _reported(data, several))
-        values = [values_of(path, data, _reported(data, several)) for data in datasets]
+            check_header(path, data, _display_name(data, several))
+        encodings = [pixel_encoding(path, data, _display_name(data, several)) for data in datasets]
         if len({(int(data.Rows), int(data.Columns)) for data in datasets}) > 1:
             raise UnreadableScan(path, "its slices differ in size; name the files one by one")
-        places = [places_of(data) for data in datasets]
-        frames = sum(frames_of(data) for data in datasets)
-        remarks = ("stored as colors",) if any(how.color for how in values) else ()
+        planes = [image_planes(data) for data in datasets]
+        frames = sum(frame_count(data) for data in datasets)
+        remarks = ("stored as colors",) if any(encoding.color for encoding in encodings) else ()
         if frames == 1:
-            return cls(path, datasets, values, None, remarks)
-        if any(one is None for one in places):
+            return cls(path, datasets, encodings, None, remarks)
+        if any(file_planes is None for file_planes in planes):
             if several:
-                raise UnreadableScan(
-                    path, "its files do not say where their slices lie; name the files one by one"
-                )
+                raise UnreadableScan(path, "its files have no slice positions; name the files one by one")
             return cls(
-                path, datasets, values, None, (*remarks, "frames without positions, kept in their order")
+                path, datasets, encodings, None, (*remarks, "frames without positions, in stored order")
             )
         try:
-            stack = stack_of([place for one in places for place in one or ()])
+            stack = stack_planes([plane for file_planes in planes for plane in file_planes or ()])
         except NoStackError as error:
             raise UnreadableScan(path, str(error)) from None
-        if not stack.even:
-            remarks = (*remarks, "slices are missing: the steps between them differ")
-        return cls(path, datasets, values, stack, remarks)
+        if not stack.evenly_spaced:
+            remarks = (*remarks, "slices are missing: the steps between slices differ")
+        return cls(path, datasets, encodings, stack, remarks)
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        found = {how.dtype for how in self.values}
-        common = np.result_type(*found)
+        common = np.result_type(*{encoding.dtype for encoding in self.encodings})
         return np.dtype(np.float32) if common.kind == "f" else common
 
     def view(self, plane: Plane) -> tuple[int, int, int]:
-        """(S, H, W) of the slices of a plane. Raises UnreadableScan where missing slices would tear them."""
-        if self.stack is not None and not self.stack.even and self.stack.cuts_across(plane):
+        """(S, H, W) of the slices of a plane. Raises UnreadableScan if they would cross missing slices."""
+        if self.stack is not None and not self.stack.evenly_spaced and self.stack.cuts_across(plane):
             raise UnreadableScan(self.path, f"slices are missing, so they cannot be cut across; {plane} does")
         shape = (
-            sum(map(frames_of, self.datasets)),
+            sum(map(frame_count, self.datasets)),
             int(self.datasets[0].Rows),
             int(self.datasets[0].Columns),
         )
-        return shape if self.stack is None else self.stack.turn(plane).shape(shape)
+        return shape if self.stack is None else self.stack.orientation(plane).shape(shape)
 
     def spacing(self, plane: Plane) -> Spacing | None:
-        return spacing_of(self.datasets[0]) if self.stack is None else self.stack.spacing(plane)
+        return pixel_spacing(self.datasets[0]) if self.stack is None else self.stack.spacing(plane)
 
-    def show(self, frames: np.ndarray, plane: Plane) -> np.ndarray:
+    def to_slices(self, frames: np.ndarray, plane: Plane) -> np.ndarray:
         if self.stack is None:
             return frames
-        return np.ascontiguousarray(self.stack.turn(plane).show(frames[list(self.stack.order)]))
+        return np.ascontiguousarray(self.stack.orientation(plane).to_slices(frames[list(self.stack.order)]))
 
-    def hide(self, slices: np.ndarray, plane: Plane) -> np.ndarray:
+    def to_frames(self, slices: np.ndarray, plane: Plane) -> np.ndarray:
         if self.stack is None:
             return slices
-        volume = self.stack.turn(plane).store(slices)
+        volume = self.stack.orientation(plane).to_stored(slices)
         frames = np.empty_like(volume, order="C")
         frames[list(self.stack.order)] = volume
         return frames
@@ -181,6 +196,6 @@ def _files(path: Path) -> Sequence[Path]:
     return series_files(Path(path))
 
 
-def _reported(data: FileDataset, several: bool) -> str:
-    """How a message names a file: one of many by its instance number."""
+def _display_name(data: FileDataset, several: bool) -> str:
+    """The name of a file in messages: its instance number if the scan has several files."""
     return f"its slice {data.get('InstanceNumber', 'without a number')}" if several else "it"

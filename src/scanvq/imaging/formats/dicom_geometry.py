@@ -1,4 +1,4 @@
-"""Where the slices of DICOM files lie: their order, their pixel size, and how the volume is turned."""
+"""Geometry of DICOM slices: image planes, slice order, pixel spacing and the affine of the volume."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset
 
-from scanvq.imaging.formats.dicom_values import frames_of, group_items
+from scanvq.imaging.formats.dicom_values import frame_count, functional_group
 from scanvq.imaging.formats.format import Plane, Spacing
-from scanvq.imaging.formats.orientation import Orientation, orientation
+from scanvq.imaging.formats.orientation import Orientation, orientation_of
 
-_SAME_PLACE = 1e-3  # millimeters
-_PARALLEL = 1e-3  # of a direction's components
-_UNEVEN = 0.1  # of the usual step
+_POSITION_TOLERANCE = 1e-3  # millimeters
+_DIRECTION_TOLERANCE = 1e-3  # of direction cosines
+_STEP_TOLERANCE = 0.1  # relative to the median step
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a slice lies in the patient, in millimeters toward left, back and head."""
+class ImagePlane:
+    """The image plane of a slice in patient coordinates (LPS, millimeters).
+
+    Attributes:
+        position: ImagePositionPatient.
+        directions: ImageOrientationPatient, direction cosines of row and column.
+        spacing: millimeters between rows and between columns.
+    """
 
     position: tuple[float, ...]
     directions: tuple[float, ...]
@@ -28,105 +34,109 @@ class Place:
 
 @dataclass(frozen=True)
 class Stack:
-    """Slices in the order of their positions along the normal.
+    """A stack of parallel slices, ordered by position along the normal.
 
     Attributes:
-        order: the number of the slice that comes first, second, ...
-        affine: (4, 4), from (slice, row, column) to millimeters toward right, front and head.
-        even: whether all steps between slices are the same.
+        order: indices of the slices in order of position.
+        affine: (4, 4), from (slice, row, column) to RAS millimeters.
+        evenly_spaced: whether all steps between slices are equal.
     """
 
     order: tuple[int, ...]
     affine: np.ndarray
-    even: bool
+    evenly_spaced: bool
 
-    def turn(self, plane: Plane) -> Orientation:
-        return orientation(self.affine, plane)
+    def orientation(self, plane: Plane) -> Orientation:
+        """The orientation in which slices of a plane are displayed."""
+        return orientation_of(self.affine, plane)
 
     def spacing(self, plane: Plane) -> Spacing:
         lengths = np.linalg.norm(self.affine[:3, :3], axis=0)
-        _, rows, columns = self.turn(plane).order
+        _, rows, columns = self.orientation(plane).order
         return float(lengths[rows]), float(lengths[columns])
 
     def cuts_across(self, plane: Plane) -> bool:
-        """Whether a slice of this plane goes through several of the stack's."""
-        return self.turn(plane).order[0] != 0
+        """Whether slices of this plane intersect several acquired slices."""
+        return self.orientation(plane).order[0] != 0
 
 
 class NoStackError(ValueError):
-    """Slices that do not lie one behind the other; the message says why."""
+    """Slices that do not form a stack; the message has the reason."""
 
 
-def places_of(data: Dataset) -> list[Place] | None:
-    """The place of every frame; None where the header does not say all of them."""
-    size = spacing_of(data)
-    if frames_of(data) == 1 and data.get("ImagePositionPatient"):
+def image_planes(data: Dataset) -> list[ImagePlane] | None:
+    """The image plane of every frame; None if the header lacks any of them."""
+    size = pixel_spacing(data)
+    if frame_count(data) == 1 and data.get("ImagePositionPatient"):
         positions: Sequence[Dataset] = [data]
-        turns: Sequence[Dataset] = [data]
+        orientations: Sequence[Dataset] = [data]
     else:
-        positions = group_items(data, "PlanePositionSequence")
-        turns = group_items(data, "PlaneOrientationSequence")
-    if size is None or len(positions) != frames_of(data) or not turns:
+        positions = functional_group(data, "PlanePositionSequence")
+        orientations = functional_group(data, "PlaneOrientationSequence")
+    if size is None or len(positions) != frame_count(data) or not orientations:
         return None
-    turns = turns if len(turns) == len(positions) else [turns[0]] * len(positions)
-    places = []
-    for where, turn in zip(positions, turns, strict=True):
-        position = _numbers(where, "ImagePositionPatient", 3)
-        directions = _numbers(turn, "ImageOrientationPatient", 6)
+    if len(orientations) != len(positions):
+        orientations = [orientations[0]] * len(positions)
+    planes = []
+    for position_item, orientation_item in zip(positions, orientations, strict=True):
+        position = _numbers(position_item, "ImagePositionPatient", 3)
+        directions = _numbers(orientation_item, "ImageOrientationPatient", 6)
         if position is None or directions is None or not np.any(_normal(directions)):
             return None
-        places.append(Place(position, directions, size))
-    return places
+        planes.append(ImagePlane(position, directions, size))
+    return planes
 
 
-def spacing_of(data: Dataset) -> Spacing | None:
-    """Millimeters from row to row and column to column: in the patient, else on the detector."""
-    measures = group_items(data, "PixelMeasuresSequence")
-    for holder, name in (
+def pixel_spacing(data: Dataset) -> Spacing | None:
+    """Millimeters between rows and between columns: in the patient, else on the detector."""
+    measures = functional_group(data, "PixelMeasuresSequence")
+    for item, name in (
         (data, "PixelSpacing"),
-        *((one, "PixelSpacing") for one in measures[:1]),
+        *((measure, "PixelSpacing") for measure in measures[:1]),
         (data, "ImagerPixelSpacing"),
     ):
-        size = _numbers(holder, name, 2)
+        size = _numbers(item, name, 2)
         if size is not None and min(size) > 0:
             return size[0], size[1]
     return None
 
 
-def stack_of(places: Sequence[Place]) -> Stack:
-    """Slices put in order along the normal of the first.
+def stack_planes(planes: Sequence[ImagePlane]) -> Stack:
+    """Orders slices along the normal of the first one.
 
     Raises:
         NoStackError: they are not parallel, differ in pixel size, or share a position.
     """
-    first = places[0]
-    for one in places[1:]:
-        if not np.allclose(one.directions, first.directions, atol=_PARALLEL):
+    first = planes[0]
+    for plane in planes[1:]:
+        if not np.allclose(plane.directions, first.directions, atol=_DIRECTION_TOLERANCE):
             raise NoStackError("its slices are not parallel (a localizer?); name the files one by one")
-        if not np.allclose(one.spacing, first.spacing, rtol=1e-3):
+        if not np.allclose(plane.spacing, first.spacing, rtol=1e-3):
             raise NoStackError("its slices differ in pixel size; name the files one by one")
     normal = _normal(first.directions)
-    positions = np.array([one.position for one in places])
+    positions = np.array([plane.position for plane in planes])
     along = positions @ normal
     order = np.argsort(along, kind="stable")
     steps = np.diff(along[order])
-    if len(steps) and steps.min() < _SAME_PLACE:
-        repeated = int((steps < _SAME_PLACE).sum())
+    if len(steps) and steps.min() < _POSITION_TOLERANCE:
+        repeated = int((steps < _POSITION_TOLERANCE).sum())
         raise NoStackError(
-            f"{repeated} of its slices lie where another one lies (several echoes or times?); split it first"
+            f"{repeated} of its slices share a position (several echoes or times?); split it first"
         )
-    usual = float(np.median(steps)) if len(steps) else 1.0
+    typical_step = float(np.median(steps)) if len(steps) else 1.0
     across = np.array(first.directions[:3]) * first.spacing[1]  # from column to column
     down = np.array(first.directions[3:]) * first.spacing[0]  # from row to row
-    step = normal * usual
+    step = normal * typical_step
     if len(steps):
         step = (positions[order[-1]] - positions[order[0]]) / len(steps)
     affine = np.eye(4)
     affine[:3, :3] = np.stack([step, down, across], axis=1)
     affine[:3, 3] = positions[order[0]]
-    affine[:2] *= -1  # left and back become right and front
-    even = not len(steps) or bool(np.all(np.abs(steps - usual) <= _UNEVEN * usual))
-    return Stack(tuple(int(number) for number in order), affine, even)
+    affine[:2] *= -1  # LPS to RAS
+    evenly_spaced = not len(steps) or bool(
+        np.all(np.abs(steps - typical_step) <= _STEP_TOLERANCE * typical_step)
+    )
+    return Stack(tuple(int(number) for number in order), affine, evenly_spaced)
 
 
 def _normal(directions: Sequence[float]) -> np.ndarray:
@@ -134,9 +144,9 @@ def _normal(directions: Sequence[float]) -> np.ndarray:
 
 
 def _numbers(data: Dataset, name: str, count: int) -> tuple[float, ...] | None:
-    """Finite numbers of an element; None where it is missing, or something else."""
+    """The finite numbers of an element; None if it is missing or invalid."""
     try:
-        found = tuple(float(number) for number in data.get(name) or ())
+        values = tuple(float(number) for number in data.get(name) or ())
     except (TypeError, ValueError):
         return None
-    return found if len(found) == count and np.isfinite(found).all() else None
+    return values if len(values) == count and np.isfinite(values).all() else None

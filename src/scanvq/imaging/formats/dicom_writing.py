@@ -1,4 +1,4 @@
-"""DICOM files made of numbers: a header as it came or a new one, and the mark of what is generated."""
+"""Writing of DICOM files: an existing or a new header, pixels, and provenance of generated images."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from scanvq.imaging.formats.dicom_values import Values
+from scanvq.imaging.formats.dicom_values import PixelEncoding
 from scanvq.imaging.formats.format import Provenance, Scan
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-# Of the pixels that were: a thumbnail, checksums, and the offsets of what was compressed.
+# Tags that describe the replaced pixels: thumbnail, signatures, offsets of compressed frames.
 _STALE = (
     "IconImageSequence",
     "DigitalSignaturesSequence",
@@ -35,7 +35,7 @@ _STALE = (
     "ExtendedOffsetTable",
     "ExtendedOffsetTableLengths",
 )
-_PLAIN = (
+_UNCOMPRESSED = (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     DeflatedExplicitVRLittleEndian,
@@ -43,8 +43,8 @@ _PLAIN = (
 )
 
 
-def without_pixels(data: FileDataset) -> FileDataset:
-    """A header whose pixels are left out; which element held them is still told, by an empty one."""
+def drop_pixels(data: FileDataset) -> FileDataset:
+    """Removes the pixels from a data set; the empty element keeps its tag."""
     for name in _PIXELS:
         if name in data:
             data[name].value = b""
@@ -53,10 +53,10 @@ def without_pixels(data: FileDataset) -> FileDataset:
 
 
 def new_dataset(scan: Scan) -> FileDataset:
-    """A header for a scan that no file held before: a secondary capture of nobody.
+    """A header for a new scan: a secondary capture without a real patient.
 
     Raises:
-        ValueError: pixels of a type that it cannot hold.
+        ValueError: an unsupported pixel type.
     """
     slices = scan.slices
     if slices.dtype not in (np.uint8, np.uint16, np.int16):
@@ -96,15 +96,17 @@ def new_dataset(scan: Scan) -> FileDataset:
     return data
 
 
-def encoded(data: FileDataset, values: Values, stored: np.ndarray, provenance: Provenance | None) -> bytes:
-    """A whole file: a header, its numbers (n, H, W), and what made them."""
+def file_bytes(
+    data: FileDataset, encoding: PixelEncoding, stored: np.ndarray, provenance: Provenance | None
+) -> bytes:
+    """The bytes of a file with a header, stored numbers (n, H, W), and provenance if they are generated."""
     data = deepcopy(data)
-    if values.color:
-        _as_gray(data)
+    if encoding.color:
+        _set_gray(data)
         if data.SamplesPerPixel == 3:
             stored = np.repeat(stored[..., None], 3, axis=-1)
-    _set_pixels(data, values, stored)
-    if data.file_meta.TransferSyntaxUID not in _PLAIN:
+    _set_pixels(data, encoding, stored)
+    if data.file_meta.TransferSyntaxUID not in _UNCOMPRESSED:
         data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     for name in _STALE:
         if name in data and (provenance is not None or name.startswith("Extended")):
@@ -122,10 +124,10 @@ def encoded(data: FileDataset, values: Values, stored: np.ndarray, provenance: P
     return file.getvalue()
 
 
-def _set_pixels(data: FileDataset, values: Values, stored: np.ndarray) -> None:
+def _set_pixels(data: FileDataset, encoding: PixelEncoding, stored: np.ndarray) -> None:
     big = data.file_meta.TransferSyntaxUID == ExplicitVRBigEndian
     ordered = stored.astype(stored.dtype.newbyteorder(">" if big else "<"), copy=False)
-    if values.stored.kind == "f":
+    if encoding.stored.kind == "f":
         name = "DoubleFloatPixelData" if "DoubleFloatPixelData" in data else "FloatPixelData"
         setattr(data, name, ordered.tobytes())
         return
@@ -136,8 +138,8 @@ def _set_pixels(data: FileDataset, values: Values, stored: np.ndarray) -> None:
     element.is_undefined_length = False
 
 
-def _as_gray(data: FileDataset) -> None:
-    """Colors and palettes become what holds gray of 8 bits: RGB of equal channels, or one channel."""
+def _set_gray(data: FileDataset) -> None:
+    """Sets the tags for 8-bit gray: RGB with equal channels for colors, one channel for palettes."""
     if data.PhotometricInterpretation == "PALETTE COLOR":
         data.PhotometricInterpretation = "MONOCHROME2"
         for element in list(data.group_dataset(0x0028)):
@@ -149,16 +151,19 @@ def _as_gray(data: FileDataset) -> None:
 
 
 def _write_provenance(data: FileDataset, provenance: Provenance) -> None:
-    """Says in every field made for it that a file is generated; whom it is of stays as it was."""
-    source = Dataset()
-    source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = data.SOPClassUID, data.SOPInstanceUID
-    data.SourceImageSequence = Items([source])
-    reported = str(provenance)
-    data.SOPInstanceUID = generate_uid(entropy_srcs=[str(data.SOPInstanceUID), reported])
-    data.SeriesInstanceUID = generate_uid(entropy_srcs=[str(data.get("SeriesInstanceUID")), reported])
-    old = data.get("ImageType")
-    kind = [old] if isinstance(old, str) else list(old or ())
-    data.ImageType = ["DERIVED", "SECONDARY", *kind[2:]]
+    """Marks a data set as synthetic: provenance, new UIDs, reference to its source; patient tags are kept."""
+    reference = Dataset()
+    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = (
+        data.SOPClassUID,
+        data.SOPInstanceUID,
+    )
+    data.SourceImageSequence = Items([reference])
+    text = str(provenance)
+    data.SOPInstanceUID = generate_uid(entropy_srcs=[str(data.SOPInstanceUID), text])
+    data.SeriesInstanceUID = generate_uid(entropy_srcs=[str(data.get("SeriesInstanceUID")), text])
+    previous = data.get("ImageType")
+    image_type = [previous] if isinstance(previous, str) else list(previous or ())
+    data.ImageType = ["DERIVED", "SECONDARY", *image_type[2:]]
     data.SyntheticData = "YES"
-    data.SeriesDescription = reported[:64]
-    data.DerivationDescription = reported
+    data.SeriesDescription = text[:64]
+    data.DerivationDescription = text

@@ -1,4 +1,4 @@
-"""What a file format is: scans read with all that is needed to write them back the same way."""
+"""The abstract file format: scans are read with the properties needed to write them back unchanged."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Plane = Literal["axial", "coronal", "sagittal"]
 Spacing = tuple[float, float]
 
 PIXEL_LIMIT = 2**31
-"""A file that claims more pixels than this is refused before anything is decoded."""
+"""Files whose header has more pixels are refused before decoding."""
 
 
-class UnreadableScan(ValueError):  # noqa: N818 - it names what is wrong, as a user reads it
+class UnreadableScan(ValueError):  # noqa: N818 - named for the user
     """A file that cannot be used, with a short reason meant for the user."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
@@ -33,17 +33,17 @@ class UnreadableScan(ValueError):  # noqa: N818 - it names what is wrong, as a u
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What is known of a scan before its pixels are decoded.
+    """Properties of a scan that are known without decoding pixels.
 
     Attributes:
-        slices: number of slices in the plane asked for; 1 for an image.
+        slices: number of slices in the requested plane; 1 for an image.
         height: rows of a slice.
         width: columns of a slice.
         dtype: type of the pixels that `read` returns.
-        spacing: millimeters from row to row and from column to column; None where the file says none.
-        orientation: the body directions that the stored axes of a volume run to, such as "RAS"; None for
-            images, and where the file says none.
-        remarks: unusual ways of storing, such as "stored as RGB".
+        spacing: millimeters between rows and between columns; None if the file has no pixel spacing.
+        orientation: axis codes of the stored volume, such as "RAS"; None for images, and if the file has
+            none.
+        remarks: unusual storage, such as "stored as RGB".
     """
 
     slices: int
@@ -57,12 +57,12 @@ class Header:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scan:
-    """A file's pixels in its own units.
+    """The pixels of a file in native units.
 
     Attributes:
-        slices: (S, H, W), uint8, uint16, int16, int32 or float32, each slice the usual way up.
-        spacing: millimeters from row to row and from column to column; None where the file says none.
-        properties: what the format needs to write the scan back as it was; empty for a new scan.
+        slices: (S, H, W), uint8, uint16, int16, int32 or float32, each slice in display orientation.
+        spacing: millimeters between rows and between columns; None if the file has no pixel spacing.
+        properties: data that the format needs to write the scan back unchanged; empty for a new scan.
     """
 
     slices: np.ndarray
@@ -72,11 +72,11 @@ class Scan:
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """What a generated file says of itself, so that nobody takes it for a scan.
+    """Provenance text of a generated file, which marks it as synthetic.
 
     Attributes:
-        model: content id of the weights that made it, 16 hexadecimal digits.
-        seed: that it was drawn with; None where nothing was drawn.
+        model: content id of the weights, 16 hexadecimal digits.
+        seed: seed of the sampling; None if nothing was sampled.
     """
 
     model: str
@@ -88,15 +88,15 @@ class Provenance:
 
     @classmethod
     def read(cls, text: str) -> Provenance | None:
-        """The mark in a text; None where there is none."""
-        found = re.search(r"SYNTHETIC ScanVQ model=(\w+) seed=(?:none|(\d+))", text)
-        if found is None:
+        """The provenance in a text; None if there is none."""
+        match = re.search(r"SYNTHETIC ScanVQ model=(\w+) seed=(?:none|(\d+))", text)
+        if match is None:
             return None
-        return cls(model=found[1], seed=None if found[2] is None else int(found[2]))
+        return cls(model=match[1], seed=None if match[2] is None else int(match[2]))
 
 
 class Format(ABC):
-    """One kind of file. `suffixes` are in lower case, with their dot."""
+    """A file format. `suffixes` are in lower case, with the dot."""
 
     suffixes: ClassVar[tuple[str, ...]]
 
@@ -106,23 +106,23 @@ class Format(ABC):
 
     @abstractmethod
     def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
-        """Reads a scan; `plane` cuts a volume and means nothing to an image. Raises UnreadableScan."""
+        """Reads a scan; `plane` is the slicing plane of a volume, images ignore it. Raises UnreadableScan."""
 
     @abstractmethod
     def write(self, path: Path, scan: Scan, provenance: Provenance | None = None) -> None:
-        """Writes a scan as its properties say, whole or not at all, and marks it as generated.
+        """Writes a scan atomically with its properties, and with its provenance if it is generated.
 
         Raises:
-            ValueError: what this format cannot hold.
+            ValueError: a shape or type that this format cannot hold.
         """
 
     def files(self, path: Path) -> Sequence[Path]:
-        """The files that a scan consists of: its own, unless `path` names a series or a part of a file."""
+        """The files of a scan: `path`, unless it names a series or a part of a file."""
         return (path,)
 
 
 def check(scan: Scan) -> str | None:
-    """The reason why a decoded scan is of no use for training; None for a good one."""
+    """The reason why a decoded scan cannot be used for training; None if it can."""
     pixels = scan.slices
     if pixels.size == 0:
         return "holds no pixels"
@@ -136,7 +136,7 @@ def check(scan: Scan) -> str | None:
 
 
 def read_bytes(path: Path, count: int = -1) -> bytes:
-    """The first `count` bytes of a file (-1 = all). Raises UnreadableScan with a plain reason."""
+    """The first `count` bytes of a file (-1 = all). Raises UnreadableScan."""
     try:
         with Path(path).open("rb") as file:
             data = file.read(count)
@@ -149,7 +149,7 @@ def read_bytes(path: Path, count: int = -1) -> bytes:
     return data
 
 
-# The types that stay; what is narrower or wider takes the nearest of them.
+# Stored type -> type in memory: the nearest of the five supported types.
 _TYPES: dict[str, np.dtype[Any]] = {
     "b1": np.dtype(np.uint8),
     "u1": np.dtype(np.uint8),
@@ -167,35 +167,39 @@ _TYPES: dict[str, np.dtype[Any]] = {
 
 
 def read_type(stored: np.dtype[Any]) -> np.dtype[Any] | None:
-    """The type that numbers stored as `stored` are read as; None for what is not read."""
+    """The type in memory of numbers stored as `stored`; None for unsupported types."""
     return _TYPES.get(stored.str[1:])
 
 
 def read_as(path: Path, stored: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    """Stored numbers in the type they are read as. Raises UnreadableScan for integers beyond it."""
+    """Stored numbers converted to the type in memory. Raises UnreadableScan for integers out of range."""
     if dtype.kind == "i" and stored.dtype.kind in "iu" and stored.dtype.itemsize >= 4 and stored.size:
         limits = np.iinfo(dtype)
         if not (limits.min <= int(stored.min()) and int(stored.max()) <= limits.max):
-            raise UnreadableScan(path, f"holds whole numbers beyond {limits.bits} bits")
-    with np.errstate(over="ignore", invalid="ignore"):  # becomes infinite or NaN, and is told as such
+            raise UnreadableScan(path, f"holds integers beyond {limits.bits} bits")
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite or NaN, which `check` reports
         return stored.astype(dtype)
 
 
-def keep_stored(stored: np.ndarray, read: np.ndarray, now: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """`back`, but the stored number itself wherever its value is still the one that was read.
+def preserve_unchanged(
+    stored: np.ndarray, read: np.ndarray, values: np.ndarray, encoded: np.ndarray
+) -> np.ndarray:
+    """Encoded values, except that unchanged pixels keep their stored number bit for bit.
 
     Args:
-        stored: what the file held.
-        read: its values as they were read, perhaps rounded.
-        now: the values to be written.
-        back: these as the file stores them.
+        stored: the stored numbers of the file.
+        read: their values as they were read, possibly rounded.
+        values: the values to be written.
+        encoded: `values` in the type and scaling of the file.
     """
-    same = (read == now) | (np.isnan(read) & np.isnan(now)) if read.dtype.kind == "f" else read == now
-    return np.where(same, stored, back)
+    unchanged = read == values
+    if read.dtype.kind == "f":
+        unchanged |= np.isnan(read) & np.isnan(values)
+    return np.where(unchanged, stored, encoded)
 
 
 def as_type(pixels: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    """Pixels in another type; into integers they are rounded and clipped, never wrapped around."""
+    """Pixels converted to another type; integers are rounded and clipped, never wrapped."""
     dtype = np.dtype(dtype)
     if pixels.dtype == dtype:
         return pixels

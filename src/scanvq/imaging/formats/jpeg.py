@@ -1,4 +1,4 @@
-"""JPEG: gray, or colors that are really gray."""
+"""JPEG images: gray, or RGB with equal channels."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from scanvq.imaging.formats.format import (
     as_type,
     read_bytes,
 )
-from scanvq.imaging.formats.pixels import decode, gray, header_of, one_slice, read_header
+from scanvq.imaging.formats.pixels import decode, parse_header, read_header, single_slice, to_gray
 from scanvq.storage.files import write_bytes
 
 _QUALITY = 95
-_TOLERANCE = 10  # gray saved as color with loss comes back slightly tinted
+_TOLERANCE = 10  # lossy compression of gray stored as RGB changes the channels slightly
 
 
 class Jpeg(Format):
-    """One slice of 8 bits. `properties`: Pillow's mode, L or RGB."""
+    """One 8-bit slice. `properties`: Pillow's mode, L or RGB."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".jpg", ".jpeg")
 
@@ -39,18 +39,18 @@ class Jpeg(Format):
 
     def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
         data = read_bytes(path)
-        header_of(path, data, "JPEG")
+        parse_header(path, data, "JPEG")
         image = decode(path, data, "JPEG")
         if image.mode == "L":
             pixels = np.array(image)
         elif image.mode == "RGB":
-            pixels = gray(path, np.asarray(image), tolerance=_TOLERANCE)
+            pixels = to_gray(path, np.asarray(image), tolerance=_TOLERANCE)
         else:
-            raise UnreadableScan(path, f"a JPEG of a kind that is not read ({image.mode}); save it as gray")
+            raise UnreadableScan(path, f"a JPEG of an unsupported mode ({image.mode}); save it as gray")
         return Scan(slices=pixels[None], properties={"mode": image.mode})
 
     def write(self, path: Path, scan: Scan, provenance: Provenance | None = None) -> None:
-        pixels = one_slice(scan.slices, "JPEG")
+        pixels = single_slice(scan.slices, "JPEG")
         if pixels.dtype != np.uint8 and "mode" not in scan.properties:
             raise ValueError(
                 f"a JPEG file holds 8-bit pixels; this scan has {pixels.dtype}. Write PNG or NIfTI."

@@ -1,4 +1,4 @@
-"""NIfTI: a 2-D slice exactly as stored, or a volume cut along a plane; written back byte for byte."""
+"""NIfTI files: a 2-D slice as stored, or a volume sliced along a plane; written back byte for byte."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from scanvq.imaging.formats.format import (
     Spacing,
     UnreadableScan,
     as_type,
-    keep_stored,
+    preserve_unchanged,
     read_as,
     read_bytes,
     read_type,
 )
-from scanvq.imaging.formats.orientation import Orientation, directions, orientation, plane_of_slice
+from scanvq.imaging.formats.orientation import Orientation, axis_codes, orientation_of, plane_of_slice
 from scanvq.storage.files import write_bytes
 
 SUFFIXES = (".nii.gz", ".nii")
@@ -40,87 +40,87 @@ _FLOAT32 = np.dtype(np.float32)
 
 
 class Nifti(Format):
-    """A slice (H, W), its first axis the rows, or a volume cut along `plane` by its affine.
+    """A slice (H, W), first axis rows, or a volume sliced along `plane` according to its affine.
 
-    FILE/NUMBER is one channel of a file with four axes; it is written as a volume of its own.
+    FILE/NUMBER is one channel of a 4-D file; it is written as a separate volume.
 
-    A volume's slices show the usual way up (see `Orientation`). `properties`: all bytes before the
-    voxels, and the plane; so the header, its extensions, the voxel type and its scaling are kept. Where
-    float32 cannot hold every stored value (float64, scaled voxels), the stored voxels too: those whose
-    value in `slices` is still what was read are written back bit for bit.
+    Slices of a volume have display orientation (see `Orientation`). `properties`: all bytes before the
+    voxels, and the plane; this keeps the header, its extensions, the voxel type and the scaling. If float32
+    cannot represent every stored value (float64, scaled voxels), also the stored voxels: unchanged voxels
+    are written back bit for bit.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
 
     def header(self, path: Path, *, plane: Plane = "axial") -> Header:
-        file, channel = place_of(path)
-        layout = _layout(path, _start(path, file), channel)
-        slices, height, width = layout.view(plane)
-        trailing = "x".join(map(str, layout.shape))
-        remarks = (f"stored as {trailing}, with axes of 1",) if len(layout.shape) > len(layout.axes) else ()
+        file, channel = split_channel(path)
+        voxels = _parse_header(path, _first_bytes(path, file), channel)
+        slices, height, width = voxels.view(plane)
+        trailing = "x".join(map(str, voxels.shape))
+        remarks = (f"stored as {trailing}, with axes of 1",) if len(voxels.shape) > len(voxels.axes) else ()
         return Header(
             slices=slices,
             height=height,
             width=width,
-            dtype=layout.read_type,
-            spacing=layout.spacing(plane),
-            orientation=directions(layout.affine()) if len(layout.axes) == 3 else None,
+            dtype=voxels.read_type,
+            spacing=voxels.spacing(plane),
+            orientation=axis_codes(voxels.affine()) if len(voxels.axes) == 3 else None,
             remarks=remarks,
         )
 
     def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
-        file, channel = place_of(path)
-        data = _bytes(path, file)
-        layout = _layout(path, _inflate(path, data, 540) if _packed(data) else data, channel)
-        data = _inflate(path, data, layout.end) if _packed(data) else data
-        if len(data) < layout.end:
-            raise UnreadableScan(path, f"truncated ({len(data):,} of {layout.end:,} bytes)")
-        stored = np.frombuffer(data, layout.dtype, int(np.prod(layout.shape)), layout.offset)
-        slices = layout.show(_native(path, stored, layout).reshape(layout.axes, order="F"), plane)
-        head = data[: layout.start]
+        file, channel = split_channel(path)
+        data = _read_bytes(path, file)
+        voxels = _parse_header(path, _inflate(path, data, 540) if _is_gzipped(data) else data, channel)
+        data = _inflate(path, data, voxels.end) if _is_gzipped(data) else data
+        if len(data) < voxels.end:
+            raise UnreadableScan(path, f"truncated ({len(data):,} of {voxels.end:,} bytes)")
+        stored = np.frombuffer(data, voxels.dtype, int(np.prod(voxels.shape)), voxels.offset)
+        slices = voxels.to_slices(_rescaled(path, stored, voxels).reshape(voxels.axes, order="F"), plane)
+        head = data[: voxels.start]
         properties: dict[str, Any] = {
-            "head": head if channel is None else _of_one_channel(head, layout),
+            "head": head if channel is None else _channel_header(head, voxels),
             "plane": plane,
         }
-        if layout.rounds:
-            properties["voxels"] = data[layout.offset : layout.end]
-        return Scan(slices=np.ascontiguousarray(slices), spacing=layout.spacing(plane), properties=properties)
+        if voxels.is_rounded:
+            properties["voxels"] = data[voxels.offset : voxels.end]
+        return Scan(slices=np.ascontiguousarray(slices), spacing=voxels.spacing(plane), properties=properties)
 
     def files(self, path: Path) -> Sequence[Path]:
-        return (place_of(path)[0],)
+        return (split_channel(path)[0],)
 
     def write(self, path: Path, scan: Scan, provenance: Provenance | None = None) -> None:
-        head = scan.properties.get("head") or _new_head(scan)
-        layout = _layout(path, head)
+        head = scan.properties.get("head") or _new_header(scan)
+        voxels = _parse_header(path, head)
         plane: Plane = scan.properties.get("plane", "axial")
-        if scan.slices.shape != layout.view(plane):
-            raise ValueError(
-                f"slices have shape {scan.slices.shape}; the file's header says {layout.view(plane)}"
-            )
-        values = layout.hide(scan.slices, plane)
-        if layout.scaling is not None:
-            slope, intercept = layout.scaling
+        if scan.slices.shape != voxels.view(plane):
+            raise ValueError(f"slices have shape {scan.slices.shape}; the header has {voxels.view(plane)}")
+        values = voxels.to_stored(scan.slices, plane)
+        if voxels.scaling is not None:
+            slope, intercept = voxels.scaling
             values = (values.astype(np.float64) - intercept) / slope
-        voxels = as_type(values, layout.dtype.newbyteorder("="))
+        encoded = as_type(values, voxels.dtype.newbyteorder("="))
         if stored_bytes := scan.properties.get("voxels"):
-            stored = np.frombuffer(stored_bytes, layout.dtype).reshape(layout.axes, order="F")
-            read, now = _native(path, stored, layout), layout.hide(scan.slices, plane)
-            voxels = keep_stored(stored, read, now, voxels)
-        voxels = voxels.astype(layout.dtype)
-        data = (head if provenance is None else _marked(head, provenance)) + voxels.tobytes(order="F")
+            stored = np.frombuffer(stored_bytes, voxels.dtype).reshape(voxels.axes, order="F")
+            read, current = _rescaled(path, stored, voxels), voxels.to_stored(scan.slices, plane)
+            encoded = preserve_unchanged(stored, read, current, encoded)
+        encoded = encoded.astype(voxels.dtype)
+        data = (head if provenance is None else _with_provenance(head, provenance)) + encoded.tobytes(
+            order="F"
+        )
         # mtime 0: the same scan gives the same bytes.
-        packed = gzip.compress(data, 6, mtime=0) if str(path).lower().endswith(".gz") else data
-        write_bytes(path, packed)
+        content = gzip.compress(data, 6, mtime=0) if str(path).lower().endswith(".gz") else data
+        write_bytes(path, content)
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """What the header says of the voxels, or of those of one channel.
+class _VoxelHeader:
+    """The header fields that describe the voxels of a file, or of one of its channels.
 
     Attributes:
-        axes: `shape` without trailing ones.
-        start: where the voxels of the file begin.
-        offset: where these begin.
+        axes: `shape` without trailing axes of 1.
+        start: byte at which the voxels of the file begin.
+        offset: byte at which the voxels of the channel begin.
     """
 
     header: nib.Nifti1Header
@@ -139,61 +139,61 @@ class _Layout:
     def read_type(self) -> np.dtype[Any]:
         if self.scaling is not None:
             return _FLOAT32
-        found = read_type(self.dtype)
-        assert found is not None  # `_layout` refuses what has none
-        return found
+        dtype = read_type(self.dtype)
+        assert dtype is not None  # `_parse_header` refuses unsupported types
+        return dtype
 
     @property
-    def rounds(self) -> bool:
-        """Whether what is read may be a rounded value of what is stored."""
+    def is_rounded(self) -> bool:
+        """Whether values in memory may be rounded stored values."""
         return self.scaling is not None or self.dtype.str[1:] == "f8"
 
     def affine(self) -> np.ndarray:
-        """(4, 4), from voxels to millimeters toward right, front and head; NaN where the header lies."""
+        """(4, 4), from voxels to RAS millimeters; NaN if the header has an invalid rotation."""
         try:
             return np.asarray(self.header.get_best_affine())
-        except (ValueError, nib.spatialimages.HeaderDataError):  # a rotation that is none
+        except (ValueError, nib.spatialimages.HeaderDataError):
             return np.full((4, 4), np.nan)
 
-    def turn(self, plane: Plane) -> Orientation:
-        """How a volume is turned; a volume that is one slice thick has only its own plane."""
+    def orientation(self, plane: Plane) -> Orientation:
+        """Orientation of a volume; a volume with one slice has only the plane of this slice."""
         affine = self.affine()
         if self.axes.count(1) == 1:
             plane = plane_of_slice(affine, self.axes.index(1))
-        return orientation(affine, plane)
+        return orientation_of(affine, plane)
 
     def view(self, plane: Plane) -> tuple[int, int, int]:
         if len(self.axes) == 2:
             return (1, self.axes[0], self.axes[1])
-        return self.turn(plane).shape(self.axes)
+        return self.orientation(plane).shape(self.axes)
 
     def spacing(self, plane: Plane) -> Spacing | None:
-        """Millimeters from row to row and column to column; None where the header has none."""
-        rows, columns = (0, 1) if len(self.axes) == 2 else self.turn(plane).order[1:]
+        """Millimeters between rows and between columns; None if the header has none."""
+        rows, columns = (0, 1) if len(self.axes) == 2 else self.orientation(plane).order[1:]
         with np.errstate(all="ignore"):
             sizes = np.abs(self.header["pixdim"][1:4].astype(np.float64))
         unit = _MILLIMETERS.get(int(self.header["xyzt_units"]) & 7, 1.0)
         down, across = float(sizes[rows] * unit), float(sizes[columns] * unit)
         return (down, across) if 0 < down < np.inf and 0 < across < np.inf else None
 
-    def show(self, stored: np.ndarray, plane: Plane) -> np.ndarray:
-        return stored[None] if len(self.axes) == 2 else self.turn(plane).show(stored)
+    def to_slices(self, stored: np.ndarray, plane: Plane) -> np.ndarray:
+        return stored[None] if len(self.axes) == 2 else self.orientation(plane).to_slices(stored)
 
-    def hide(self, slices: np.ndarray, plane: Plane) -> np.ndarray:
-        return slices[0] if len(self.axes) == 2 else self.turn(plane).store(slices)
+    def to_stored(self, slices: np.ndarray, plane: Plane) -> np.ndarray:
+        return slices[0] if len(self.axes) == 2 else self.orientation(plane).to_stored(slices)
 
 
-def place_of(path: Path) -> tuple[Path, int | None]:
-    """The file, and of FILE/NUMBER, one channel of a file with four axes, the number."""
+def split_channel(path: Path) -> tuple[Path, int | None]:
+    """Splits FILE/NUMBER, one channel of a 4-D file, into (file, channel); other paths have channel None."""
     path = Path(path)
     if path.name.isdecimal() and path.parent.name.lower().endswith(SUFFIXES):
         return path.parent, int(path.name)
     return path, None
 
 
-def _layout(path: Path, head: bytes, channel: int | None = None) -> _Layout:
-    """Reads a header, and refuses what is damaged or not a scan."""
-    size = next((size for size in _HEADERS if size in (_number(head, "<"), _number(head, ">"))), 0)
+def _parse_header(path: Path, head: bytes, channel: int | None = None) -> _VoxelHeader:
+    """Parses a header. Raises UnreadableScan for a damaged or unsupported one."""
+    size = next((size for size in _HEADERS if size in (_header_size(head, "<"), _header_size(head, ">"))), 0)
     if not size:
         raise UnreadableScan(path, "not a NIfTI file, or its header is damaged")
     if len(head) < size:
@@ -204,19 +204,19 @@ def _layout(path: Path, head: bytes, channel: int | None = None) -> _Layout:
     lengths = [int(length) for length in header["dim"]]
     shape = tuple(lengths[1 : lengths[0] + 1]) if 1 <= lengths[0] <= 7 else ()
     if not shape or min(shape) < 1:
-        raise UnreadableScan(path, "damaged header: its dimensions make no sense")
+        raise UnreadableScan(path, "damaged header: its dimensions are invalid")
     if np.prod(shape, dtype=np.float64) > PIXEL_LIMIT:
         raise UnreadableScan(path, f"claims {'x'.join(map(str, shape))} voxels, more than any scan has")
     axes = shape
     while len(axes) > 2 and axes[-1] == 1:
         axes = axes[:-1]
-    reported = "x".join(map(str, shape))
+    shape_text = "x".join(map(str, shape))
     if channel is not None and not (len(axes) == 4 and channel < axes[3]):
-        raise UnreadableScan(path, f"no such channel: the file has the shape {reported}")
+        raise UnreadableScan(path, f"no such channel: the file has the shape {shape_text}")
     if channel is None and len(axes) not in (2, 3):
         hint = f"name a channel, as {path.name}/0" if len(axes) == 4 else "split it first"
         raise UnreadableScan(
-            path, f"has {len(axes)} axes ({reported}); a slice has 2 axes, a volume 3: {hint}"
+            path, f"has {len(axes)} axes ({shape_text}); a slice has 2 axes, a volume 3: {hint}"
         )
     if channel is not None:
         shape = axes = axes[:3]
@@ -227,77 +227,77 @@ def _layout(path: Path, head: bytes, channel: int | None = None) -> _Layout:
         raise UnreadableScan(path, f"damaged header ({error})") from None
     if dtype.str[1:] == "b1" or read_type(dtype) is None:
         kind = "colors" if dtype.names else str(dtype)
-        raise UnreadableScan(path, f"holds {kind}; only gray whole or real numbers are read")
+        raise UnreadableScan(path, f"holds {kind}; only gray integers or real numbers are read")
     offset = float(header["vox_offset"])
     if offset > PIXEL_LIMIT:
         raise UnreadableScan(path, f"damaged header: its voxels begin at byte {offset:.0f}")
     start = int(offset) if np.isfinite(offset) and offset >= size else size + 4
     scaling = None if slope is None or (slope, intercept) == (1.0, 0.0) else (float(slope), float(intercept))
     before = (channel or 0) * int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    return _Layout(header, shape, axes, dtype, start, start + before, scaling)
+    return _VoxelHeader(header, shape, axes, dtype, start, start + before, scaling)
 
 
-def _native(path: Path, stored: np.ndarray, layout: _Layout) -> np.ndarray:
-    """Stored voxels in the scan's own units."""
-    if layout.scaling is not None:
-        slope, intercept = layout.scaling
-        with np.errstate(over="ignore", invalid="ignore"):  # becomes infinite or NaN, and is told as such
+def _rescaled(path: Path, stored: np.ndarray, voxels: _VoxelHeader) -> np.ndarray:
+    """Stored voxels in native units."""
+    if voxels.scaling is not None:
+        slope, intercept = voxels.scaling
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite or NaN, which `check` reports
             return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
-    return read_as(path, stored, layout.read_type)
+    return read_as(path, stored, voxels.read_type)
 
 
-def _of_one_channel(head: bytes, layout: _Layout) -> bytes:
-    """The header of a volume, out of that of a file with several of them."""
-    header = layout.header.copy()
+def _channel_header(head: bytes, voxels: _VoxelHeader) -> bytes:
+    """The 3-D header of one channel of a 4-D file."""
+    header = voxels.header.copy()
     header["dim"][0], header["dim"][4] = 3, 1
     return bytes(header.binaryblock) + head[len(header.binaryblock) :]
 
 
-def _bytes(path: Path, file: Path, count: int = -1) -> bytes:
+def _read_bytes(path: Path, file: Path, count: int = -1) -> bytes:
     try:
         return read_bytes(file, count)
     except UnreadableScan as error:
         raise UnreadableScan(path, error.reason) from None
 
 
-def _start(path: Path, file: Path) -> bytes:
-    data = _bytes(path, file, 4096)
-    return _inflate(path, data, 540) if _packed(data) else data
+def _first_bytes(path: Path, file: Path) -> bytes:
+    data = _read_bytes(path, file, 4096)
+    return _inflate(path, data, 540) if _is_gzipped(data) else data
 
 
-def _packed(data: bytes) -> bool:
+def _is_gzipped(data: bytes) -> bool:
     return data[:2] == b"\x1f\x8b"
 
 
 def _inflate(path: Path, data: bytes, size: int) -> bytes:
-    """The first `size` bytes of gzip data, no more, checked to the end where that is its end."""
+    """The first `size` bytes of gzip data; the checksum is verified if the data ends there."""
     try:
         stream = zlib.decompressobj(wbits=31)
-        start = stream.decompress(data, size)
-        if len(start) == size and not stream.eof:
+        inflated = stream.decompress(data, size)
+        if len(inflated) == size and not stream.eof:
             stream.decompress(stream.unconsumed_tail, 1)  # reads the checksum if this is the end
-        elif stream.eof and stream.unused_data and len(start) < size:  # packed in blocks
+        elif stream.eof and stream.unused_data and len(inflated) < size:  # several gzip members
             with gzip.GzipFile(fileobj=io.BytesIO(data)) as blocks:
                 return blocks.read(size)
     except EOFError:
         raise UnreadableScan(path, "truncated") from None
     except (zlib.error, OSError) as error:
         raise UnreadableScan(path, f"damaged gzip file ({error})") from None
-    return start
+    return inflated
 
 
-def _number(head: bytes, order: str) -> int:
+def _header_size(head: bytes, order: str) -> int:
     return int.from_bytes(head[:4], "little" if order == "<" else "big")
 
 
-def _marked(head: bytes, provenance: Provenance) -> bytes:
-    """A header whose description says what made the file."""
-    place = _DESCRIPTION[348 if 348 in (_number(head, "<"), _number(head, ">")) else 540]
-    return head[: place.start] + str(provenance).encode().ljust(80, b"\0")[:80] + head[place.stop :]
+def _with_provenance(head: bytes, provenance: Provenance) -> bytes:
+    """A header with the provenance in its description field."""
+    field = _DESCRIPTION[348 if 348 in (_header_size(head, "<"), _header_size(head, ">")) else 540]
+    return head[: field.start] + str(provenance).encode().ljust(80, b"\0")[:80] + head[field.stop :]
 
 
-def _new_head(scan: Scan) -> bytes:
-    """A header for a scan that no file held before: a slice, or a volume stored right, front, head."""
+def _new_header(scan: Scan) -> bytes:
+    """A header for a new scan: a slice, or a volume stored in RAS orientation."""
     header, slices = nib.Nifti1Header(), scan.slices
     header.set_data_dtype(slices.dtype)
     if slices.shape[0] == 1:

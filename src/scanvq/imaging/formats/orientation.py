@@ -1,4 +1,4 @@
-"""How a stored volume is turned so that its slices show the usual way up, and back."""
+"""Reorientation of a stored volume into slices in display orientation, and its inverse."""
 
 from __future__ import annotations
 
@@ -10,71 +10,70 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, ornt_transform
 
 from scanvq.imaging.formats.format import Plane
 
-# Of each plane: the body direction that its slices, rows and columns run to.
-_VIEWS: dict[Plane, tuple[str, str, str]] = {
+# Plane -> the body directions of its slice, row and column axes.
+_DISPLAY_AXES: dict[Plane, tuple[str, str, str]] = {
     "axial": ("S", "P", "L"),
     "coronal": ("A", "I", "L"),
     "sagittal": ("R", "I", "P"),
 }
-PLANES: tuple[Plane, ...] = tuple(_VIEWS)
+PLANES: tuple[Plane, ...] = tuple(_DISPLAY_AXES)
 
 
 @dataclass(frozen=True, eq=False)
 class Orientation:
-    """The turn from stored axes to (slice, row, column).
+    """The map from stored axes to (slice, row, column) in display orientation.
 
-    Slices run feet to head, back to front, or left to right. On the screen the front or the head is
-    up; in axial and coronal slices the patient's right is on the left (as radiologists look), in
-    sagittal ones the front is on the left.
+    Slices run inferior to superior, posterior to anterior, or left to right. Anterior or superior is up.
+    Axial and coronal slices have the patient's right on the left (radiological convention), sagittal slices
+    have anterior on the left.
 
     Attributes:
-        stored: nibabel's orientation of the stored axes, (3, 2).
-        shown: that of the slices, rows and columns.
+        stored: nibabel orientation of the stored axes, (3, 2).
+        displayed: nibabel orientation of the slice, row and column axes, (3, 2).
     """
 
     stored: np.ndarray
-    shown: np.ndarray
+    displayed: np.ndarray
 
     @property
     def order(self) -> tuple[int, int, int]:
-        """The stored axis that becomes the slices, the rows, the columns."""
-        slices, rows, columns = np.argsort(self._turn[:, 0]).tolist()
+        """The stored axes of slices, rows and columns."""
+        slices, rows, columns = np.argsort(self._transform[:, 0]).tolist()
         return slices, rows, columns
 
-    def show(self, volume: np.ndarray) -> np.ndarray:
+    def to_slices(self, volume: np.ndarray) -> np.ndarray:
         """A stored volume as (S, H, W), a view."""
-        return np.asarray(apply_orientation(volume, self._turn))
+        return np.asarray(apply_orientation(volume, self._transform))
 
-    def store(self, slices: np.ndarray) -> np.ndarray:
-        """(S, H, W) as the stored volume, a view: the inverse of `show`."""
-        return np.asarray(apply_orientation(slices, ornt_transform(self.shown, self.stored)))
+    def to_stored(self, slices: np.ndarray) -> np.ndarray:
+        """(S, H, W) as the stored volume, a view: the inverse of `to_slices`."""
+        return np.asarray(apply_orientation(slices, ornt_transform(self.displayed, self.stored)))
 
     def shape(self, stored: tuple[int, ...]) -> tuple[int, int, int]:
-        """(S, H, W) of a volume stored with this shape."""
+        """(S, H, W) of a volume with the stored shape."""
         slices, height, width = (stored[axis] for axis in self.order)
         return slices, height, width
 
     @property
-    def _turn(self) -> np.ndarray:
-        return np.asarray(ornt_transform(self.stored, self.shown))
+    def _transform(self) -> np.ndarray:
+        return np.asarray(ornt_transform(self.stored, self.displayed))
 
 
-def orientation(affine: np.ndarray, plane: Plane) -> Orientation:
-    """The turn of a volume whose affine (4, 4) maps voxels to millimeters toward right, front, head.
+def orientation_of(affine: np.ndarray, plane: Plane) -> Orientation:
+    """The orientation of a volume whose affine (4, 4) maps voxels to RAS millimeters.
 
-    An oblique volume is cut along its own axes, the ones nearest to the plane. One with a useless
-    affine counts as stored right, front, head.
+    An oblique volume is sliced along its stored axes nearest to the plane. An invalid affine counts as RAS.
     """
-    if plane not in _VIEWS:
+    if plane not in _DISPLAY_AXES:
         raise ValueError(f"plane is {plane!r}; it must be one of {', '.join(PLANES)}")
     stored = nib.io_orientation(affine) if np.isfinite(affine).all() else np.full((3, 2), np.nan)
     if np.isnan(stored).any():
         stored = axcodes2ornt("RAS")
-    return Orientation(stored=stored, shown=axcodes2ornt(_VIEWS[plane]))
+    return Orientation(stored=stored, displayed=axcodes2ornt(_DISPLAY_AXES[plane]))
 
 
-def directions(affine: np.ndarray) -> str | None:
-    """The body directions nearest to the stored axes, such as "RAS"; None where the affine is useless."""
+def axis_codes(affine: np.ndarray) -> str | None:
+    """The axis codes nearest to the stored axes, such as "RAS"; None for an invalid affine."""
     if not np.isfinite(affine).all():
         return None
     letters = nib.aff2axcodes(affine)
@@ -82,5 +81,5 @@ def directions(affine: np.ndarray) -> str | None:
 
 
 def plane_of_slice(affine: np.ndarray, axis: int) -> Plane:
-    """The plane of a single slice that is one voxel thick along a stored axis."""
-    return next(plane for plane in PLANES if orientation(affine, plane).order[0] == axis)
+    """The plane of a volume that is one voxel thick along a stored axis."""
+    return next(plane for plane in PLANES if orientation_of(affine, plane).order[0] == axis)

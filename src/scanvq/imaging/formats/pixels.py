@@ -1,4 +1,4 @@
-"""Gray out of colored pixels, and pixels out of Pillow without its warnings."""
+"""PNG and JPEG decoding by Pillow with clear errors, and conversion of RGB pixels to gray."""
 
 from __future__ import annotations
 
@@ -13,37 +13,36 @@ from PIL.PngImagePlugin import PngImageFile
 
 from scanvq.imaging.formats.format import PIXEL_LIMIT, UnreadableScan, read_bytes
 
-_KINDS: dict[str, type[ImageFile]] = {"PNG": PngImageFile, "JPEG": JpegImageFile}
-_START = 16_384  # bytes that hold the header of nearly every file
+_DECODERS: dict[str, type[ImageFile]] = {"PNG": PngImageFile, "JPEG": JpegImageFile}
+_HEADER_BYTES = 16_384  # holds the header of nearly every file
 
 
 def read_header(path: Path, kind: str) -> ImageFile:
-    """The header of a "PNG" or "JPEG" file, its pixels not decoded. Raises UnreadableScan."""
-    data = read_bytes(path, _START)
+    """The header of a "PNG" or "JPEG" file, without decoding pixels. Raises UnreadableScan."""
+    data = read_bytes(path, _HEADER_BYTES)
     try:
-        return header_of(path, data, kind)
+        return parse_header(path, data, kind)
     except UnreadableScan:
-        if len(data) < _START:
+        if len(data) < _HEADER_BYTES:
             raise
-    return header_of(path, read_bytes(path), kind)  # thumbnails and profiles may push it back
+    return parse_header(path, read_bytes(path), kind)  # long thumbnails or profiles may precede it
 
 
-def header_of(path: Path, data: bytes, kind: str) -> ImageFile:
-    """The header at the start of a file that must be of one kind. Raises UnreadableScan."""
+def parse_header(path: Path, data: bytes, kind: str) -> ImageFile:
+    """Parses the header of a "PNG" or "JPEG" file from its first bytes. Raises UnreadableScan."""
     try:
-        # Not by Image.open, which warns of large images before their size can be refused.
-        image = _KINDS[kind](io.BytesIO(data))
+        # Image.open would warn of large images before their size can be checked.
+        image = _DECODERS[kind](io.BytesIO(data))
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError) as error:
-        reported = str(error)
-        cut = "truncated" in reported.lower()
-        reason = "truncated" if cut else f"not a {kind} file, or its header is damaged ({reported})"
+        truncated = "truncated" in str(error).lower()
+        reason = "truncated" if truncated else f"not a {kind} file, or its header is damaged ({error})"
         raise UnreadableScan(path, reason) from None
     check_size(path, image.height, image.width)
     return image
 
 
 def decode(path: Path, data: bytes, kind: str) -> Image.Image:
-    """Decodes a whole file that must be of one kind ("PNG" or "JPEG"). Raises UnreadableScan."""
+    """Decodes a "PNG" or "JPEG" file. Raises UnreadableScan."""
     try:
         image = Image.open(io.BytesIO(data), formats=[kind])
         image.load()
@@ -51,7 +50,7 @@ def decode(path: Path, data: bytes, kind: str) -> Image.Image:
         raise UnreadableScan(path, "too large for the memory of this machine") from None
     except Image.UnidentifiedImageError:
         raise UnreadableScan(path, f"not a {kind} file, or its header is damaged") from None
-    # Pillow reports damage as any of these, and a huge image as a warning made an error.
+    # Pillow raises any of these for damaged files; tests turn its size warning into an error.
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, Warning) as error:
         reason = "truncated" if "truncated" in str(error).lower() else f"damaged {kind} file ({error})"
         raise UnreadableScan(path, reason) from None
@@ -59,20 +58,20 @@ def decode(path: Path, data: bytes, kind: str) -> Image.Image:
         raise UnreadableScan(path, f"too many pixels ({error})") from None
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
-        raise UnreadableScan(path, f"an animation of {frames} frames; save one frame a file")
+        raise UnreadableScan(path, f"an animation of {frames} frames; save one frame per file")
     return image
 
 
-def gray(path: Path, colors: np.ndarray, *, tolerance: int) -> np.ndarray:
-    """The one gray image (H, W) that three channels (H, W, 3) hold.
+def to_gray(path: Path, colors: np.ndarray, *, tolerance: int) -> np.ndarray:
+    """RGB channels (H, W, 3) with equal values to a gray image (H, W).
 
     Args:
-        path: for the message.
+        path: path for the message.
         colors: uint8.
-        tolerance: gray levels that channels may differ by, for files saved with loss.
+        tolerance: allowed difference of the channels in gray levels, for lossy files.
 
     Raises:
-        UnreadableScan: the image is truly colored.
+        UnreadableScan: the channels differ by more than `tolerance`.
     """
     red, green, blue = colors[..., 0], colors[..., 1], colors[..., 2]
     if np.array_equal(red, green) and np.array_equal(green, blue):
@@ -86,16 +85,16 @@ def gray(path: Path, colors: np.ndarray, *, tolerance: int) -> np.ndarray:
 
 
 def check_size(path: Path, height: int, width: int) -> None:
-    """Refuses a header with no pixels, or with more than any scan has."""
+    """Raises UnreadableScan for a header with no pixels, or with more than the limit."""
     if height < 1 or width < 1:
         raise UnreadableScan(path, f"holds no pixels ({height}x{width})")
-    # Pillow warns above this; a slice of a scan is far below it.
+    # Pillow warns above its limit; slices of scans are far below it.
     if height * width > min(PIXEL_LIMIT, Image.MAX_IMAGE_PIXELS or PIXEL_LIMIT):
         raise UnreadableScan(path, f"claims {height}x{width} pixels, more than any slice of a scan")
 
 
-def one_slice(slices: np.ndarray, kind: str) -> np.ndarray:
-    """The (H, W) of a scan that goes into an image file. Raises ValueError for a volume."""
+def single_slice(slices: np.ndarray, kind: str) -> np.ndarray:
+    """The slice (H, W) of a scan that is written as an image. Raises ValueError for a volume."""
     if slices.ndim != 3 or slices.shape[0] != 1:
         raise ValueError(
             f"a {kind} file holds one slice; this scan has shape {slices.shape}. Write NIfTI instead."

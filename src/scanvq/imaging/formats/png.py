@@ -1,4 +1,4 @@
-"""PNG: gray of 8 or 16 bits, and palettes or colors that are really gray."""
+"""PNG images: gray of 8 or 16 bits, and palettes or RGB with equal channels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scanvq.imaging.formats.format import (
     as_type,
     read_bytes,
 )
-from scanvq.imaging.formats.pixels import decode, gray, header_of, one_slice, read_header
+from scanvq.imaging.formats.pixels import decode, parse_header, read_header, single_slice, to_gray
 from scanvq.storage.files import write_bytes
 
 _REMARKS = {
@@ -32,7 +32,7 @@ _REMARKS = {
     "LA": "stored with transparency",
     "RGBA": "stored as RGBA",
 }
-_TOLERANCE = 2  # lossless, but some programs round the channels differently
+_TOLERANCE = 2  # some programs round the channels differently
 
 
 class Png(Format):
@@ -49,54 +49,56 @@ class Png(Format):
 
     def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
         data = read_bytes(path)
-        _refuse_wide_colors(path, header_of(path, data, "PNG"))
+        _refuse_wide_colors(path, parse_header(path, data, "PNG"))
         image = decode(path, data, "PNG")
         mode, alpha = image.mode, None
         if mode == "1":
             pixels = np.asarray(image).astype(np.uint8) * np.uint8(255)
         elif mode == "L":
             pixels = np.array(image)
-        elif mode.startswith("I"):  # I;16, and I of older Pillows: 16 bits either way
+        elif mode.startswith("I"):  # I;16, and I of older Pillow versions: both are 16 bits
             mode, pixels = "I;16", np.asarray(image).astype(np.uint16)
         elif mode == "P":
             palette = np.array(image.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
-            pixels = gray(path, palette[np.asarray(image).clip(max=len(palette) - 1)], tolerance=_TOLERANCE)
+            pixels = to_gray(
+                path, palette[np.asarray(image).clip(max=len(palette) - 1)], tolerance=_TOLERANCE
+            )
         elif mode == "RGB":
-            pixels = gray(path, np.asarray(image), tolerance=_TOLERANCE)
+            pixels = to_gray(path, np.asarray(image), tolerance=_TOLERANCE)
         elif mode == "RGBA":
             channels = np.array(image)
-            pixels, alpha = gray(path, channels[..., :3], tolerance=_TOLERANCE), channels[..., 3].copy()
+            pixels, alpha = to_gray(path, channels[..., :3], tolerance=_TOLERANCE), channels[..., 3].copy()
         elif mode == "LA":
             channels = np.array(image)
             pixels, alpha = channels[..., 0].copy(), channels[..., 1].copy()
         else:
-            raise UnreadableScan(path, f"a PNG of a kind that is not read ({mode})")
+            raise UnreadableScan(path, f"a PNG of an unsupported mode ({mode})")
         properties = {"mode": mode} if alpha is None else {"mode": mode, "alpha": alpha}
         return Scan(slices=pixels[None], properties=properties)
 
     def write(self, path: Path, scan: Scan, provenance: Provenance | None = None) -> None:
-        pixels = one_slice(scan.slices, "PNG")
+        pixels = single_slice(scan.slices, "PNG")
         if pixels.dtype.kind == "f" and "mode" not in scan.properties:
-            raise ValueError("a PNG file holds whole numbers; convert float pixels to uint8 or uint16 first")
+            raise ValueError("a PNG file holds integers; convert float pixels to uint8 or uint16 first")
         mode = scan.properties.get("mode", "L" if pixels.dtype == np.uint8 else "I;16")
         pixels = np.ascontiguousarray(as_type(pixels, np.dtype(np.uint16 if mode == "I;16" else np.uint8)))
         buffer = io.BytesIO()
-        reported = PngInfo()
+        text = PngInfo()
         if provenance is not None:
-            reported.add_text("Description", str(provenance))
-        _image(pixels, mode, scan.properties.get("alpha")).save(buffer, format="PNG", pnginfo=reported)
+            text.add_text("Description", str(provenance))
+        _image(pixels, mode, scan.properties.get("alpha")).save(buffer, format="PNG", pnginfo=text)
         write_bytes(path, buffer.getvalue())
 
 
 def with_text(png: bytes, text: str) -> bytes:
-    """A whole PNG file with a text of its own, `Description`, after its header."""
+    """Inserts a text chunk `Description` after the header of an encoded PNG file."""
     content = b"tEXtDescription\0" + text.encode("latin-1", "replace")
     chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
     return png[:33] + chunk + png[33:]
 
 
 def _image(pixels: np.ndarray, mode: str, alpha: np.ndarray | None) -> Image.Image:
-    """The Pillow image of one mode that shows gray pixels (H, W)."""
+    """A Pillow image of the given mode from gray pixels (H, W)."""
     image = Image.fromarray(pixels)
     if mode in ("L", "I;16"):
         return image
@@ -113,6 +115,6 @@ def _image(pixels: np.ndarray, mode: str, alpha: np.ndarray | None) -> Image.Ima
 
 
 def _refuse_wide_colors(path: Path, image: ImageFile) -> None:
-    """Pillow would read 16 bits a channel of color as 8: the way that the pixels are stored tells."""
+    """Raises UnreadableScan for 16 bits per color channel, which Pillow would read as 8."""
     if image.mode in _REMARKS and "16" in str(image.tile[0][3]):
-        raise UnreadableScan(path, "16 bits a channel with color or transparency; save it as 16-bit gray")
+        raise UnreadableScan(path, "16 bits per channel with color or transparency; save it as 16-bit gray")

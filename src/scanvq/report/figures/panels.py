@@ -13,7 +13,7 @@ from scanvq.imaging.formats import Provenance
 from scanvq.imaging.formats.png import with_text
 from scanvq.report.figures.colors import code_colors, difference_colors, gray
 from scanvq.report.figures.tiles import Row, Sheet, Tile
-from scanvq.storage.files import whole_file
+from scanvq.storage.files import atomic_write
 
 
 def panel_row(
@@ -82,6 +82,6 @@ def save_panel(
     """
     row = panel_row(image, grids, reconstruction, codebook_sizes=codebook_sizes, difference=False)
     sheet = Sheet(name=path.stem, rows=(row,), columns=len(row.tiles), fixed=True)
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         png = sheet.draw().png
         temporary.write_bytes(png if provenance is None else with_text(png, str(provenance)))

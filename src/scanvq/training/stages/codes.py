@@ -15,7 +15,7 @@ from torch import Tensor
 
 from scanvq.model.coder import BATCH, Coder, stored_type
 from scanvq.nn.precision import Precision, candidates, time_interleaved
-from scanvq.storage.files import read_json, whole_file, write_json
+from scanvq.storage.files import atomic_write, read_json, write_json
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.run_data import SPLITS, RunData
 from scanvq.types import Tokenizer
@@ -121,7 +121,10 @@ def encode_splits(
                 progress(done, total)
 
         levels = encode_dataset(coder, dataset, flip=flip, advance=advance)
-        with whole_file(codes_file(folder, split, mirrored=flip)) as temporary, temporary.open("wb") as file:
+        with (
+            atomic_write(codes_file(folder, split, mirrored=flip)) as temporary,
+            temporary.open("wb") as file,
+        ):
             arrays: dict[str, Any] = {f"level_{number}": level for number, level in enumerate(levels)}
             np.savez(file, **arrays)
     write_json(marker, wanted)
