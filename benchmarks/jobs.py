@@ -28,7 +28,7 @@ from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.intensity import Intensity
 from scanvq.nn.precision import Precision
-from scanvq.recipe.recipe import read_recipe
+from scanvq.recipe.reading import read_recipe
 from scanvq.storage.files import read_json
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.store import Store, prepare_store

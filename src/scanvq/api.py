@@ -9,7 +9,8 @@ from pathlib import Path
 from scanvq.model.model import Model
 from scanvq.planning.document import Plan, read_plan
 from scanvq.planning.make import make_plan
-from scanvq.recipe.recipe import Recipe, read_recipe
+from scanvq.recipe.reading import read_recipe
+from scanvq.recipe.recipe import Recipe
 from scanvq.run import Run
 from scanvq.storage.files import write_text
 from scanvq.storage.run_directory import RunDirectory

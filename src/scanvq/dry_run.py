@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scanvq import api
 from scanvq.planning.cost_estimate import DryRunMeasurements
-from scanvq.recipe.recipe import read_recipe
+from scanvq.recipe.reading import read_recipe
 from scanvq.storage.run_directory import StageDirectory
 from scanvq.store.run_data import open_data
 from scanvq.training.engine import peak_process_mb

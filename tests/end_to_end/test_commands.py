@@ -249,7 +249,7 @@ def test_recipes_are_listed_shown_and_copied(scanvq: Command, tmp_path: Path) ->
     shown = scanvq("recipes", "show", "tiny", "--size", "64x32", "--set", "prior.channels=16").stdout
     assert "channels = 16" in shown
     assert "parameters" in shown
-    assert "bits a pixel" in shown
+    assert "bits per pixel" in shown
     mine = tmp_path / "mine.toml"
     scanvq("recipes", "copy", "tiny", mine)
     assert "codebook_size" in scanvq("recipes", "show", mine).stdout

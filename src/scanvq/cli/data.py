@@ -168,7 +168,7 @@ def _prepared(
     """The slices of a folder as a recipe wants them, with bars."""
     from scanvq.build import make_tokenizer
     from scanvq.cli.progress_display import ProgressDisplay
-    from scanvq.recipe.recipe import read_recipe
+    from scanvq.recipe.reading import read_recipe
     from scanvq.store.run_data import prepare_data, survey_data
 
     completed = read_recipe(recipe, overrides=overrides)

@@ -24,7 +24,7 @@ def evaluate(
     """Score a run on its test split and write RUN/metrics.json.
 
     SSIM is that of each image in [0, 1] (Gaussian window, sigma 1.5), averaged over the split; beside it
-    stand its foreground-only mean, PSNR, and the bits a pixel that it cost.
+    stand its foreground-only mean, PSNR, and the bits per pixel that it cost.
 
     --data is first compared with the scans that the run was trained on: people or scans that are in both are
     refused with a list.

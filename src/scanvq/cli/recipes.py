@@ -26,7 +26,7 @@ def list_() -> None:
 
     Example: `scanvq recipes list`
     """
-    from scanvq.recipe.recipe import read_recipe, recipe_names
+    from scanvq.recipe.reading import read_recipe, recipe_names
 
     names = recipe_names()
     width = max(map(len, names))
@@ -45,16 +45,16 @@ def show(
     ] = None,
     classes: Annotated[int, typer.Option(min=0, help="Number of class labels of the prior.")] = 0,
 ) -> None:
-    """Show a recipe completed: every setting, parameters by part, code grid, bits a pixel.
+    """Show a recipe completed: every setting, parameters by part, code grid, bits per pixel.
 
     Example: `scanvq recipes show oasis-vqvae-gated-pixelcnn --size 256x256`
     """
-    from scanvq.recipe.description import facts_of
-    from scanvq.recipe.recipe import read_recipe
+    from scanvq.recipe.description import describe_recipe
+    from scanvq.recipe.reading import read_recipe
 
     recipe = read_recipe(name, overrides=overrides or ())
     print(recipe.toml())
-    for line in facts_of(recipe, size=_size(size), classes=classes):
+    for line in describe_recipe(recipe, size=_size(size), classes=classes):
         print(f"# {line}")
 
 
@@ -67,7 +67,7 @@ def copy(
 
     Example: `scanvq recipes copy tiny mine.toml`
     """
-    from scanvq.recipe.recipe import recipe_text
+    from scanvq.recipe.reading import recipe_text
     from scanvq.storage.files import write_text
 
     text = recipe_text(name)

@@ -37,7 +37,7 @@ def summary(metrics: dict[str, Any]) -> list[str]:
     test = metrics["tokenizer"]["test"]
     ssim, foreground = test["ssim"], test["ssim_foreground"]
     lines = [
-        f"{test['n']} test images at {metrics['tokenizer']['bits_per_pixel']:.4f} bits a pixel:",
+        f"{test['n']} test images at {metrics['tokenizer']['bits_per_pixel']:.4f} bits per pixel:",
         f"  SSIM {ssim['mean']:.3f} (5th percentile {ssim['p05']:.3f}; {ssim['above_0.6']:.0%} above 0.6), "
         f"foreground only {foreground['mean']:.3f}, PSNR {test['psnr']['mean']:.1f} dB",
     ]
@@ -50,7 +50,7 @@ def summary(metrics: dict[str, Any]) -> list[str]:
     if prior is not None:
         lines.append(
             f"prior on {prior['n']} test images: {prior['bits_per_code']:.3f} bits a code, "
-            f"{prior['bits_per_pixel']:.4f} bits a pixel"
+            f"{prior['bits_per_pixel']:.4f} bits per pixel"
         )
     leak = metrics["leak"]
     if leak["pairs"]:

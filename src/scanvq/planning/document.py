@@ -13,7 +13,8 @@ from tomlkit.items import Table
 from scanvq.cohort.survey import Survey
 from scanvq.planning.choice import Choice, table_of
 from scanvq.planning.cost_estimate import CostEstimate
-from scanvq.recipe.recipe import Recipe, read_recipe
+from scanvq.recipe.reading import read_recipe
+from scanvq.recipe.recipe import Recipe
 from scanvq.spec import SpecError
 
 HEADER = (

@@ -15,7 +15,8 @@ from scanvq.planning.cost_estimate import estimate_cost
 from scanvq.planning.dataset_facts import DatasetFacts, Detail, PlanRequest
 from scanvq.planning.document import Plan
 from scanvq.planning.rules import decide
-from scanvq.recipe.recipe import apply_override, complete_recipe
+from scanvq.recipe.completion import complete_recipe
+from scanvq.recipe.overrides import apply_override
 from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.spec import complete
 

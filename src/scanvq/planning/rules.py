@@ -106,7 +106,7 @@ def _tokenizer(halvings: int, request: PlanRequest) -> list[Choice]:
             "tokenizer.channels",
             channels,
             "rule",
-            f"{request.detail}: a code for {pixels}x{pixels} pixels, {rate:.4f} bits a pixel; "
+            f"{request.detail}: a code for {pixels}x{pixels} pixels, {rate:.4f} bits per pixel; "
             + ("wide: there is time" if wide else "narrow: more steps are worth more than width"),
         ),
         _choice("tokenizer.norm", "none", "fixed", "with batch normalization it learns far more slowly"),

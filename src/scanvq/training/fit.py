@@ -10,7 +10,8 @@ from scanvq.build import make_objective, make_prior, make_tokenizer
 from scanvq.cohort.survey import Survey
 from scanvq.model.coder import Coder
 from scanvq.model.weights import load_tokenizer
-from scanvq.recipe.recipe import Recipe, read_recipe
+from scanvq.recipe.reading import read_recipe
+from scanvq.recipe.recipe import Recipe
 from scanvq.settings import StageSettings
 from scanvq.storage.files import UNFINISHED, remove_unfinished, write_text
 from scanvq.storage.run_directory import RunDirectory, RunError

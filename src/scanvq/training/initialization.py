@@ -9,7 +9,8 @@ from pathlib import Path
 from torch import nn
 
 from scanvq.model.headers import TokenizerHeader
-from scanvq.recipe.recipe import Recipe, read_recipe
+from scanvq.recipe.reading import read_recipe
+from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.storage.weights import Header, WeightsError, read_weights
 from scanvq.training.fit_request import FitRequest

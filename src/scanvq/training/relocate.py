@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from scanvq.cohort.catalog import CatalogError
-from scanvq.recipe.recipe import read_recipe
+from scanvq.recipe.reading import read_recipe
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.run_data import reopen_data
 from scanvq.training.fit_request import FitRequest

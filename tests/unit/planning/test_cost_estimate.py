@@ -12,7 +12,7 @@ from scanvq.cohort.splits import assign_splits
 from scanvq.cohort.survey import survey_folder
 from scanvq.planning import cost_estimate as module
 from scanvq.planning.cost_estimate import DryRunError, DryRunMeasurements, dry_run, estimate_cost
-from scanvq.recipe.recipe import read_recipe
+from scanvq.recipe.reading import read_recipe
 
 MEASURED = DryRunMeasurements(
     prepare=0.5, evaluate=0.25, memory_mb=500, slice_bytes=1024, slices=3, progress_bytes=2 * 2**20

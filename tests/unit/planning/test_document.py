@@ -11,7 +11,7 @@ from scanvq.planning.cost_estimate import CostEstimate
 from scanvq.planning.dataset_facts import DatasetFacts, PlanRequest
 from scanvq.planning.document import Plan, read_plan
 from scanvq.planning.rules import decide
-from scanvq.recipe.recipe import complete_recipe
+from scanvq.recipe.completion import complete_recipe
 from scanvq.spec import SpecError
 
 FACTS = DatasetFacts(height=64, width=48, uniform=True, slices=500, labels=2)

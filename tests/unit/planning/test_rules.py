@@ -13,7 +13,8 @@ from scanvq.planning import rules
 from scanvq.planning.choice import table_of
 from scanvq.planning.dataset_facts import Box, DatasetFacts, Detail, PlanRequest
 from scanvq.planning.rules import LARGEST, LONG, crops, decide
-from scanvq.recipe.recipe import Recipe, complete_recipe
+from scanvq.recipe.completion import complete_recipe
+from scanvq.recipe.recipe import Recipe
 
 SIZES = [(28, 28), (157, 189), (256, 128), (384, 384), (1024, 700), (2000, 2000)]
 
