@@ -19,8 +19,8 @@ from scanvq.storage.run_directory import StageDirectory
 from scanvq.store.run_data import open_data
 from scanvq.training.engine import peak_process_mb
 from scanvq.training.progress_pictures import KEPT, read_progress
-from scanvq.training.stages.prior import WATCHED_SAMPLES
-from scanvq.training.stages.tokenizer import WATCHED_IMAGES
+from scanvq.training.stages.prior import PROGRESS_SAMPLES
+from scanvq.training.stages.tokenizer import PROGRESS_IMAGES
 
 
 def dry_run(folder: Path, device: str, *, skip_bad: bool) -> DryRunMeasurements:
@@ -60,8 +60,8 @@ def dry_run(folder: Path, device: str, *, skip_bad: bool) -> DryRunMeasurements:
         memory_mb=peak_process_mb(),
         slice_bytes=sum(file.stat().st_size for file in data.store.folder.glob("*")) / len(data.store),
         slices=len(data.store) / files,
-        progress_bytes=_progress_bytes(run.directory.tokenizer, 2 * WATCHED_IMAGES)
-        + _progress_bytes(run.directory.prior, WATCHED_SAMPLES),
+        progress_bytes=_progress_bytes(run.directory.tokenizer, 2 * PROGRESS_IMAGES)
+        + _progress_bytes(run.directory.prior, PROGRESS_SAMPLES),
     )
 
 

@@ -47,7 +47,7 @@ def fit(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of splits, weights and order.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run at --out.")] = False,
-    start: Annotated[
+    initial_run: Annotated[
         Path | None,
         typer.Option("--from", help="Begin from the weights of this run.", show_default=False),
     ] = None,
@@ -129,7 +129,7 @@ def fit(
             seed=seed,
             resume=resume,
             tokenizer=tokenizer,
-            start=start,
+            initial_run=initial_run,
             skip_bad=skip_bad,
             allow_leak=allow_leak,
             device=device,

@@ -54,7 +54,7 @@ def plan(
     from scanvq.planning.make import make_plan
     from scanvq.storage.files import write_text
     from scanvq.training.engine import Engine
-    from scanvq.training.training_limit import seconds_of
+    from scanvq.training.training_limit import parse_duration
 
     if out.suffix != ".toml":
         raise ValueError(f"{out} must end in .toml")
@@ -63,7 +63,7 @@ def plan(
     display = ProgressDisplay()
     made = make_plan(
         folder,
-        budget=seconds_of(budget),
+        budget=parse_duration(budget),
         detail=detail.value,
         overrides=with_cutting(overrides or (), plane, slices, spacing),
         seed=seed,

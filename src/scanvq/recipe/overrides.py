@@ -42,7 +42,7 @@ def _entry(inner: list[Any], key: str, override: str) -> Any:
 
 
 def change_kind(table: dict[str, Any], kind: Any) -> None:
-    """Removes the settings that a part of another `kind` does not have; its own `kind` stays to be set."""
+    """Removes the settings that a part of another `kind` does not have."""
     constructors = [kinds[kind] for kinds in TABLES.values() if kind in kinds]
     if table.get("kind") == kind or not constructors:
         return

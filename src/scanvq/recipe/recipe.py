@@ -79,5 +79,5 @@ class Recipe:
 
 
 def _settings(maker: type[S], table: Mapping[str, Any]) -> S:
-    """A completed table as its settings object; a list becomes a tuple as the signature says."""
+    """A completed table as its settings object; a list becomes a tuple as in the signature."""
     return maker(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})

@@ -1,4 +1,4 @@
-"""A run reads its catalog once and every header once, and plans the image size that it then trains at."""
+"""A run reads the catalog once and every header once, and trains at the planned image size."""
 
 from __future__ import annotations
 
