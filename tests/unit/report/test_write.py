@@ -22,7 +22,7 @@ SMALL = (
 )
 
 
-def silent(name: str) -> Callable[[int, int], None]:
+def no_progress(name: str) -> Callable[[int, int], None]:
     return lambda done, total: None
 
 
@@ -37,16 +37,16 @@ def trained(scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(trained: Path, tmp_path: Path) -> Path:
-    """A copy that a test may take pieces out of."""
+    """A copy of the run that a test may change."""
     return Path(shutil.copytree(trained, tmp_path / "first"))
 
 
 def report(run: Path) -> str:
-    api.load(run, device="cpu").write_report(progress_for=silent)
+    api.load(run, device="cpu").write_report(progress_for=no_progress)
     return (run / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_whole_run(run: Path) -> None:
+def test_a_complete_run(run: Path) -> None:
     reported: dict[str, list[tuple[int, int]]] = {}
 
     def progress_for(name: str) -> Callable[[int, int], None]:
@@ -93,7 +93,7 @@ def test_a_prior_without_likelihood(run: Path) -> None:
     assert "No likelihood for the prior" in report(run)
 
 
-def test_when_the_scans_are_gone(run: Path) -> None:
+def test_without_the_scans(run: Path) -> None:
     record = json.loads((run / "data.json").read_text(encoding="utf-8"))
     record["folder"] = str(run / "gone")
     (run / "data.json").write_text(json.dumps(record), encoding="utf-8")
