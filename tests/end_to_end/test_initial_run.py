@@ -43,7 +43,7 @@ def test_training_begins_with_the_weights_of_another_run(other, scans, tmp_path)
     assert json.loads((out / "data.json").read_text()) == json.loads((other / "data.json").read_text())
 
 
-def test_what_does_not_fit_is_refused(other, scans, tmp_path):
+def test_incompatible_runs_raise(other, scans, tmp_path):
     with pytest.raises(WeightsError, match="does not fit this recipe"):
         scanvq.fit(
             scans, out=tmp_path / "a", initial_run=other, overrides=["tokenizer.channels=[8, 12]"], epochs=1
