@@ -56,7 +56,7 @@ def test_a_complete_run(run: Path) -> None:
     html = (run / "report.html").read_text(encoding="utf-8")
     for section in ("summary", "data", "extremes", "codebook", "generated", "completions", "progress"):
         assert f'<section id="{section}">' in html
-    assert "Not on this page" not in html
+    assert "Not available" not in html
     assert "real test scans · narrow" in html
     assert reported.keys() == {"report", "figures"}
     assert all(done[-1][0] == done[-1][1] for done in reported.values())
