@@ -24,7 +24,7 @@ from scanvq.build import TABLES, make_prior, make_tokenizer
 from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.imaging.geometry import Geometry
 from scanvq.nn.precision import Precision
-from scanvq.recipe.recipe import read_recipe
+from scanvq.recipe.reading import read_recipe
 from scanvq.spec import complete_part
 from scanvq.store.store import prepare_store
 from scanvq.types import UNKNOWN, CodePrior, SamplingParams

@@ -28,13 +28,13 @@ from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.intensity import Intensity
 from scanvq.nn.precision import Precision
-from scanvq.recipe.recipe import read_recipe
+from scanvq.recipe.reading import read_recipe
 from scanvq.storage.files import read_json
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.store import Store, prepare_store
 from scanvq.synthetic import write_demo
 from scanvq.training.batch_sampler import DeterministicBatchSampler
-from scanvq.training.batch_sources import ImageSource
+from scanvq.training.datasets import ImageDataset
 
 AIMS = (0.8, 0.9)
 PREPARE, UNPACK = "scanvq", "floor: read and gunzip"
@@ -124,7 +124,7 @@ def _prepare(scratch: Path, setup: Setup) -> list[Row]:
 
 def _loading(store: Store, setup: Setup) -> Row:
     """A batch from the prepared store, and the step that it is for, in turns."""
-    source = ImageSource(
+    source = ImageDataset(
         SliceDataset(store, np.arange(len(store)), Intensity(kind="full", low=0.0, high=1000.0)),
         flip=True,
     )

@@ -26,7 +26,7 @@ from benchmarks.peers import absent, left_out
 from benchmarks.record import Row, Setup
 from scanvq.build import TABLES, make_prior
 from scanvq.priors.hierarchical import HierarchicalPrior
-from scanvq.recipe.recipe import read_recipe
+from scanvq.recipe.reading import read_recipe
 from scanvq.sampling.raster import sample_raster
 from scanvq.spec import complete_part
 from scanvq.types import UNKNOWN, CodePrior, Codes, SamplingParams

@@ -28,7 +28,8 @@ from benchmarks.record import Row, Setup
 from scanvq.build import make_objective, make_tokenizer
 from scanvq.kernels.allocator import keep_freed_memory
 from scanvq.nn.precision import Precision
-from scanvq.recipe.recipe import Recipe, read_recipe
+from scanvq.recipe.reading import read_recipe
+from scanvq.recipe.recipe import Recipe
 from scanvq.tokenizers import VQVAE
 from scanvq.training.optimizers import make_optimizer
 from scanvq.training.precision import measure

@@ -48,7 +48,7 @@ LAYERS = (
     ("pretrained",),
     ("api",),
     ("__init__",),
-    ("cli", "app", "dry_run"),
+    ("cli", "app"),
     ("__main__",),
 )
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}

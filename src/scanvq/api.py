@@ -1,4 +1,4 @@
-"""What `import scanvq` gives: train a run, load it, use its model."""
+"""The public functions: train a run, and load it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from pathlib import Path
 from scanvq.model.model import Model
 from scanvq.planning.document import Plan, read_plan
 from scanvq.planning.make import make_plan
-from scanvq.recipe.recipe import Recipe, read_recipe
+from scanvq.recipe.reading import read_recipe
+from scanvq.recipe.recipe import Recipe
 from scanvq.run import Run
 from scanvq.storage.files import write_text
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.training.engine import Engine
 from scanvq.training.fit import FitRequest, new_run, resumed_run, train_run
 from scanvq.training.history import Logger, Loggers
-from scanvq.training.initialization import folder_of, inherit_from, recipe_on_tokenizer
+from scanvq.training.initialization import inherit_from, recipe_with_tokenizer, scan_folder
 from scanvq.training.relocate import relocate
-from scanvq.training.training_limit import seconds_of
+from scanvq.training.training_limit import parse_duration
 from scanvq.types import ProgressFactory
 
 __all__ = ["Model", "Run", "fit", "load"]
@@ -41,7 +42,7 @@ def fit(
     seed: int = 0,
     resume: bool = False,
     tokenizer: str | Path | None = None,
-    start: str | Path | None = None,
+    initial_run: str | Path | None = None,
     skip_bad: bool = False,
     allow_leak: bool = False,
     device: str = "auto",
@@ -52,42 +53,42 @@ def fit(
     """Trains a tokenizer and a prior on a folder of scans.
 
     Args:
-        folder: the scans; None takes those of the run named by `resume`, `tokenizer` or `start`. With
-            `resume`, where the run's scans lie now, if they were moved.
-        out: the run directory to make, or to go on with.
-        recipe: name, TOML file, or a completed recipe; None is that of the run named by `tokenizer` or
-            `start`, else one planned for these scans.
-        plan: a plan, or the file of one; it names folder, budget and seed too.
-        overrides: settings in place of the recipe's, such as "tokenizer.quantizer.codebook_size=256".
-        budget: how long to train, as "10m" or in seconds; None for epochs.
-        epochs: of each stage, in place of the recipe's.
-        seed: of splits, weights and order; a plan's own where one is given.
-        resume: go on with the run at `out`.
-        tokenizer: a run whose tokenizer, data and splits are taken; only a prior is trained.
-        start: a run from whose weights training begins; on the same folder its splits are kept.
-        skip_bad: leave unusable files out rather than stop.
-        allow_leak: train on splits that share subjects or scans; the report then says so.
+        folder: the scans; None = those of the run named by `resume`, `tokenizer` or `initial_run`. With
+            `resume`, the new folder of the scans if they were moved.
+        out: the run directory to create, or to resume.
+        recipe: name, TOML file, or a completed recipe; None = that of the run named by `tokenizer` or
+            `initial_run`, else a plan for these scans.
+        plan: a plan or its file; it includes folder, budget and seed.
+        overrides: settings that replace those of the recipe, such as "tokenizer.quantizer.codebook_size=256".
+        budget: how long to train, as "10m" or in seconds; None = train by epochs.
+        epochs: of each stage; None = those of the recipe.
+        seed: of splits, weights and batches; with a plan, the seed of the plan is used.
+        resume: continue the run at `out`.
+        tokenizer: a run whose tokenizer, data and splits are reused; only a prior is trained.
+        initial_run: a run whose weights training begins with; with the same folder its splits are kept.
+        skip_bad: leave unusable files out instead of stopping.
+        allow_leak: train on splits that share subjects or scans; the report shows it.
         device: "auto", "cpu", "cuda" or "mps".
-        cache: where prepared stores are kept; None is the user's cache folder.
-        loggers: makes those who look on, on the main process.
-        progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
+        cache: where prepared stores are kept; None = the cache folder of the user.
+        loggers: makes the loggers, on the main process.
+        progress_for: returns, for the name of a task, a function of pieces done and all pieces.
 
     Returns:
-        The trained run; None on all processes but the main one.
+        The trained run; None on all processes but the main process.
 
     Raises:
-        Interrupted: asked to stop; the run is saved and can be resumed.
-        LeakError: the same subjects or scans on two sides of a split.
+        Interrupted: a stop was requested; the run is saved and can be resumed.
+        LeakError: splits share subjects or scans.
     """
-    seconds = seconds_of(budget) if isinstance(budget, str) else budget
+    seconds = parse_duration(budget) if isinstance(budget, str) else budget
     run = RunDirectory(Path(out))
     engine = Engine(device=device)
     survey = None
     if not resume and engine.is_main:
         planned = None
         if plan is not None:
-            planned = _read(plan, recipe, overrides, tokenizer or start)
-        elif recipe is None and tokenizer is None and start is None:
+            planned = _read(plan, recipe, overrides, tokenizer or initial_run)
+        elif recipe is None and tokenizer is None and initial_run is None:
             planned = make_plan(
                 _folder(folder, None),
                 budget=seconds,
@@ -103,18 +104,17 @@ def fit(
             seconds = planned.budget if seconds is None and epochs is None else seconds
             seed = planned.seed
         request = FitRequest(
-            folder=str(_folder(folder, tokenizer or start)),
+            folder=str(_folder(folder, tokenizer or initial_run)),
             tokenizer=None if tokenizer is None else str(Path(tokenizer).resolve()),
-            start=None if start is None else str(Path(start).resolve()),
+            initial_run=None if initial_run is None else str(Path(initial_run).resolve()),
             budget=seconds,
             epochs=epochs,
             seed=seed,
             skip_bad=skip_bad,
             allow_leak=allow_leak,
         )
-        new_run(
-            run, _recipe(recipe, overrides, tokenizer, start) if planned is None else planned.recipe, request
-        )
+        given = _recipe(recipe, overrides, tokenizer, initial_run) if planned is None else planned.recipe
+        new_run(run, given, request)
         if planned is not None:
             write_text(run.plan, planned.toml())
         inherit_from(run, request)
@@ -156,38 +156,38 @@ def _read(
     plan: str | Path | Plan,
     recipe: str | Path | Recipe | None,
     overrides: Sequence[str],
-    other: str | Path | None,
+    source_run: str | Path | None,
 ) -> Plan:
-    if recipe is not None or overrides or other is not None:
+    if recipe is not None or overrides or source_run is not None:
         raise ValueError(
-            "a plan says everything: leave --recipe, --set, --tokenizer and --from out, or change its file"
+            "a plan includes all settings: edit its file, or leave out --recipe, --set, --tokenizer, --from"
         )
     return plan if isinstance(plan, Plan) else read_plan(Path(plan))
 
 
-def _folder(folder: str | Path | None, other: str | Path | None) -> Path:
+def _folder(folder: str | Path | None, source_run: str | Path | None) -> Path:
     if folder is not None:
         return Path(folder).resolve()
-    if other is None:
+    if source_run is None:
         raise ValueError("name the folder of scans to train on")
-    return folder_of(RunDirectory(Path(other)))
+    return scan_folder(RunDirectory(Path(source_run)))
 
 
 def _recipe(
     recipe: str | Path | Recipe | None,
     overrides: Sequence[str],
     tokenizer: str | Path | None,
-    start: str | Path | None,
+    initial_run: str | Path | None,
 ) -> Recipe:
-    other = tokenizer or start
+    source_run = tokenizer or initial_run
     if recipe is None:
-        assert other is not None  # else there is a plan
-        recipe = RunDirectory(Path(other)).recipe
+        assert source_run is not None  # without one there is a plan
+        recipe = RunDirectory(Path(source_run)).recipe
     completed = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, overrides=overrides)
-    own = ("data.", "preparation.", "tokenizer.", "training.tokenizer.")
-    fixed = [one for one in overrides if one.startswith(own)]
+    fixed_sections = ("data.", "preparation.", "tokenizer.", "training.tokenizer.")
+    fixed = [override for override in overrides if override.startswith(fixed_sections)]
     if tokenizer is not None and fixed:
         raise ValueError(
-            f"--set {fixed[0]} cannot change the tokenizer of {tokenizer}, which is taken as it is"
+            f"--set {fixed[0]} cannot change the tokenizer of {tokenizer}, which is reused unchanged"
         )
-    return completed if tokenizer is None else recipe_on_tokenizer(RunDirectory(Path(tokenizer)), completed)
+    return completed if tokenizer is None else recipe_with_tokenizer(RunDirectory(Path(tokenizer)), completed)

@@ -15,7 +15,7 @@ from scanvq.model.model import Model
 from scanvq.model.scans import Array
 from scanvq.model.source import ModelSource, RunSource
 from scanvq.nn.device import choose_device
-from scanvq.planning.measured_cost import whole_cost
+from scanvq.planning.measured_cost import measure_cost
 from scanvq.report.write import write_run_report
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.run_data import open_data
@@ -136,7 +136,7 @@ class Run:
             seconds: from the first file to the scores.
         """
         data = open_data(self.directory, self.model.recipe.data)
-        cost = whole_cost(self.directory, data, seconds)
+        cost = measure_cost(self.directory, data, seconds)
         self.directory.write(self.directory.cost, cost)
         metrics = self.directory.read(self.directory.metrics)
         self.directory.write(self.directory.metrics, {**metrics, "cost": cost_of(self.directory)})

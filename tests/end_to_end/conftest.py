@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
-    """Makes a folder by its name; of several workers of pytest-xdist one makes it and the others wait."""
+    """Makes a folder by its name; with pytest-xdist, one worker makes it and the others wait."""
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent
@@ -46,13 +46,13 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
 
 @pytest.fixture(scope="session")
 def tiny() -> tuple[str, ...]:
-    """What makes `fit` a matter of seconds."""
+    """Options that make `fit` take seconds."""
     return ("--recipe=tiny", "--set=preparation.size=[32,32]", "--set=prior.channels=16", "--log=none")
 
 
 @pytest.fixture(scope="session")
 def small() -> tuple[str, ...]:
-    """What makes an epoch of the recipe `tiny` a matter of a second, from Python."""
+    """Overrides that make an epoch of the recipe `tiny` take a second, from Python."""
     return (
         "preparation.size=[32, 32]",
         "tokenizer.channels=[8, 8]",
@@ -66,7 +66,7 @@ def small() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def scanvq(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Command:
-    """Runs a command in a folder of its own; asserts its exit code, and that nobody sees a traceback."""
+    """Runs a command in a separate folder; asserts the exit code, and that there is no traceback."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
 
     def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -85,10 +85,10 @@ def scanvq(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
     return run
 
 
-_MANY = """
+_SEVERAL_CALLS = """
 import contextlib, io, json, sys
 from scanvq.cli.main import main
-told = []
+results = []
 for arguments in json.load(sys.stdin):
     sys.argv = ["scanvq", *arguments]
     out, err = io.StringIO(), io.StringIO()
@@ -97,19 +97,19 @@ for arguments in json.load(sys.stdin):
             code = main() or 0
         except SystemExit as stop:
             code = stop.code
-    told.append([code, out.getvalue(), err.getvalue()])
-print(json.dumps(told))
+    results.append([code, out.getvalue(), err.getvalue()])
+print(json.dumps(results))
 """
 
 
 @pytest.fixture(scope="session")
 def refused(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Refused:
-    """What several wrong calls tell, each with exit code 2 and one message; in one process, to be quick."""
+    """The messages of several failing calls, each with exit code 2; in one process, for speed."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
 
     def run(calls: Sequence[Sequence[object]]) -> list[str]:
         done = subprocess.run(
-            [sys.executable, "-c", _MANY],
+            [sys.executable, "-c", _SEVERAL_CALLS],
             input=json.dumps([[str(argument) for argument in call] for call in calls]),
             capture_output=True,
             text=True,
@@ -132,7 +132,7 @@ def refused(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="session")
 def cohorts(scanvq: Command, made_once: MadeOnce) -> dict[str, Path]:
-    """The demo cohort in the trees of the three course data sets; tests leave it as it is."""
+    """The demo cohort in the layouts of the three course data sets; tests must not change it."""
 
     def make(folder: Path) -> None:
         for layout in ("oasis", "hipmri", "adni"):
@@ -144,7 +144,7 @@ def cohorts(scanvq: Command, made_once: MadeOnce) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def trained(scanvq: Command, cohorts: dict[str, Path], tiny: tuple[str, ...], made_once: MadeOnce) -> Path:
-    """A run on ADNI's layout, with labels, of images of 32x32; tests leave it as it is."""
+    """A run on the ADNI layout, with labels, of images of 32x32; tests must not change it."""
 
     def make(run: Path) -> None:
         scanvq("fit", cohorts["adni"], *tiny, "--epochs", 2, "--out", run)
@@ -154,7 +154,7 @@ def trained(scanvq: Command, cohorts: dict[str, Path], tiny: tuple[str, ...], ma
 
 @pytest.fixture(scope="session")
 def own_scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Scans of every format, 50 rows by 44 columns, unlike those that the run was trained on."""
+    """Scans of every format, 50 rows by 44 columns, different from the training scans."""
     folder = tmp_path_factory.mktemp("own")
     rows, columns = np.mgrid[-1:1:50j, -1:1:44j]
     random = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""`adni-vqvae-pixelcnn` on its own layout: from files to samples, completions and report."""
+"""`adni-vqvae-pixelcnn` on the ADNI layout: from files to samples, completions and report."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def folder(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
-def test_the_run_knows_the_classes_and_keeps_the_aspect_ratio(folder: Path) -> None:
+def test_the_run_has_the_labels_and_the_aspect_ratio(folder: Path) -> None:
     run = load(folder / "run", device="cpu")
     assert run.labels == ("AD", "NC")
     assert run.model.code_shapes == ((15, 16),)
@@ -77,7 +77,7 @@ def test_a_completed_scan_keeps_its_known_half(folder: Path, environment: dict[s
     assert all(np.array_equal(pixels[:half], original[:half]) for pixels in whole[:2])
 
 
-def test_the_report_is_written_and_says_what_was_reported(folder: Path, environment: dict[str, str]) -> None:
+def test_the_report_is_written_with_the_reported_numbers(folder: Path, environment: dict[str, str]) -> None:
     page = folder / "run" / "report.html"
     page.unlink()
     scanvq(environment, "report", folder / "run")

@@ -63,7 +63,7 @@ def test_unknown_table_is_named(environment):
     assert "quantizer" in done.stderr
 
 
-def test_page_is_that_of_the_results():
+def test_the_page_matches_the_results():
     written = page.PAGE.read_text(encoding="utf-8")
     found = page.page(page.read(page.RESULTS), page.gpu.read(page.RESULTS))
     assert written == found, "run `python -m benchmarks.page`"

@@ -1,4 +1,4 @@
-"""Every command as a user calls it, on the demo cohort: from its files to new scans."""
+"""Every command on the demo cohort, as a user calls it."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def pixels(path: Path) -> np.ndarray:
     return format_of(path).read(path).slices
 
 
-def assert_alike(first: Path, second: Path) -> None:
+def assert_equal_up_to_rounding(first: Path, second: Path) -> None:
     """Equal but for rounding, which depends on how many are computed together."""
     one, other = pixels(first), pixels(second)
     assert one.dtype == other.dtype
     np.testing.assert_allclose(one.astype(np.float64), other.astype(np.float64), atol=1)
 
 
-def said(done: subprocess.CompletedProcess[str]) -> str:
-    """What a command that failed tells, which must be one message and nothing else."""
+def error_message(done: subprocess.CompletedProcess[str]) -> str:
+    """The message of a failed command, which must be its only output."""
     assert done.stdout == ""
     assert done.stderr.startswith("scanvq: ")
     return done.stderr.removeprefix("scanvq: ").strip()
@@ -81,7 +81,7 @@ def test_prepare_then_prepare_again(cohorts: dict[str, Path], tiny: tuple[str, .
     assert scanvq("data", "prepare", cohorts["hipmri"], *settings).stdout == first.stdout
 
 
-def test_fit_leaves_a_whole_run(trained: Path) -> None:
+def test_fit_writes_a_complete_run(trained: Path) -> None:
     metrics = json.loads((trained / "metrics.json").read_text())
     assert metrics["tokenizer"]["test"]["n"] > 0
     assert set(metrics["tokenizer"]["test"]["ssim"]) >= {"mean", "std", "p05", "median", "p95", "above_0.6"}
@@ -112,7 +112,7 @@ def test_evaluate_and_report_again_and_on_other_scans(
     assert (run / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
 
 
-def test_reconstructions_are_as_their_scans(
+def test_reconstructions_keep_the_format_of_their_scans(
     trained: Path, own_scans: Path, scanvq: Command, tmp_path: Path
 ) -> None:
     scanvq("reconstruct", trained, own_scans, "--out", tmp_path)
@@ -152,7 +152,7 @@ def test_codes_and_back(trained: Path, own_scans: Path, scanvq: Command, tmp_pat
     assert pixels(tmp_path / "decoded" / "volume.nii.gz").shape == pixels(own_scans / "volume.nii").shape
 
 
-def test_scans_of_one_name_in_several_folders_stay_apart(
+def test_scans_of_equal_name_in_several_folders_stay_separate(
     trained: Path, own_scans: Path, scanvq: Command, tmp_path: Path
 ) -> None:
     for place in ("a/one.png", "b/one.png"):
@@ -178,7 +178,7 @@ def test_samples_in_every_format(trained: Path, scanvq: Command, tmp_path: Path)
         images = saved["images"]
     assert images.shape == (2, 32, 32)
     assert images.dtype == np.float32
-    for number in (0, 1):  # sample i of a seed does not depend on how many are asked for
+    for number in (0, 1):  # sample i of a seed does not depend on the number of samples
         picture = pixels(tmp_path / "png" / f"sample_{number:03}.png")[0]
         np.testing.assert_allclose(picture, images[number] * 255, atol=0.51)
     np.testing.assert_allclose(pixels(tmp_path / "nii" / "sample_000.nii.gz")[0], images[0], atol=1e-5)
@@ -190,7 +190,7 @@ def test_samples_in_every_format(trained: Path, scanvq: Command, tmp_path: Path)
         "samples.png",
     ]
     scanvq("decode", trained, tmp_path / "png" / "codes.npz", "--out", tmp_path / "again")
-    assert_alike(tmp_path / "again" / "image_002.png", tmp_path / "png" / "sample_002.png")
+    assert_equal_up_to_rounding(tmp_path / "again" / "image_002.png", tmp_path / "png" / "sample_002.png")
 
 
 def test_samples_of_a_class(trained: Path, scanvq: Command, tmp_path: Path) -> None:
@@ -249,14 +249,14 @@ def test_recipes_are_listed_shown_and_copied(scanvq: Command, tmp_path: Path) ->
     shown = scanvq("recipes", "show", "tiny", "--size", "64x32", "--set", "prior.channels=16").stdout
     assert "channels = 16" in shown
     assert "parameters" in shown
-    assert "bits a pixel" in shown
+    assert "bits per pixel" in shown
     mine = tmp_path / "mine.toml"
     scanvq("recipes", "copy", "tiny", mine)
     assert "codebook_size" in scanvq("recipes", "show", mine).stdout
-    assert "exists already" in said(scanvq("recipes", "copy", "tiny", mine, code=2))
+    assert "exists already" in error_message(scanvq("recipes", "copy", "tiny", mine, code=2))
 
 
-def test_help_teaches_with_an_example_and_imports_nothing_heavy(environment: dict[str, str]) -> None:
+def test_help_shows_an_example_and_imports_no_heavy_package(environment: dict[str, str]) -> None:
     """In one process, since starting one for each command would take the longest of all these tests."""
     script = """
 import sys
@@ -280,6 +280,6 @@ assert not heavy, heavy
     assert done.returncode == 0, done.stderr
 
 
-def test_the_command_alone(scanvq: Command) -> None:
+def test_help_and_version(scanvq: Command) -> None:
     assert "Usage" in scanvq("--help").stdout
     assert scanvq("--version").stdout.startswith("scanvq ")

@@ -1,4 +1,4 @@
-"""A copy under another name, on the other side of a split: refused, or allowed and said in red."""
+"""A copy of a scan in another split: an error, or allowed and shown in the report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("layout", PLANTED)
-def test_a_planted_copy_is_refused_then_allowed(
+def test_a_copied_scan_raises_then_is_allowed(
     layout: str, cohorts: dict[str, Path], tiny: tuple[str, ...], scanvq: Command, tmp_path: Path
 ) -> None:
     folder, run = tmp_path / "scans", tmp_path / "run"
@@ -64,7 +64,7 @@ def test_a_planted_copy_is_refused_then_allowed(
     assert "which training never saw" not in page
 
 
-def test_inspect_shows_who_is_who_and_a_pattern_corrects_it(
+def test_inspect_shows_the_subjects_and_a_pattern_corrects_them(
     cohorts: dict[str, Path], scanvq: Command
 ) -> None:
     reported = scanvq("data", "inspect", cohorts["oasis"]).stdout
@@ -73,7 +73,7 @@ def test_inspect_shows_who_is_who_and_a_pattern_corrects_it(
     assert re.search(r"keras_png_slices_test/case_\d+_slice_0\.nii\.png -> 0 \(test, (AD|NC)\)", other)
 
 
-def test_a_person_in_two_given_splits_is_named(
+def test_a_subject_in_two_given_splits_is_listed(
     cohorts: dict[str, Path], tiny: tuple[str, ...], scanvq: Command, tmp_path: Path
 ) -> None:
     folder = tmp_path / "scans"
@@ -85,7 +85,7 @@ def test_a_person_in_two_given_splits_is_named(
     assert "one subject or group on two sides" in reported
 
 
-def test_other_scans_are_compared_with_what_the_run_has_learned_from(
+def test_other_scans_are_compared_with_the_training_scans(
     trained: Path, scanvq: Command, tmp_path: Path
 ) -> None:
     run, others = tmp_path / "run", tmp_path / "others"
@@ -107,7 +107,7 @@ def test_other_scans_are_compared_with_what_the_run_has_learned_from(
     assert learned in refused
     assert "900000_79.jpeg" in refused
     allowed = scanvq("evaluate", run, "--data", others, "--allow-leak").stdout
-    assert "LEAK, allowed: the run has learned from 1" in allowed
+    assert "LEAK, allowed: the run was trained on 1" in allowed
     assert json.loads((run / "metrics-others.json").read_text())["leak"]["pairs"] == 1
 
     recipe = (run / "recipe.toml").read_text()

@@ -1,4 +1,4 @@
-"""`maskgit` from files to samples, a filled hole, scores and a report, as a user runs it."""
+"""`maskgit` from files to samples, an inpainted hole, scores and a report, as a user runs it."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def scan(cohorts: dict[str, Path]) -> Path:
     return sorted((cohorts["hipmri"] / "keras_slices_test").iterdir())[0]
 
 
-def test_the_best_weights_are_those_of_the_fewest_bits(run: Path) -> None:
+def test_the_best_weights_have_the_fewest_bits(run: Path) -> None:
     state = json.loads((run / "prior" / "history.json").read_text())
     validated = [r["bits_per_masked_code"] for r in state["history"] if r["split"] == "validation"]
     assert validated
     assert state["best"] == pytest.approx(-min(validated))
 
 
-def test_there_are_no_bits_to_compare_but_curves_and_completions(run: Path, scanvq: Command) -> None:
+def test_the_report_has_curves_and_completions_but_no_likelihood(run: Path, scanvq: Command) -> None:
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["prior"]["test"] is None
     assert metrics["tokenizer"]["test"]["n"] > 0
@@ -64,7 +64,7 @@ def test_there_are_no_bits_to_compare_but_curves_and_completions(run: Path, scan
     assert "makes whole images only" not in text
 
 
-def test_samples_do_not_depend_on_how_many(run: Path, scanvq: Command, tmp_path: Path) -> None:
+def test_samples_do_not_depend_on_their_number(run: Path, scanvq: Command, tmp_path: Path) -> None:
     drawn = []
     for count in (2, 3):
         out = tmp_path / str(count)
@@ -75,7 +75,7 @@ def test_samples_do_not_depend_on_how_many(run: Path, scanvq: Command, tmp_path:
     assert np.array_equal(drawn[0], drawn[1][:2])
 
 
-def test_it_fills_a_hole_in_the_middle(run: Path, scan: Path, scanvq: Command, tmp_path: Path) -> None:
+def test_a_hole_in_the_middle_is_inpainted(run: Path, scan: Path, scanvq: Command, tmp_path: Path) -> None:
     original = nib.load(scan).get_fdata()
     height, width = original.shape[:2]
     hole = np.zeros((height, width), np.bool_)

@@ -1,4 +1,4 @@
-"""`oasis-vqvae-gan` on its own layout, as a user runs it: from files to samples, scores and report."""
+"""`oasis-vqvae-gan` on the OASIS layout, as a user runs it: from files to samples, scores and report."""
 
 from __future__ import annotations
 
@@ -61,13 +61,15 @@ def test_both_players_are_in_the_history_and_in_the_weights(folder: Path) -> Non
     assert names == {"generator", "critic", "vectors"}
 
 
-def test_the_same_noise_is_followed_through_training(folder: Path) -> None:
+def test_progress_samples_use_the_same_noise(folder: Path) -> None:
     moments = read_progress(folder / "run" / "prior" / "progress.npz")
     assert [images.shape for _, images in moments] == [(4, 64, 64)] * len(moments)
     assert moments
 
 
-def test_samples_are_codes_and_do_not_depend_on_how_many(folder: Path, environment: dict[str, str]) -> None:
+def test_samples_are_codes_and_do_not_depend_on_their_number(
+    folder: Path, environment: dict[str, str]
+) -> None:
     drawn = {}
     for count in (2, 3):
         out = folder / f"samples-{count}"
@@ -79,14 +81,14 @@ def test_samples_are_codes_and_do_not_depend_on_how_many(folder: Path, environme
     assert np.array_equal(drawn[2], drawn[3][:2])
 
 
-def test_there_are_no_bits_to_tell(folder: Path, environment: dict[str, str]) -> None:
+def test_there_is_no_likelihood(folder: Path, environment: dict[str, str]) -> None:
     scanvq(environment, "evaluate", folder / "run")
     metrics = json.loads((folder / "run" / "metrics.json").read_text())
     assert metrics["prior"]["test"] is None
     assert metrics["tokenizer"]["test"]["n"] > 0
 
 
-def test_it_completes_no_scan_and_says_so(folder: Path, environment: dict[str, str]) -> None:
+def test_inpainting_raises(folder: Path, environment: dict[str, str]) -> None:
     scan = next((folder / "scans").rglob("keras_png_slices_test/*.png"))
     words = ("inpaint", folder / "run", scan, "--keep=top-half", f"--out={folder / 'completed'}")
     done = called(environment, *words)
@@ -94,7 +96,7 @@ def test_it_completes_no_scan_and_says_so(folder: Path, environment: dict[str, s
     assert "makes whole images only" in done.stderr
 
 
-def test_the_report_is_written_and_says_what_was_reported(folder: Path, environment: dict[str, str]) -> None:
+def test_the_report_is_written_with_the_reported_numbers(folder: Path, environment: dict[str, str]) -> None:
     page = folder / "run" / "report.html"
     page.unlink()
     scanvq(environment, "report", folder / "run")

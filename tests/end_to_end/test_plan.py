@@ -1,4 +1,4 @@
-"""`scanvq plan` on a folder that nobody has seen, and `fit` by the plan, changed by hand."""
+"""`scanvq plan` on a folder of scans, and `fit` with the edited plan."""
 
 from __future__ import annotations
 
@@ -27,13 +27,15 @@ SMALLER = (
 @pytest.fixture(scope="module")
 def plan(scanvq: Command, scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("plan") / "plan.toml"
-    reported = scanvq("plan", scans, "--budget=8s", "--out", file, *(f"--set={one}" for one in SMALLER))
+    reported = scanvq(
+        "plan", scans, "--budget=8s", "--out", file, *(f"--set={setting}" for setting in SMALLER)
+    )
     assert "given: by --set" in reported.stdout
     assert "minutes" in reported.stdout
     return file
 
 
-def test_a_plan_is_kept_and_its_cost_is_shown_beside_the_measured(
+def test_a_plan_is_kept_and_its_estimate_is_shown_beside_the_measured_cost(
     scanvq: Command, plan: Path, tmp_path: Path
 ) -> None:
     edited = tmp_path / "edited.toml"
@@ -53,13 +55,15 @@ def test_a_plan_is_kept_and_its_cost_is_shown_beside_the_measured(
 
 def test_fit_without_a_recipe_plans(scanvq: Command, scans: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    scanvq("fit", scans, "--epochs=1", "--out", run, "--log=none", *(f"--set={one}" for one in SMALLER))
+    scanvq(
+        "fit", scans, "--epochs=1", "--out", run, "--log=none", *(f"--set={setting}" for setting in SMALLER)
+    )
     kept = read_plan(run / "plan.toml")
-    assert kept.cost_estimate is None  # epochs say nothing about minutes
+    assert kept.cost_estimate is None  # training by epochs has no time estimate
     assert kept.recipe.name == "planned"
     assert (run / "report.html").is_file()
 
 
-def test_a_plan_and_other_orders_contradict(refused: Refused, plan: Path, tmp_path: Path) -> None:
+def test_a_plan_excludes_other_settings(refused: Refused, plan: Path, tmp_path: Path) -> None:
     (message,) = refused([["fit", "--plan", plan, "--recipe", "tiny", "--out", tmp_path / "run"]])
-    assert "a plan says everything" in message
+    assert "a plan includes all settings" in message

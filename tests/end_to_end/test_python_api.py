@@ -35,7 +35,7 @@ def array(values: np.ndarray, kind: str) -> Any:
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "float64"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_reconstructions_are_like_what_went_in(
+def test_reconstructions_have_the_type_and_shape_of_the_input(
     shape: tuple[int, ...], dtype: str, kind: str, run: Run
 ) -> None:
     images = array(pictures(shape, dtype), kind)
@@ -71,7 +71,7 @@ def test_numpy_and_torch_and_every_shape_give_the_same(run: Run) -> None:
     np.testing.assert_array_equal(run.reconstruct(images[:, None])[:, 0], run.reconstruct(images))
 
 
-def test_samples_depend_on_the_seed_and_their_number_alone(run: Run) -> None:
+def test_samples_depend_on_the_seed_and_their_number_only(run: Run) -> None:
     images = run.sample(3, seed=5)
     assert images.shape == (3, 32, 32)
     assert images.dtype == np.float32
@@ -96,7 +96,7 @@ def test_completions_keep_known_pixels_bit_for_bit(dtype: str, kind: str, run: R
         assert (completion[unknown] != pixels[unknown]).any()
 
 
-def test_what_is_unknown_reaches_nothing(run: Run) -> None:
+def test_unknown_pixels_have_no_effect(run: Run) -> None:
     pixels, unknown = pictures((50, 44), "uint16"), np.zeros((50, 44), bool)
     unknown[:25] = True
     other = np.where(unknown, 65535 - pixels, pixels).astype(np.uint16)
@@ -118,11 +118,11 @@ def test_what_is_unknown_reaches_nothing(run: Run) -> None:
         (lambda run: run.inpaint(np.eye(9), np.ones((9, 9), bool)), "everything as unknown"),
     ],
 )
-def test_what_is_wrong_is_told(call: Callable[[Run], object], message: str, run: Run) -> None:
+def test_wrong_arguments_raise(call: Callable[[Run], object], message: str, run: Run) -> None:
     with pytest.raises(ValueError, match=message):
         call(run)
 
 
-def test_no_run(tmp_path: Path) -> None:
+def test_a_missing_run_raises(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is no ScanVQ run"):
         scanvq.load(tmp_path)

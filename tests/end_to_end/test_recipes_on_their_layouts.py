@@ -1,4 +1,4 @@
-"""Every recipe of a report on its own data set's layout, shrunken: from files to scores and report."""
+"""Every recipe of a report on the layout of its data set, shrunken: from files to scores and report."""
 
 from __future__ import annotations
 

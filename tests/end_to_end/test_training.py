@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 STAGES = ("tokenizer", "prior")
-PATIENCE = 120.0  # seconds; far more than anything here takes
+TIMEOUT = 120.0  # seconds; far more than anything here takes
 SHRUNKEN = (
     "--recipe=tiny",
     "--device=cpu",
@@ -53,7 +53,7 @@ class Command:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -89,7 +89,7 @@ def assert_equal_weights(run: Path, other: Path) -> None:
 
 def wait_for(process: subprocess.Popen[bytes], happened: Callable[[], bool]) -> bool:
     """True once it happened; False where the process ended before."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:
         if happened():
             return True
@@ -100,14 +100,14 @@ def wait_for(process: subprocess.Popen[bytes], happened: Callable[[], bool]) -> 
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_an_interrupted_run_ends_like_an_undisturbed_one(
+def test_an_interrupted_and_resumed_run_gives_the_same_weights(
     scans: Path, whole: Path, command: Command, tmp_path: Path, stage: str
 ) -> None:
     run = tmp_path / "run"
     process = command.start(SCANVQ, "fit", scans, f"--out={run}", *SHRUNKEN, *EPOCHS)
     assert wait_for(process, (run / stage / "best.safetensors").exists)
     process.send_signal(signal.SIGINT)
-    assert process.wait(PATIENCE) == 130, command.printed
+    assert process.wait(TIMEOUT) == 130, command.printed
     assert f"scanvq fit --resume --out {run}" in command.printed
     saved = json.loads((run / stage / "history.json").read_text())
     assert 0 < saved["step"] < json.loads((whole / stage / "history.json").read_text())["step"]
@@ -117,7 +117,7 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(
     assert (run / "report.html").exists()
 
 
-def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(
+def test_a_repeatedly_killed_run_gives_the_same_weights(
     scans: Path, whole: Path, command: Command, tmp_path: Path
 ) -> None:
     run, moment = tmp_path / "run", random.Random(0)
@@ -131,7 +131,7 @@ def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(
         if wait_for(process, happened):
             time.sleep(moment.uniform(0, after))
             process.kill()
-        killed += process.wait(PATIENCE) == -signal.SIGKILL
+        killed += process.wait(TIMEOUT) == -signal.SIGKILL
 
     def saved_anew(file: Path) -> Callable[[], bool]:
         before = file.stat().st_mtime_ns if file.exists() else 0
@@ -150,7 +150,7 @@ def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(
     assert all(metrics[0][part] == metrics[1][part] for part in STAGES)
 
 
-def test_a_finished_run_resumes_to_itself(whole: Path, command: Command) -> None:
+def test_resuming_a_finished_run_changes_nothing(whole: Path, command: Command) -> None:
     before = {path: path.read_bytes() for path in whole.rglob("*.safetensors")}
     command.run(SCANVQ, "fit", "--resume", f"--out={whole}")
     assert {path: path.read_bytes() for path in whole.rglob("*.safetensors")} == before

@@ -39,7 +39,7 @@ def run(scanvq: Callable[..., object], cohorts: dict[str, Path], tmp_path_factor
     return run
 
 
-def test_the_guidance_of_the_recipe_is_for_samples_of_a_class(run: Path) -> None:
+def test_the_guidance_of_the_recipe_applies_to_samples_of_a_class(run: Path) -> None:
     trained = load(run, device="cpu")
     assert trained.model.code_shapes == ((6, 8),)
     assert trained.model.sampling_params().guidance == 1

@@ -1,4 +1,4 @@
-"""VQ-VAE-2 with a prior for each level, as a user runs it on HipMRI's layout."""
+"""VQ-VAE-2 with a prior for each level, as a user runs it on the HipMRI layout."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_both_levels_are_trained_scored_and_reported(run: Path) -> None:
         assert (run / "figures" / f"prior-bits-per-code-{level}.svg").is_file()
 
 
-def test_codes_of_both_levels_go_to_a_file_and_back(
+def test_codes_of_both_levels_are_encoded_and_decoded(
     run: Path, scanvq: Command, cohorts: dict[str, Path], tmp_path: Path
 ) -> None:
     scan = sorted((cohorts["hipmri"] / "keras_slices_test").iterdir())[0]

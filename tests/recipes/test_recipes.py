@@ -1,4 +1,4 @@
-"""Every recipe completes, survives being written, builds, and trains two shrunken steps."""
+"""Every recipe completes, reads back equal, builds, and trains two shrunken steps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 
 from scanvq.build import make_objective, make_prior, make_tokenizer
 from scanvq.conditions.condition import Condition
-from scanvq.recipe.description import facts_of
-from scanvq.recipe.recipe import read_recipe, recipe_names, recipe_text
+from scanvq.recipe.description import describe_recipe
+from scanvq.recipe.reading import read_recipe, recipe_names, recipe_text
 from scanvq.settings import StageSettings
 from scanvq.training.optimizers import make_optimizer
 from scanvq.types import Batch, Objective
@@ -21,7 +21,7 @@ CLASSES = 2
 
 
 @every
-def test_it_is_complete_and_says_where_it_comes_from(name: str) -> None:
+def test_a_recipe_is_complete_and_names_its_source(name: str) -> None:
     recipe = read_recipe(name)
     assert recipe.name == name
     assert recipe.about["summary"]
@@ -32,7 +32,7 @@ def test_it_is_complete_and_says_where_it_comes_from(name: str) -> None:
 
 @every
 @pytest.mark.parametrize("section", ["data", "preparation", "sampling"])
-def test_a_section_has_every_setting_and_what_the_file_says(name: str, section: str) -> None:
+def test_a_section_has_every_setting_and_the_values_of_the_file(name: str, section: str) -> None:
     recipe = read_recipe(name)
     settings = vars(getattr(recipe, section))
     assert recipe.sections[section].keys() == settings.keys()
@@ -49,24 +49,24 @@ def test_the_completed_recipe_reads_back_equal(name: str, tmp_path: Path) -> Non
 
 
 @every
-def test_its_own_file_reads_as_the_name_does(name: str, tmp_path: Path) -> None:
+def test_reading_by_file_equals_reading_by_name(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"{name}.toml"
     file.write_text(recipe_text(name), encoding="utf-8")
     assert read_recipe(file) == read_recipe(name)
 
 
 @every
-def test_its_facts_can_be_told(name: str) -> None:
-    lines = facts_of(read_recipe(name), classes=CLASSES)
+def test_a_recipe_is_described(name: str) -> None:
+    lines = describe_recipe(read_recipe(name), classes=CLASSES)
     assert [line.split(":")[0].split(" of ")[0] for line in lines] == ["images", "tokenizer", "prior"]
 
 
 @every
-def test_it_trains_two_shrunken_steps(name: str) -> None:
+def test_a_recipe_trains_two_shrunken_steps(name: str) -> None:
     torch.manual_seed(0)
     recipe = read_recipe(name)
     tokenizer = make_tokenizer({**recipe.tokenizer, "input_mean": 0.4, "input_std": 0.3})
-    size = max(16, 2 * tokenizer.multiple)  # SSIM looks through a window of 11
+    size = max(16, 2 * tokenizer.multiple)  # SSIM needs a window of 11
     images = torch.rand(2, 1, size, size)
     objective = make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer, variance=0.09)
     two_steps(objective, Batch(images=images), recipe.stage("tokenizer"))

@@ -14,10 +14,10 @@ def encode(
     out: Annotated[Path, typer.Option(help="The npz file to write.")],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Turn scans into codes: one npz with a grid of integers for each slice.
+    """Encode scans: one npz file with a grid of integer codes for each slice.
 
-    `level_0` (n, h, w) holds the codes (`level_1` those of a finer level); `files`, `file_of_slice`
-    and `shapes` say where each comes from.
+    `level_0` (n, h, w) has the codes (`level_1` those of a finer level); `files`, `file_of_slice`
+    and `shapes` identify the scan of each slice.
 
     Example: `scanvq encode runs/first scans/ --out codes.npz`
     """
@@ -33,15 +33,15 @@ def encode(
 
 
 def decode(
-    run: Annotated[Path, typer.Argument(help="The run whose tokenizer made the codes.")],
+    run: Annotated[Path, typer.Argument(help="The run whose tokenizer encoded the codes.")],
     codes: Annotated[Path, typer.Argument(help="An npz file from `scanvq encode` or `scanvq sample`.")],
-    out: Annotated[Path, typer.Option(help="Where the images go.")],
+    out: Annotated[Path, typer.Option(help="The folder for the images.")],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Turn codes back into images, of the size and in the units that the scans had.
+    """Decode codes into images, with the size and units of the original scans.
 
-    8-bit slices become PNG, all others NIfTI; codes that came from no scan become PNG. Every file says that
-    it is synthetic, and which model made it.
+    8-bit slices become PNG, all others NIfTI; sampled codes become PNG. Every file is marked as synthetic,
+    with the id of its model.
 
     Example: `scanvq decode runs/first codes.npz --out decoded`
     """

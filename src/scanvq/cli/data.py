@@ -1,4 +1,4 @@
-"""`scanvq data`: look at a folder of scans, prepare it, make the demo cohort."""
+"""`scanvq data`: inspect, prepare and check a folder of scans; write the demo cohort."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from scanvq.cli.slice_options import PlaneName, PlaneOption, SlicesOption, Spaci
 if TYPE_CHECKING:
     from scanvq.store.run_data import RunData
 
-app = typer.Typer(help="Look at a folder of scans, prepare it, make a demo cohort.", no_args_is_help=True)
+app = typer.Typer(
+    help="Inspect, prepare and check a folder of scans; write a demo cohort.", no_args_is_help=True
+)
 
 Folder = Annotated[Path, typer.Argument(help="A folder of scans, or a CSV of path, subject, split, label.")]
 
 
-class Layout(StrEnum):
-    """The trees that the demo cohort can be written in."""
+class LayoutName(StrEnum):
+    """The folder layouts of the demo cohort."""
 
     OASIS = "oasis"
     HIPMRI = "hipmri"
@@ -30,23 +32,23 @@ class Layout(StrEnum):
 @app.command()
 def inspect(
     folder: Folder,
-    plane: Annotated[PlaneName, typer.Option(help="How volumes are cut.")] = PlaneName.AXIAL,
+    plane: Annotated[PlaneName, typer.Option(help="The plane of the slices.")] = PlaneName.AXIAL,
     slices: Annotated[
-        str, typer.Option(help="Which slices of a volume are counted: foreground, all, 20:80 or middle:32.")
+        str, typer.Option(help="The slices of a volume to count: foreground, all, 20:80 or middle:32.")
     ] = "foreground",
     subject: Annotated[
         str,
-        typer.Option(help="A regular expression over the paths, whose first group is the subject."),
+        typer.Option(help="A regular expression on the paths; its first group is the subject."),
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole fingerprint as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the complete fingerprint as JSON.")] = False,
 ) -> None:
-    """Tell what a folder holds: files, who is who, splits, labels, sizes, value ranges, anything odd.
+    """Show the content of a folder: files, subjects, splits, labels, sizes, intensities, and warnings.
 
     Example: `scanvq data inspect scans/`
     """
     import json
 
-    from scanvq.cli.inspect_view import condition_lines, lines_of
+    from scanvq.cli.inspect_view import condition_lines, fingerprint_lines
     from scanvq.cli.progress_display import ProgressDisplay
     from scanvq.cohort.catalog_reader import read_catalog
     from scanvq.cohort.condition_summary import summarize_conditions
@@ -57,7 +59,7 @@ def inspect(
     survey = Survey.of(catalog, plane=plane.value, slices=slices, progress=display.progress_for("inspect"))
     found = dict(survey.fingerprint)
     found["conditions"] = summarize_conditions(catalog, volumes=found["volumes"])
-    lines = [*lines_of(found), *condition_lines(found["conditions"])]
+    lines = [*fingerprint_lines(found), *condition_lines(found["conditions"])]
     print(json.dumps(found, indent=1) if as_json else "\n".join(lines))
 
 
@@ -66,27 +68,28 @@ def prepare(
     folder: Folder,
     recipe: Annotated[str, typer.Option(help="The recipe to prepare for.")] = "oasis-vqvae-gated-pixelcnn",
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting in place of the recipe's: section.key=value.")
+        list[str] | None, typer.Option("--set", help="Override a setting of the recipe: section.key=value.")
     ] = None,
     plane: PlaneOption = None,
     slices: SlicesOption = None,
     spacing: SpacingOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the splits.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the splits.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
     allow_leak: Annotated[
-        bool, typer.Option("--allow-leak", help="Go on though subjects or scans are on two sides.")
+        bool, typer.Option("--allow-leak", help="Prepare although splits share subjects or scans.")
     ] = False,
 ) -> None:
-    """Read every scan once into the prepared store, which `fit` then finds ready.
+    """Read every scan once into the prepared store, which `fit` reuses.
 
-    May be interrupted; the next call goes on. The store is in $SCANVQ_CACHE, else in the user's cache.
+    Can be interrupted; the next call resumes. The store is in $SCANVQ_CACHE, else in the cache folder of the
+    user.
 
     Example: `scanvq data prepare scans/ --skip-bad`
     """
-    from scanvq.cli.slice_options import with_cutting
+    from scanvq.cli.slice_options import with_slice_options
     from scanvq.store.run_data import SPLITS
 
-    settings = with_cutting(overrides or (), plane, slices, spacing)
+    settings = with_slice_options(overrides or (), plane, slices, spacing)
     data = _prepared(folder, recipe, settings, seed=seed, skip_bad=skip_bad, allow_leak=allow_leak)
     geometry = data.preparation.geometry
     counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
@@ -94,11 +97,11 @@ def prepare(
         f"{len(data.store):,} slices of {geometry.height}x{geometry.width} ({counts}) in {data.store.folder}"
     )
     if data.store.replaced:
-        print("files had changed since they were last prepared: the old store is replaced")
+        print("files have changed since the last preparation: the old store is replaced")
     for path, reason in data.store.skipped:
         print(f"left out {path}: {reason}")
     if data.leaks:
-        print(f"LEAK, allowed: {len(data.leaks)} subjects or scans are on two sides of a split")
+        print(f"LEAK, allowed: {len(data.leaks)} subjects or scans are shared between splits")
 
 
 @app.command()
@@ -106,25 +109,25 @@ def check(
     folder: Folder,
     recipe: Annotated[str, typer.Option(help="The recipe to prepare for.")] = "oasis-vqvae-gated-pixelcnn",
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting in place of the recipe's: section.key=value.")
+        list[str] | None, typer.Option("--set", help="Override a setting of the recipe: section.key=value.")
     ] = None,
     plane: PlaneOption = None,
     slices: SlicesOption = None,
     spacing: SpacingOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the splits.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the splits.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
 ) -> None:
-    """Look for leaks: subjects on two sides of a split, and scans there under two names.
+    """Search for leaks: subjects in two splits, and copies of a scan in two splits.
 
-    Copies are found mirrored, moved by a few pixels, brightened, noisy or saved as JPEG, too. All are listed;
-    the exit code is 1 if there are any.
+    Copies are found if mirrored, shifted by a few pixels, brightened, noisy or saved as JPEG, too. All leaks
+    are listed; the exit code is 1 if there are any.
 
     Example: `scanvq data check scans/`
     """
-    from scanvq.cli.slice_options import with_cutting
+    from scanvq.cli.slice_options import with_slice_options
     from scanvq.store.run_data import SPLITS
 
-    settings = with_cutting(overrides or (), plane, slices, spacing)
+    settings = with_slice_options(overrides or (), plane, slices, spacing)
     data = _prepared(folder, recipe, settings, seed=seed, skip_bad=skip_bad, allow_leak=True)
     counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
     print(f"{counts} slices: {len(data.leaks) or 'no'} leaks between the splits")
@@ -136,15 +139,15 @@ def check(
 
 @app.command("demo")
 def demo_(
-    out: Annotated[Path, typer.Argument(help="The folder to make.")],
-    subjects: Annotated[int, typer.Option(min=4, help="How many people.")] = 60,
-    slices: Annotated[int, typer.Option(min=1, help="Slices of each.")] = 8,
+    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    subjects: Annotated[int, typer.Option(min=4, help="Number of subjects.")] = 60,
+    slices: Annotated[int, typer.Option(min=1, help="Slices per subject.")] = 8,
     layout: Annotated[
-        Layout, typer.Option(help="The tree, names and sizes of which data set.")
-    ] = Layout.OASIS,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same cohort.")] = 0,
+        LayoutName, typer.Option(help="The data set whose folders, names and sizes are used.")
+    ] = LayoutName.OASIS,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same cohort.")] = 0,
 ) -> None:
-    """Make a cohort of synthetic brains, in the layout of one of the three course data sets.
+    """Write a synthetic cohort, in the layout of OASIS, HipMRI or ADNI.
 
     Example: `scanvq data demo demo-scans --subjects 40 --slices 8 --layout adni`
     """
@@ -165,10 +168,10 @@ def demo_(
 def _prepared(
     folder: Path, recipe: str, overrides: Sequence[str], *, seed: int, skip_bad: bool, allow_leak: bool
 ) -> RunData:
-    """The slices of a folder as a recipe wants them, with bars."""
+    """The data of a folder, prepared for a recipe, with progress bars."""
     from scanvq.build import make_tokenizer
     from scanvq.cli.progress_display import ProgressDisplay
-    from scanvq.recipe.recipe import read_recipe
+    from scanvq.recipe.reading import read_recipe
     from scanvq.store.run_data import prepare_data, survey_data
 
     completed = read_recipe(recipe, overrides=overrides)

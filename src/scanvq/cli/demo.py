@@ -1,4 +1,4 @@
-"""`scanvq demo`: the whole road on synthetic brains, with nothing downloaded."""
+"""`scanvq demo`: the full pipeline on a synthetic cohort, without a download."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ RECONSTRUCTED, COMPLETED, SAMPLED = 8, 4, 32
 
 def demo(
     budget: Annotated[
-        str, typer.Option(help="How long to train: 4m, 10m. The rest takes about two minutes.")
+        str, typer.Option(help="Time for training: 4m, 10m. All other steps take about two minutes.")
     ] = "4m",
-    out: Annotated[Path, typer.Option(help="The run to make; its scans go beside it.")] = Path("demo-run"),
-    seed: Annotated[int, typer.Option(min=0, help="Of the cohort, the training and the samples.")] = 0,
+    out: Annotated[Path, typer.Option(help="The run directory; the scans are written beside it.")] = Path(
+        "demo-run"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of cohort, training and samples.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """See everything work: synthetic brains, a tokenizer, a prior, new scans, and a report.
+    """Run the full pipeline: a synthetic cohort, a tokenizer, a prior, samples, and a report.
 
-    Makes a cohort from the MNI152 templates (no download), trains on it, and writes samples,
-    reconstructions, completions and `report.html`. Interrupted, the same command goes on.
+    Synthesizes a cohort from the MNI152 templates (no download), trains on it, and writes samples,
+    reconstructions, completions and `report.html`. After an interruption, the same command resumes.
 
     Example: `scanvq demo --budget 4m --out demo-run`
     """
@@ -31,7 +33,7 @@ def demo(
     from scanvq.cli.progress_display import ProgressDisplay
     from scanvq.cli.reconstruct import reconstruct
     from scanvq.cli.sample import sample
-    from scanvq.cli.summary import finish
+    from scanvq.cli.summary import evaluate_and_report
     from scanvq.synthetic.layouts import write_demo
     from scanvq.training.interrupt import Interrupted
 
@@ -55,15 +57,15 @@ def demo(
             progress_for=display.progress_for,
         )
     except Interrupted as stopped:
-        display.console.print(f"interrupted: {stopped}; the same command goes on")
+        display.console.print(f"interrupted: {stopped}; run the same command to resume")
         raise typer.Exit(130) from None
     if run is None:
         return
-    unseen = sorted((scans / "keras_png_slices_test").glob("*.png"))
-    chosen = unseen[:: max(1, len(unseen) // RECONSTRUCTED)][:RECONSTRUCTED]
+    test_scans = sorted((scans / "keras_png_slices_test").glob("*.png"))
+    chosen = test_scans[:: max(1, len(test_scans) // RECONSTRUCTED)][:RECONSTRUCTED]
     reconstruct(out, chosen, out / "reconstructions", True, device)
     for scan in chosen[:COMPLETED]:
         inpaint(out, scan, out / "completions", None, "top-half", 2, None, None, None, None, seed, device)
     sample(out, out / "samples", SAMPLED, None, None, None, None, None, seed, "png", device)
-    finish(run, display)
+    evaluate_and_report(run, display)
     print(f"samples {out / 'samples' / 'samples.png'}")

@@ -1,4 +1,4 @@
-"""`scanvq evaluate`: a run's scores on scans it has never seen."""
+"""`scanvq evaluate`: the scores of a run on its test split, or on other scans."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
     data: Annotated[
         Path | None,
-        typer.Option(help="Other scans: their test split, or all where there is none.", show_default=False),
+        typer.Option(help="Other scans: their test split, or all if there is none.", show_default=False),
     ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files of --data out.")] = False,
     allow_leak: Annotated[
         bool,
-        typer.Option("--allow-leak", help="Score --data although the run has learned from some of it."),
+        typer.Option(
+            "--allow-leak", help="Score --data although the run was trained on some of its subjects or scans."
+        ),
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Score a run on its test split and write RUN/metrics.json.
 
-    SSIM is that of each image in [0, 1] (Gaussian window, sigma 1.5), averaged over the split; beside it
-    stand its foreground-only mean, PSNR, and the bits a pixel that it cost.
+    SSIM is computed per image in [0, 1] (Gaussian window, sigma 1.5) and averaged over the split; also shown
+    are SSIM of the foreground only, PSNR, and bits per pixel.
 
-    --data is first compared with the scans that the run was trained on: people or scans that are in both are
-    refused with a list.
+    --data is first compared with the training scans of the run: subjects or scans in both are an error that
+    lists them.
 
     Example: `scanvq evaluate runs/first`
     """

@@ -13,55 +13,59 @@ from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption
 def fit(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="The scans. With --resume only where they were moved to.", show_default=False),
+        typer.Argument(
+            help="The scans. With --resume only if they were moved: their new folder.", show_default=False
+        ),
     ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="A recipe's name (see `scanvq recipes`) or a TOML file. Default: one planned for these "
+            help="Name of a recipe (see `scanvq recipes`) or a TOML file. Default: a plan for these "
             "scans, or that of the run given by --from or --tokenizer.",
             show_default=False,
         ),
     ] = None,
     plan: Annotated[
         Path | None,
-        typer.Option(help="A plan's file, from `scanvq plan`, perhaps changed by hand.", show_default=False),
+        typer.Option(help="A plan file from `scanvq plan`, edited or not.", show_default=False),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Where the run goes. Default: runs/RECIPE-DATE-TIME.", show_default=False),
+        typer.Option(help="The run directory. Default: runs/RECIPE-DATE-TIME.", show_default=False),
     ] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A setting in place of the recipe's: section.key=value. May be repeated."),
+        typer.Option("--set", help="Override a setting of the recipe: section.key=value. May be repeated."),
     ] = None,
     plane: PlaneOption = None,
     slices: SlicesOption = None,
     spacing: SpacingOption = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="Train this long: 90s, 10m, 2h. Tokenizer and prior share it.", show_default=False),
+        typer.Option(
+            help="Time for training: 90s, 10m, 2h. Shared by tokenizer and prior.", show_default=False
+        ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Train each stage this many epochs.", show_default=False)
+        int | None, typer.Option(min=1, help="Number of epochs of each stage.", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of splits, weights and order.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run at --out.")] = False,
-    start: Annotated[
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of splits, weights and batches.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the run at --out.")] = False,
+    initial_run: Annotated[
         Path | None,
-        typer.Option("--from", help="Begin from the weights of this run.", show_default=False),
+        typer.Option("--from", help="Initialize with the weights of this run.", show_default=False),
     ] = None,
     tokenizer: Annotated[
         Path | None,
-        typer.Option(help="Take this run's tokenizer and data; train only a prior.", show_default=False),
+        typer.Option(help="Reuse tokenizer and data of this run; train only a prior.", show_default=False),
     ] = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave unusable files out, and say so in the run.")
+        bool, typer.Option("--skip-bad", help="Leave unusable files out, and list them in the run.")
     ] = False,
     allow_leak: Annotated[
         bool,
         typer.Option(
-            "--allow-leak", help="Train though subjects or scans are on two sides; the report says so."
+            "--allow-leak", help="Train although splits share subjects or scans; the report shows it."
         ),
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -69,7 +73,7 @@ def fit(
         list[str] | None,
         typer.Option(
             envvar="SCANVQ_LOG",
-            help="tensorboard, wandb or none. May be repeated; torchrun takes --log for its own: set "
+            help="tensorboard, wandb or none. May be repeated; torchrun has its own --log: set "
             "SCANVQ_LOG there. [default: tensorboard]",
             show_default=False,
         ),
@@ -77,7 +81,7 @@ def fit(
 ) -> None:
     """Train a tokenizer and a prior on a folder of scans, then evaluate them and write the report.
 
-    Ctrl-C saves and stops; `--resume` goes on, also after a crash or a killed job.
+    Ctrl-C saves and stops; `--resume` continues, also after a crash or a killed job.
 
     Examples:
 
@@ -101,21 +105,21 @@ def fit(
 
     from scanvq import api
     from scanvq.cli.progress_display import ProgressDisplay
-    from scanvq.cli.slice_options import with_cutting
-    from scanvq.cli.summary import finish
+    from scanvq.cli.slice_options import with_slice_options
+    from scanvq.cli.summary import evaluate_and_report
     from scanvq.training.interrupt import Interrupted
 
     rank = int(os.environ.get("RANK", "0"))
     display = ProgressDisplay(quiet=rank != 0)
-    given = with_cutting(overrides or (), plane, slices, spacing)
+    given = with_slice_options(overrides or (), plane, slices, spacing)
     if resume and (plane, slices, spacing) != (None, None, None):
         raise ValueError("--plane, --slices and --spacing cannot change a run that is resumed")
     if resume and out is None:
-        raise ValueError("--resume needs --out, the run to go on with")
+        raise ValueError("--resume needs --out, the run to resume")
     if out is None:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise ValueError("several processes must agree on a run: give --out")
-        out = _new_name(recipe or "run")
+            raise ValueError("several processes need the same run directory: give --out")
+        out = _default_directory(recipe or "run")
     names = [name for name in (log or ["tensorboard"]) if name != "none"]
     try:
         run = api.fit(
@@ -129,7 +133,7 @@ def fit(
             seed=seed,
             resume=resume,
             tokenizer=tokenizer,
-            start=start,
+            initial_run=initial_run,
             skip_bad=skip_bad,
             allow_leak=allow_leak,
             device=device,
@@ -137,13 +141,13 @@ def fit(
             progress_for=display.progress_for,
         )
     except Interrupted as stopped:
-        display.console.print(f"interrupted: {stopped}; go on with: scanvq fit --resume --out {out}")
+        display.console.print(f"interrupted: {stopped}; resume with: scanvq fit --resume --out {out}")
         raise typer.Exit(130) from None
     if run is not None:
-        finish(run, display)
+        evaluate_and_report(run, display)
 
 
-def _new_name(recipe: str) -> Path:
+def _default_directory(recipe: str) -> Path:
     from datetime import datetime
 
     return Path("runs") / f"{Path(recipe).stem}-{datetime.now():%Y%m%d-%H%M%S}"

@@ -1,4 +1,4 @@
-"""A fingerprint as lines that a person reads."""
+"""A fingerprint of a data set as lines of text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ SIZES_SHOWN = 5
 VALUES_SHOWN = 8
 
 
-def lines_of(found: dict[str, Any]) -> list[str]:
-    """What `scanvq data inspect` prints."""
+def fingerprint_lines(found: dict[str, Any]) -> list[str]:
+    """The lines of `scanvq data inspect`."""
     lines = [
         f"{found['folder']}: {found['layout']}",
         f"  {found['files']:,} files, {found['slices']:,} slices, {found['subjects']:,} subjects"
@@ -18,21 +18,23 @@ def lines_of(found: dict[str, Any]) -> list[str]:
     if found["slices"] != found["slices_in_files"] or found["slices_estimated"]:
         lines.append(
             f"  of {found['slices_in_files']:,} slices in the files, by slices={found['slices_chosen']}"
-            + ("; estimated by those of a few files" if found["slices_estimated"] else "")
+            + ("; estimated from a few files" if found["slices_estimated"] else "")
         )
-    if many := found["slices_a_subject"]:
-        lines.append(f"  slices a subject: {many['fewest']:,} to {many['most']:,}, median {many['median']:g}")
+    if counts := found["slices_a_subject"]:
+        lines.append(
+            f"  slices per subject: {counts['fewest']:,} to {counts['most']:,}, median {counts['median']:g}"
+        )
     for split, counts in found["splits"].items():
         lines.append(
             f"  {split}: {counts['slices']:,} slices of {counts['files']:,} files, "
             f"{counts['subjects']:,} subjects"
         )
-    lines.append("  who is who (wrong? --set data.subject=PATTERN, or a subjects.csv):")
-    for one in found["who"]:
-        group = f", group {one['group']}" if one["group"] != one["subject"] else ""
-        label = f", {one['label']}" if one["label"] is not None else ""
-        split = one["split"] or "not split yet"
-        lines.append(f"    {one['path']} -> {one['subject']} ({split}{label}{group})")
+    lines.append("  subject identification (if wrong: --set data.subject=PATTERN, or a subjects.csv):")
+    for example in found["who"]:
+        group = f", group {example['group']}" if example["group"] != example["subject"] else ""
+        label = f", {example['label']}" if example["label"] is not None else ""
+        split = example["split"] or "not split yet"
+        lines.append(f"    {example['path']} -> {example['subject']} ({split}{label}{group})")
     for title in ("labels", "formats", "orientations", "types", "sizes", "spacings"):
         if found[title]:
             shown = list(found[title].items())
@@ -50,20 +52,20 @@ def lines_of(found: dict[str, Any]) -> list[str]:
             f"columns {box['left']:.0%} to {box['right']:.0%}"
         )
     lines += [f"  note: {note}" for note in found["notes"]]
-    lines += [f"  odd: {odd}" for odd in found["odd"]]
+    lines += [f"  warning: {warning}" for warning in found["odd"]]
     return lines
 
 
 def condition_lines(found: dict[str, dict[str, Any]]) -> list[str]:
-    """What `scanvq data inspect` prints of the conditions that a recipe may name: a line each."""
-    lines = ["  conditions (use some: --set 'data.conditions=[\"NAME\"]'):"] if found else []
-    for name, one in found.items():
-        if one["kind"] == "number":
-            reported = f"{one['low']:g} to {one['high']:g}"
+    """The lines of `scanvq data inspect` on the conditions that a recipe can use, one per condition."""
+    lines = ["  conditions (to use: --set 'data.conditions=[\"NAME\"]'):"] if found else []
+    for name, condition in found.items():
+        if condition["kind"] == "number":
+            values = f"{condition['low']:g} to {condition['high']:g}"
         else:
-            shown = list(one["values"].items())
+            shown = list(condition["values"].items())
             rest = f", and {len(shown) - VALUES_SHOWN} more" if len(shown) > VALUES_SHOWN else ""
-            reported = ", ".join(f"{value} ({files:,})" for value, files in shown[:VALUES_SHOWN]) + rest
-        subjects = f" of {one['subjects']:,} subjects" if "subjects" in one else ""
-        lines.append(f"    {name}, {one['kind']}: {reported}; of {one['files']:,} files{subjects}")
+            values = ", ".join(f"{value} ({files:,})" for value, files in shown[:VALUES_SHOWN]) + rest
+        subjects = f" of {condition['subjects']:,} subjects" if "subjects" in condition else ""
+        lines.append(f"    {name}, {condition['kind']}: {values}; of {condition['files']:,} files{subjects}")
     return lines

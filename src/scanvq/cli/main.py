@@ -1,4 +1,4 @@
-"""The `scanvq` command: its subcommands, and what a user sees when something is wrong."""
+"""The `scanvq` command: subcommands, error messages and exit codes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from scanvq.cli import codes, data, demo, evaluate, fit, inpaint, plan, recipes, reconstruct, report, sample
 
-WRONG, INTERRUPTED = 2, 130
+FAILED, INTERRUPTED = 2, 130
 SHOW_CURSOR = "\x1b[?25h"
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help="""Train tokenizers and priors on medical images; reconstruct, complete and create scans.
+    help="""Train tokenizers and priors on medical images; reconstruct, inpaint and generate scans.
 
 A **tokenizer** turns a scan into a small grid of integer codes and back. A **prior** learns the
 distribution of the codes. Start with `scanvq demo`, then `scanvq fit FOLDER` on your own scans.""",
@@ -47,7 +47,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Show the ver
 
 
 def main() -> None:
-    """Runs a command. Exit codes: 0 done, 1 leaks found, 2 wrong use or bad input, 130 interrupted."""
+    """Runs a command. Exit codes: 0 done, 1 leaks found, 2 usage or input error, 130 interrupted."""
     try:
         app()
     except KeyboardInterrupt:
@@ -57,7 +57,7 @@ def main() -> None:
         if os.environ.get("SCANVQ_TRACEBACK"):
             raise
         typer.secho(f"scanvq: {error}", fg="red", err=True)
-        sys.exit(WRONG)
+        sys.exit(FAILED)
     finally:
-        if sys.stderr.isatty():  # a progress bar that was cut short has hidden it
+        if sys.stderr.isatty():  # an interrupted progress bar leaves it hidden
             sys.stderr.write(SHOW_CURSOR)

@@ -1,4 +1,4 @@
-"""`scanvq plan`: decide every setting for a folder of scans, say why, and what a run will cost."""
+"""`scanvq plan`: decide every setting for a folder of scans, with reasons and a cost estimate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption
 
 
 class DetailName(StrEnum):
-    """How many pixels a code stands for."""
+    """The number of pixels per code."""
 
     FINE = "fine"
     COARSE = "coarse"
@@ -22,26 +22,28 @@ def plan(
     folder: Annotated[Path, typer.Argument(help="The scans.")],
     out: Annotated[Path, typer.Option(help="The TOML file to write.")] = Path("plan.toml"),
     budget: Annotated[
-        str, typer.Option(help="Train this long: 90s, 10m, 2h. Tokenizer, codes and prior share it.")
+        str, typer.Option(help="Time for training: 90s, 10m, 2h. Shared by tokenizer, codes and prior.")
     ] = "30m",
     detail: Annotated[
         DetailName,
-        typer.Option(help="fine: a code for 4x4 pixels. coarse: for 8x8, a fourth of the bits, softer."),
+        typer.Option(
+            help="fine: one code per 4x4 pixels. coarse: per 8x8 pixels, a fourth of the bits, less sharp."
+        ),
     ] = DetailName.FINE,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting that is given: section.key=value.")
+        list[str] | None, typer.Option("--set", help="Set a value: section.key=value.")
     ] = None,
     plane: PlaneOption = None,
     slices: SlicesOption = None,
     spacing: SpacingOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of splits, weights and order.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of splits, weights and batches.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Look at a folder of scans and decide how to train on it: every value with its reason, and the cost.
+    """Plan the training on a folder of scans: every setting with its reason, and a cost estimate.
 
-    The file may be changed by hand; `scanvq fit --plan FILE` follows it. The cost is measured by a dry run
-    of the whole road on a few of the scans.
+    The file can be edited; `scanvq fit --plan FILE` uses it. The cost is estimated by a dry run of the full
+    pipeline on a few of the scans.
 
     Examples:
 
@@ -50,31 +52,34 @@ def plan(
         scanvq plan scans/ --detail coarse --out coarse.toml --set prior.kind=transformer
     """
     from scanvq.cli.progress_display import ProgressDisplay
-    from scanvq.cli.slice_options import with_cutting
+    from scanvq.cli.slice_options import with_slice_options
     from scanvq.planning.make import make_plan
     from scanvq.storage.files import write_text
     from scanvq.training.engine import Engine
-    from scanvq.training.training_limit import seconds_of
+    from scanvq.training.training_limit import parse_duration
 
     if out.suffix != ".toml":
         raise ValueError(f"{out} must end in .toml")
     if out.exists():
         raise ValueError(f"{out} exists already; choose another --out or remove it")
     display = ProgressDisplay()
-    made = make_plan(
+    planned = make_plan(
         folder,
-        budget=seconds_of(budget),
+        budget=parse_duration(budget),
         detail=detail.value,
-        overrides=with_cutting(overrides or (), plane, slices, spacing),
+        overrides=with_slice_options(overrides or (), plane, slices, spacing),
         seed=seed,
         skip_bad=skip_bad,
         device=Engine(device=device).device,
         progress=display.progress_for("inspect"),
     )
-    write_text(out, made.toml())
-    for choice in made.choices:
+    write_text(out, planned.toml())
+    for choice in planned.choices:
         print(f"{choice.key} = {choice.value}  ({choice.basis}: {choice.reason})")
-    if made.cost_estimate is not None:
-        cost = made.cost_estimate
-        print(f"costs {cost.minutes:.1f} minutes, {cost.memory_mb:.0f} MB memory, {cost.disk_mb:.0f} MB disk")
-    print(f"wrote {out}; train by: scanvq fit --plan {out}")
+    if planned.cost_estimate is not None:
+        cost = planned.cost_estimate
+        print(
+            f"estimated cost: {cost.minutes:.1f} minutes, {cost.memory_mb:.0f} MB memory, "
+            f"{cost.disk_mb:.0f} MB disk"
+        )
+    print(f"wrote {out}; train with: scanvq fit --plan {out}")

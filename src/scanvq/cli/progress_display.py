@@ -1,4 +1,4 @@
-"""What the commands show while they work: a progress bar for each long piece."""
+"""Progress bars of the commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ProgressDisplay:
     """The terminal of one command.
 
     Args:
-        quiet: show nothing (processes other than the main one).
+        quiet: show nothing, as on all processes but the main process.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -30,15 +30,15 @@ class ProgressDisplay:
         return TerminalLogger(self.console)
 
     def progress_for(self, name: str) -> Callable[[int, int], None]:
-        """A progress bar for counted work; it appears with the first piece and ends with the last."""
+        """A progress bar for counted work; it appears at the first call and ends when all is done."""
         logger = self.terminal()
-        begun = False
+        started = False
 
         def count(done: int, total: int) -> None:
-            nonlocal begun
-            if not begun:
+            nonlocal started
+            if not started:
                 logger.begin(name)
-                begun = True
+                started = True
             logger.count(done, total)
             if done >= total:
                 logger.end(name)
@@ -46,7 +46,7 @@ class ProgressDisplay:
         return count
 
     def loggers(self, names: Sequence[str]) -> Callable[[Engine, RunDirectory], Sequence[Logger]]:
-        """Makes the watchers of a training: this terminal and the trackers asked for."""
+        """Makes the loggers of a training: this terminal and the named trackers."""
 
         def make(engine: Engine, run: RunDirectory) -> Sequence[Logger]:
             from scanvq.training.loggers.trackers import TrackerLogger

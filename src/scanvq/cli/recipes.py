@@ -1,4 +1,4 @@
-"""`scanvq recipes`: list them, see one completed, copy one to change it."""
+"""`scanvq recipes`: list recipes, show a completed recipe, copy a recipe to edit it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Named systems: list them, see one whole, copy one to change it.",
+    help="List recipes, show a completed recipe, copy a recipe to edit it.",
     invoke_without_command=True,
     rich_markup_mode="markdown",
 )
@@ -26,7 +26,7 @@ def list_() -> None:
 
     Example: `scanvq recipes list`
     """
-    from scanvq.recipe.recipe import read_recipe, recipe_names
+    from scanvq.recipe.reading import read_recipe, recipe_names
 
     names = recipe_names()
     width = max(map(len, names))
@@ -36,43 +36,43 @@ def list_() -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A recipe's name, or a TOML file.")],
+    name: Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.")],
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting in place of the recipe's: section.key=value.")
+        list[str] | None, typer.Option("--set", help="Override a setting of the recipe: section.key=value.")
     ] = None,
     size: Annotated[
         str | None, typer.Option(help="Image size HEIGHTxWIDTH for the code grid.", show_default=False)
     ] = None,
     classes: Annotated[int, typer.Option(min=0, help="Number of class labels of the prior.")] = 0,
 ) -> None:
-    """Show a recipe completed: every setting, parameters by part, code grid, bits a pixel.
+    """Show a completed recipe: every setting, parameters by part, code grids, bits per pixel.
 
     Example: `scanvq recipes show oasis-vqvae-gated-pixelcnn --size 256x256`
     """
-    from scanvq.recipe.description import facts_of
-    from scanvq.recipe.recipe import read_recipe
+    from scanvq.recipe.description import describe_recipe
+    from scanvq.recipe.reading import read_recipe
 
     recipe = read_recipe(name, overrides=overrides or ())
     print(recipe.toml())
-    for line in facts_of(recipe, size=_size(size), classes=classes):
+    for line in describe_recipe(recipe, size=_size(size), classes=classes):
         print(f"# {line}")
 
 
 @app.command()
 def copy(
-    name: Annotated[str, typer.Argument(help="A recipe's name.")],
+    name: Annotated[str, typer.Argument(help="Name of a recipe.")],
     file: Annotated[Path, typer.Argument(help="The TOML file to write.")],
 ) -> None:
-    """Copy a recipe to a file, to change it and train with `--recipe FILE`.
+    """Copy a recipe to a file, to edit it and train with `--recipe FILE`.
 
     Example: `scanvq recipes copy tiny mine.toml`
     """
-    from scanvq.recipe.recipe import recipe_text
+    from scanvq.recipe.reading import recipe_text
     from scanvq.storage.files import write_text
 
     text = recipe_text(name)
     if file.suffix != ".toml":
-        raise ValueError(f"{file} must end in .toml, so that --recipe takes it for a file")
+        raise ValueError(f"{file} must end in .toml, so that --recipe reads it as a file")
     if file.exists():
         raise ValueError(f"{file} exists already; choose another name or remove it")
     write_text(file, text)

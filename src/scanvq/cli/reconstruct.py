@@ -1,4 +1,4 @@
-"""`scanvq reconstruct`: scans through the tokenizer, and back as they came."""
+"""`scanvq reconstruct`: scans encoded and decoded, in their original format."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import typer
 def reconstruct(
     run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
     files: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
-    out: Annotated[Path, typer.Option(help="Where the reconstructions go.")],
+    out: Annotated[Path, typer.Option(help="The folder for the reconstructions.")],
     panels: Annotated[
-        bool, typer.Option(help="Also make pictures: original | codes | reconstruction.")
+        bool, typer.Option(help="Also write PNG panels: original | codes | reconstruction.")
     ] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Turn scans into codes and back: same name, format, size, units and geometry as they came.
+    """Encode and decode scans; name, format, size, units and geometry stay those of the originals.
 
-    Every file says that it is synthetic, and which model made it.
+    Every file is marked as synthetic, with the id of its model.
 
     Example: `scanvq reconstruct runs/first scans/sub-01.nii.gz --out rebuilt`
     """
@@ -32,14 +32,14 @@ def reconstruct(
     scans = scan_files(files)
     model = Model.load(run, device=device)
     progress = ProgressDisplay().progress_for("reconstruct")
-    for number, done in enumerate(reconstruct_files(model, scans, out), start=1):
+    for number, reconstruction in enumerate(reconstruct_files(model, scans, out), start=1):
         if panels:
-            middle = len(done.images) // 2
+            middle = len(reconstruction.images) // 2
             save_panel(
-                out / "panels" / done.stem.with_name(f"{done.stem.name}.png"),
-                done.images[middle],
-                [level[middle] for level in done.codes],
-                done.decoded[middle],
+                out / "panels" / reconstruction.stem.with_name(f"{reconstruction.stem.name}.png"),
+                reconstruction.images[middle],
+                [level[middle] for level in reconstruction.codes],
+                reconstruction.decoded[middle],
                 codebook_sizes=model.tokenizer.codebook_sizes,
                 provenance=model.provenance(),
             )

@@ -1,4 +1,4 @@
-"""`scanvq report`: a run as one page."""
+"""`scanvq report`: the report page of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def report(
     run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Write RUN/report.html: one self-contained page with curves, scores and pictures.
+    """Write RUN/report.html: one self-contained page with curves, scores and images.
 
     Example: `scanvq report runs/first`
     """

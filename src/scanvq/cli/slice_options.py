@@ -1,4 +1,4 @@
-"""The options that say how volumes become slices, short for `--set data.plane=...` and the like."""
+"""Options for the slices of volumes: shortcuts for `--set data.plane=...` and similar settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 
 class PlaneName(StrEnum):
-    """How volumes are cut."""
+    """The plane of the slices."""
 
     AXIAL = "axial"
     CORONAL = "coronal"
@@ -20,15 +20,17 @@ class PlaneName(StrEnum):
 PlaneOption = Annotated[
     PlaneName | None,
     typer.Option(
-        "--plane", help="How volumes are cut. Default: the recipe's, mostly axial.", show_default=False
+        "--plane",
+        help="The plane of the slices. Default: that of the recipe, mostly axial.",
+        show_default=False,
     ),
 ]
 SlicesOption = Annotated[
     str | None,
     typer.Option(
         "--slices",
-        help="Which slices of a volume: foreground (leaves empty ones out), all, 20:80 (20 to 79, counted "
-        "from 0) or middle:32. Default: the recipe's, mostly foreground.",
+        help="The slices of a volume to use: foreground (without empty slices), all, 20:80 (20 to 79, "
+        "counted from 0) or middle:32. Default: those of the recipe, mostly foreground.",
         show_default=False,
     ),
 ]
@@ -37,19 +39,19 @@ SpacingOption = Annotated[
     typer.Option(
         "--spacing",
         min=0.01,
-        help="Bring slices to this many millimeters a pixel. Default: as they are.",
+        help="Resample slices to this pixel spacing in mm. Default: the original spacing.",
         show_default=False,
     ),
 ]
 
 
-def with_cutting(
+def with_slice_options(
     overrides: Sequence[str], plane: PlaneName | None, slices: str | None, spacing: float | None
 ) -> list[str]:
-    """The overrides of a recipe, with those that the options stand for.
+    """The overrides of a recipe, with those of the options appended.
 
     Raises:
-        ValueError: slices of an unknown kind.
+        ValueError: an invalid value of --slices.
     """
     given = list(overrides)
     if plane is not None:

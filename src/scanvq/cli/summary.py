@@ -1,4 +1,4 @@
-"""What follows training: scores, a few samples, the report, and a few lines that say where they are."""
+"""After training: evaluation, the report, and a summary of both as lines of text."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
     from scanvq.cli.progress_display import ProgressDisplay
 
 
-def finish(run: Run, display: ProgressDisplay) -> None:
-    """Evaluates a trained run, writes its report, and prints both in short."""
+def evaluate_and_report(run: Run, display: ProgressDisplay) -> None:
+    """Evaluates a trained run, writes its report, and prints a summary."""
     metrics = run.evaluate(progress_for=display.progress_for)
     cost = None if run.began is None else run.record_cost(time.monotonic() - run.began)
     run.write_report(progress_for=display.progress_for)
     for line in summary(metrics):
         print(line)
     if cost is not None:
-        print(f"cost: {reported(cost)}")
+        print(f"cost: {cost_text(cost)}")
     print(f"report {run.directory.report}")
 
 
-def reported(cost: dict[str, Any]) -> str:
-    """What a run has cost, beside the estimate."""
+def cost_text(cost: dict[str, Any]) -> str:
+    """The measured cost of a run, with the estimate."""
     estimated = cost["estimated"] or {}
     units = {"minutes": "minutes", "memory_mb": "MB memory", "disk_mb": "MB disk"}
     return ", ".join(
@@ -33,11 +33,11 @@ def reported(cost: dict[str, Any]) -> str:
 
 
 def summary(metrics: dict[str, Any]) -> list[str]:
-    """The scores a person looks for first, each with its definition's essentials."""
+    """The main scores, with the essentials of their definitions."""
     test = metrics["tokenizer"]["test"]
     ssim, foreground = test["ssim"], test["ssim_foreground"]
     lines = [
-        f"{test['n']} test images at {metrics['tokenizer']['bits_per_pixel']:.4f} bits a pixel:",
+        f"{test['n']} test images at {metrics['tokenizer']['bits_per_pixel']:.4f} bits per pixel:",
         f"  SSIM {ssim['mean']:.3f} (5th percentile {ssim['p05']:.3f}; {ssim['above_0.6']:.0%} above 0.6), "
         f"foreground only {foreground['mean']:.3f}, PSNR {test['psnr']['mean']:.1f} dB",
     ]
@@ -49,14 +49,14 @@ def summary(metrics: dict[str, Any]) -> list[str]:
     prior = metrics["prior"]["test"]
     if prior is not None:
         lines.append(
-            f"prior on {prior['n']} test images: {prior['bits_per_code']:.3f} bits a code, "
-            f"{prior['bits_per_pixel']:.4f} bits a pixel"
+            f"prior on {prior['n']} test images: {prior['bits_per_code']:.3f} bits per code, "
+            f"{prior['bits_per_pixel']:.4f} bits per pixel"
         )
     leak = metrics["leak"]
     if leak["pairs"]:
-        lines.append(f"LEAK, allowed: the run has learned from {leak['pairs']} of these subjects or scans")
+        lines.append(f"LEAK, allowed: the run was trained on {leak['pairs']} of these subjects or scans")
     if leak["unchecked"]:
-        lines.append(f"not compared with the scans it was trained on: {leak['unchecked']}")
+        lines.append(f"not compared with the training scans: {leak['unchecked']}")
     if leak["unmatched"]:
         lines.append(f"note: {leak['unmatched']}")
     return lines

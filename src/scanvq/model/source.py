@@ -11,7 +11,8 @@ from torch import Tensor
 from scanvq.model.headers import ModelHeader, PriorHeader, TokenizerHeader
 from scanvq.model.weights import load_prior, load_tokenizer, prior_of, tokenizer_of
 from scanvq.priors.hierarchical import HierarchicalPrior
-from scanvq.recipe.recipe import Recipe, parse_recipe, read_recipe
+from scanvq.recipe.reading import parse_recipe, read_recipe
+from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.storage.weights import Weights, WeightsError, content_id, read_weights, save_weights
 from scanvq.types import Tokenizer

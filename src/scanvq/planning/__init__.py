@@ -1,1 +1,1 @@
-"""From a folder that nobody has seen to a recipe: every value with its reason, and what it will cost."""
+"""Plans a run for any folder of scans: a recipe, the reason of every value, and a cost estimate."""

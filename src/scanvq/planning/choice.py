@@ -1,4 +1,4 @@
-"""A decided setting and why."""
+"""One setting of a plan and its reason."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Choice:
     """One setting of a plan.
 
     Attributes:
-        key: where it stands in a recipe, such as "training.tokenizer.batch_size".
-        value: plain, as TOML has it.
-        basis: "fixed" for every data set, by a "rule" from the fingerprint and the wish, "measured" here, or
+        key: the recipe key, such as "training.tokenizer.batch_size".
+        value: a plain TOML value.
+        basis: "fixed" for every data set, by a "rule" from the data set and the request, "measured" here, or
             "given" by the user.
-        reason: a short sentence.
+        reason: one short sentence.
     """
 
     key: str
@@ -28,7 +28,7 @@ class Choice:
 
 
 def table_of(choices: Sequence[Choice]) -> dict[str, Any]:
-    """The nested tables that dotted keys stand for."""
+    """The nested recipe tables of the choices."""
     table: dict[str, Any] = {}
     for choice in choices:
         *path, last = choice.key.split(".")

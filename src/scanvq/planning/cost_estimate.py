@@ -1,4 +1,4 @@
-"""What a run will cost: measured by a dry run of the full pipeline on a few of the scans."""
+"""The cost estimate of a run, measured by a dry run of the full pipeline on a few scans."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from scanvq.cohort.condition_sources import condition_tables
 from scanvq.cohort.entries import Entries
 from scanvq.cohort.survey import Survey
 from scanvq.model.coder import stored_type
+from scanvq.planning.dry_run import DryRunMeasurements
 from scanvq.recipe.recipe import Recipe
 
 FILES = {"train": 8, "validation": 2, "test": 4}
@@ -29,12 +30,12 @@ MB = 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class CostEstimate:
-    """What a run will cost on this machine.
+    """The estimated cost of a run on this machine.
 
     Attributes:
         minutes: from the first file to the scores.
-        memory_mb: the most that the process holds; on a GPU, the process's own memory beside the GPU's.
-        disk_mb: the run directory, less its report, and the prepared scans.
+        memory_mb: peak memory of the process; on a GPU, without the memory of the GPU.
+        disk_mb: the run directory without its report, and the prepared scans.
     """
 
     minutes: float
@@ -42,52 +43,31 @@ class CostEstimate:
     disk_mb: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class DryRunMeasurements:
-    """What the dry run measured.
-
-    Attributes:
-        prepare: seconds for each file.
-        evaluate: seconds for each test image.
-        memory_mb: peak of the process.
-        slice_bytes: of a prepared slice.
-        slices: prepared slices for each file.
-        progress_bytes: of the pictures that show a whole run's progress.
-    """
-
-    prepare: float
-    evaluate: float
-    memory_mb: float
-    slice_bytes: float
-    slices: float
-    progress_bytes: float
-
-
 class DryRunError(ValueError):
-    """The dry run failed; the run would, too."""
+    """The dry run failed; the run would fail, too."""
 
 
 def estimate_cost(
     recipe: Recipe, survey: Survey, *, budget: float, skip_bad: bool = False, device: str
 ) -> CostEstimate:
-    """Rehearses a run in a process of its own and reckons the whole.
+    """Estimates the cost of a run from a dry run in a separate process.
 
     Args:
         recipe: completed.
         survey: of the scans.
         budget: seconds of training.
-        skip_bad: leave unreadable files out rather than fail.
+        skip_bad: leave unreadable files out instead of failing.
         device: as for `fit`.
 
     Raises:
-        RehearsalError: with what went wrong.
+        DryRunError: the dry run failed; with the last line of its error output.
     """
     catalog = survey.catalog
-    found = dry_run(recipe, catalog, skip_bad=skip_bad, device=device)
+    measured = dry_run(recipe, catalog, skip_bad=skip_bad, device=device)
     files = len(catalog.entries)
-    tested = found.slices * sum(entry.split == "test" for entry in catalog.entries)
-    seconds = found.prepare * files + budget + found.evaluate * tested
-    everything = round(found.slices * files)
+    test_images = measured.slices * sum(entry.split == "test" for entry in catalog.entries)
+    seconds = measured.prepare * files + budget + measured.evaluate * test_images
+    total_slices = round(measured.slices * files)
     tokenizer = make_tokenizer(recipe.tokenizer)
     preparation = recipe.preparation
     geometry = survey.geometry(size=preparation.size, fit=preparation.fit, multiple=tokenizer.multiple)
@@ -104,24 +84,24 @@ def estimate_cost(
         for part in (tokenizer, prior)
         for value in part.state_dict().values()
     )
-    codes = everything * sum(
+    codes = total_slices * sum(
         h * w * np.dtype(stored_type(size)).itemsize
         for (h, w), size in zip(shapes, tokenizer.codebook_sizes, strict=True)
     )
-    prepared = everything * found.slice_bytes
-    disk = weights * (WEIGHTS_COPIES + RESUME_COPIES) + codes + prepared + found.progress_bytes
+    prepared = total_slices * measured.slice_bytes
+    disk = weights * (WEIGHTS_COPIES + RESUME_COPIES) + codes + prepared + measured.progress_bytes
     return CostEstimate(
         minutes=round(seconds / 60, 2),
-        memory_mb=round(found.memory_mb + codes / MB, 1),
+        memory_mb=round(measured.memory_mb + codes / MB, 1),
         disk_mb=round(disk / MB, 1),
     )
 
 
 def dry_run(recipe: Recipe, catalog: Catalog, *, skip_bad: bool, device: str) -> DryRunMeasurements:
-    """Goes the whole road with a few files and one epoch, in a process and a folder of its own.
+    """Runs the full pipeline with a few files and one epoch, in a separate process and a temporary folder.
 
     Raises:
-        RehearsalError: with what went wrong.
+        DryRunError: the dry run failed; with the last line of its error output.
     """
     with tempfile.TemporaryDirectory(prefix="scanvq-dry-run-") as name:
         folder = Path(name)
@@ -133,7 +113,7 @@ def dry_run(recipe: Recipe, catalog: Catalog, *, skip_bad: bool, device: str) ->
             [
                 sys.executable,
                 "-m",
-                "scanvq.dry_run",
+                "scanvq.planning.dry_run",
                 name,
                 device,
                 *(["--skip-bad"] if skip_bad else []),
@@ -148,7 +128,7 @@ def dry_run(recipe: Recipe, catalog: Catalog, *, skip_bad: bool, device: str) ->
 
 
 def _write_table(file: Path, catalog: Catalog) -> None:
-    """A few files from all over each split."""
+    """Writes the table of a few files, spread evenly over each split."""
     with file.open("w", encoding="utf-8", newline="") as opened:
         table = csv.writer(opened)
         table.writerow(["path", "subject", "group", "split", "label"])
@@ -161,4 +141,4 @@ def _write_table(file: Path, catalog: Catalog) -> None:
 
 def _last_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "without a message"

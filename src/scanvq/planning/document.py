@@ -1,4 +1,4 @@
-"""A plan as an editable TOML file: a recipe in which each decided value says why it is so."""
+"""A plan as an editable TOML file: a recipe with the reason of each value in a comment."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ from tomlkit.items import Table
 from scanvq.cohort.survey import Survey
 from scanvq.planning.choice import Choice, table_of
 from scanvq.planning.cost_estimate import CostEstimate
-from scanvq.recipe.recipe import Recipe, read_recipe
+from scanvq.recipe.reading import read_recipe
+from scanvq.recipe.recipe import Recipe
 from scanvq.spec import SpecError
 
 HEADER = (
-    "A plan of ScanVQ. Change any value, then: scanvq fit --plan THIS_FILE",
-    "Each comment says whether a value is fixed for all data, follows from a rule, or was measured, and why.",
-    "What is not named here is its part's default; `scanvq recipes show THIS_FILE` shows everything.",
+    "A plan of ScanVQ. Edit any value, then run: scanvq fit --plan THIS_FILE",
+    "Each comment gives the basis of a value (fixed for all data, rule, measured, given) and the reason.",
+    "All other settings have default values; `scanvq recipes show THIS_FILE` shows all of them.",
 )
 NOTES = {
     "plan.budget": "seconds for tokenizer, codes and prior together",
-    "plan.cost_estimate.minutes": "from the first file to the scores, measured by a dry run on a few scans",
-    "plan.cost_estimate.memory_mb": "the most that the process holds",
-    "plan.cost_estimate.disk_mb": "the run, less its report, and the prepared scans",
+    "plan.cost_estimate.minutes": "from the first file to the scores, estimated by a dry run on a few scans",
+    "plan.cost_estimate.memory_mb": "peak memory of the process",
+    "plan.cost_estimate.disk_mb": "the run without its report, and the prepared scans",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What will be trained, on what, for how long, and what that is expected to cost.
+    """A planned run: recipe, scans, budget and cost estimate.
 
     Attributes:
         folder: the scans.
         budget: seconds for tokenizer, codes and prior.
-        seed: of splits, weights and order.
-        choices: the settings that were decided; empty for a plan read from a file.
-        text: of the file that it was read from, with its comments; empty for a new plan.
+        seed: of splits, weights and batches.
+        choices: the settings with their reasons; empty for a plan read from a file.
+        text: of the file of the plan, with comments; empty for a new plan.
         recipe: completed.
-        cost_estimate: what the run will cost.
-        survey: what was looked at for it; None for a plan read from a file.
+        cost_estimate: None = not estimated.
+        survey: of the scans; None for a plan read from a file.
     """
 
     folder: str
@@ -54,7 +55,7 @@ class Plan:
     survey: Survey | None = field(default=None, repr=False, compare=False)
 
     def toml(self) -> str:
-        """The plan with its reasons, which `read_plan` reads back."""
+        """The plan as TOML with the reasons as comments; `read_plan` reads it."""
         if self.text:
             return self.text
         document = tomlkit.document()
@@ -66,22 +67,22 @@ class Plan:
         if self.cost_estimate is not None:
             about["cost_estimate"] = asdict(self.cost_estimate)
         document.add("plan", _table(about, NOTES, where="plan"))
-        why = {choice.key: f"{choice.basis}: {choice.reason}" for choice in self.choices}
+        reasons = {choice.key: f"{choice.basis}: {choice.reason}" for choice in self.choices}
         for name, section in table_of(self.choices).items():
-            document.add(name, _table(section, why, where=name))
+            document.add(name, _table(section, reasons, where=name))
         return tomlkit.dumps(document)
 
 
 def read_plan(file: Path) -> Plan:
-    """A plan from its file, its values perhaps changed by hand.
+    """Reads a plan from its file, which may have been edited.
 
     Raises:
-        SpecError: no such file, no plan, or a setting that cannot be.
+        SpecError: no such file, not a plan, or an invalid setting.
     """
     recipe = read_recipe(file)
     about = recipe.about.get("plan")
     if not isinstance(about, Mapping) or not {"folder", "budget", "seed"} <= set(about):
-        raise SpecError(f"{file} is no plan: it needs a table [plan] with folder, budget and seed.")
+        raise SpecError(f"{file} is not a plan: it needs a table [plan] with folder, budget and seed.")
     cost_estimate = about.get("cost_estimate")
     return Plan(
         folder=str(about["folder"]),
@@ -93,16 +94,16 @@ def read_plan(file: Path) -> Plan:
     )
 
 
-def _table(values: Mapping[str, Any], why: Mapping[str, str], *, where: str = "") -> Table:
-    """Plain values first, each with its comment, then the tables inside."""
+def _table(values: Mapping[str, Any], comments: Mapping[str, str], *, where: str = "") -> Table:
+    """Plain values first, each with its comment, then the inner tables."""
     table = tomlkit.table()
     for key, value in values.items():
         if not isinstance(value, Mapping):
             item = tomlkit.item(value)
-            if comment := why.get(f"{where}.{key}"):
+            if comment := comments.get(f"{where}.{key}"):
                 item.comment(comment)
             table.add(key, item)
     for key, value in values.items():
         if isinstance(value, Mapping):
-            table.add(key, _table(value, why, where=f"{where}.{key}"))
+            table.add(key, _table(value, comments, where=f"{where}.{key}"))
     return table

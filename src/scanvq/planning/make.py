@@ -1,4 +1,4 @@
-"""Looks at a folder, decides every setting, and reckons the cost."""
+"""Makes a plan: surveys a folder, decides every setting, and estimates the cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from scanvq.planning.cost_estimate import estimate_cost
 from scanvq.planning.dataset_facts import DatasetFacts, Detail, PlanRequest
 from scanvq.planning.document import Plan
 from scanvq.planning.rules import decide
-from scanvq.recipe.recipe import apply_override, complete_recipe
+from scanvq.recipe.completion import complete_recipe
+from scanvq.recipe.overrides import apply_override
 from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.spec import complete
 
@@ -35,23 +36,22 @@ def make_plan(
     dry_run: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Plan:
-    """Plans a run on scans that it has never seen.
+    """Plans a run on a folder of scans.
 
     Args:
         folder: the scans.
-        budget: seconds for tokenizer, codes and prior; None for half an hour.
+        budget: seconds for tokenizer, codes and prior; None = 30 minutes.
         detail: "fine" for codes of 4x4 pixels, "coarse" for codes of 8x8.
-        overrides: settings that are given, such as "prior.kind=transformer".
+        overrides: settings given by the user, such as "prior.kind=transformer".
         seed: of the splits.
-        skip_bad: leave unreadable files out rather than stop.
-        device: where the run will be; the dry run runs there.
+        skip_bad: leave unreadable files out instead of stopping.
+        device: of the run and of the dry run.
         dry_run: whether to estimate the cost by a dry run on a few scans.
-        progress: called with headers read and all files.
+        progress: called with the number of headers read and of all files.
 
     Raises:
-        CatalogError: nothing usable in the folder. ValueError: slices that leave none to plan for.
-        SpecError: an override that cannot be.
-        RehearsalError: the road does not come to its end even with a few files.
+        CatalogError: nothing usable in the folder. ValueError: the chosen slices leave none.
+        SpecError: an invalid override. DryRunError: the dry run failed.
     """
     data = DataSettings(**complete(DataSettings, _given(overrides, "data"), where="data", tables=TABLES))
     spacing = complete(
@@ -96,7 +96,7 @@ def make_plan(
 
 
 def _given(overrides: Sequence[str], section: str) -> Mapping[str, Any]:
-    """What overrides say of one section."""
+    """The overrides of one section, as a table."""
     table: dict[str, Any] = {}
     for override in overrides:
         if override.startswith(f"{section}."):
@@ -106,7 +106,7 @@ def _given(overrides: Sequence[str], section: str) -> Mapping[str, Any]:
 
 
 def _with_given(choices: Sequence[Choice], overrides: Sequence[str]) -> tuple[Choice, ...]:
-    """The choices that overrides leave as they are, and the overrides."""
+    """The choices that the overrides do not change, and the overrides as given choices."""
     table = table_of(choices)
     for override in overrides:
         apply_override(table, override)

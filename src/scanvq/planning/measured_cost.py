@@ -1,4 +1,4 @@
-"""What a run has cost: time, memory and disk, beside what its plan estimated."""
+"""The measured cost of a run: time, memory and disk, beside the estimate of its plan."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from scanvq.store.run_data import RunData
 from scanvq.training.engine import peak_process_mb
 
 
-def whole_cost(run: RunDirectory, data: RunData, seconds: float) -> dict[str, Any]:
-    """The cost of a whole run in this process.
+def measure_cost(run: RunDirectory, data: RunData, seconds: float) -> dict[str, Any]:
+    """The cost of a complete run that was trained in this process.
 
     Args:
         run: the run.
-        data: its scans.
+        data: the data of the run.
         seconds: from the first file to the scores.
     """
     estimated = None

@@ -1,4 +1,4 @@
-"""The rules: from facts and a wish to settings. Evidence for each is in docs/explanation/planning.md."""
+"""The planning rules: settings from facts and a request. Evidence: docs/explanation/planning.md."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 from scanvq.planning.choice import Basis, Choice
 from scanvq.planning.dataset_facts import DatasetFacts, PlanRequest
 
-LARGEST = 512  # pixels of the longer side that are kept as they are
-MARGIN = 0.05  # of a side: what a crop leaves around the foreground at least
-MULTIPLE = 8  # what any detail's downsampling divides
+MAX_SIDE = 512  # pixels of the longer side; larger images are scaled or cropped
+MARGIN = 0.05  # of a side: kept by a crop around the foreground
+MULTIPLE = 8  # divisible by the downsampling of every detail
 BATCH_PIXELS = {"fine": 4 * 192 * 160, "coarse": 8 * 192 * 160}  # of one training batch on a CPU
-BATCH_CELLS = 4 * 48 * 40  # codes of one training batch of a prior, where there is little time
+BATCH_CELLS = 4 * 48 * 40  # codes of one training batch of a prior, for a short budget on a CPU
 LEARNING_RATE = {"fine": 2e-3, "coarse": 1e-3}
 L1 = {"fine": 3.0, "coarse": 1.0}  # beside SSIM of weight 1
-LONG = 2 * 3600  # seconds of budget from which a CPU has time for a wide network
-SEEN_OFTEN = 4_000  # training slices below which a prior soon knows them by heart
+LONG_BUDGET = 2 * 3600  # seconds; from here on a CPU trains a wide network
+FEW_SLICES = 4_000  # training slices; with fewer a prior overfits without dropout
 HALVINGS = {"fine": 2, "coarse": 3}
 
 
 def decide(facts: DatasetFacts, request: PlanRequest) -> tuple[Choice, ...]:
-    """Every setting that is not a part's default, first what is seen, then what learns from it."""
+    """Every setting that is not a default: data, tokenizer and prior, then training and sampling."""
     height, width = network_size(facts)
     halvings = HALVINGS[request.detail]
     return (
@@ -30,36 +30,36 @@ def decide(facts: DatasetFacts, request: PlanRequest) -> tuple[Choice, ...]:
         *_prior(facts, height >> halvings, width >> halvings, request),
         *_tokenizer_training(facts, height * width, request),
         *_prior_training(facts, (height >> halvings) * (width >> halvings), request),
-        _choice("sampling.top_p", 0.95, "fixed", "leaves out the least likely codes, which show as specks"),
+        _choice("sampling.top_p", 0.95, "fixed", "excludes the least likely codes, which show as specks"),
     )
 
 
 def network_size(facts: DatasetFacts) -> tuple[int, int]:
-    """The height and width of the network's images, less the padding to a multiple of its downsampling."""
+    """Height and width of the images for the network, before padding to a multiple of its downsampling."""
     if crops(facts):
-        return min(facts.height, LARGEST), min(facts.width, LARGEST)
-    scale = min(1.0, LARGEST / max(facts.height, facts.width))
+        return min(facts.height, MAX_SIDE), min(facts.width, MAX_SIDE)
+    scale = min(1.0, MAX_SIDE / max(facts.height, facts.width))
     return round(facts.height * scale), round(facts.width * scale)
 
 
 def crops(facts: DatasetFacts) -> bool:
-    """Whether images are too large, but their middle holds the foreground."""
-    if facts.box is None or not facts.alike or max(facts.height, facts.width) <= LARGEST:
+    """Whether images are too large, and a central crop holds the foreground."""
+    if facts.box is None or not facts.nearly_uniform or max(facts.height, facts.width) <= MAX_SIDE:
         return False
-    rows = _in_the_middle(facts.box.top, facts.box.bottom, facts.height)
-    return rows and _in_the_middle(facts.box.left, facts.box.right, facts.width)
+    rows = _crop_holds(facts.box.top, facts.box.bottom, facts.height)
+    return rows and _crop_holds(facts.box.left, facts.box.right, facts.width)
 
 
-def _in_the_middle(first: float, end: float, side: int) -> bool:
-    """Whether a part of a side, given in shares, is left with its margin by the crop of `Geometry`."""
-    cut = max(0, side - LARGEST) // 2
-    kept = min(side, LARGEST)
+def _crop_holds(first: float, end: float, side: int) -> bool:
+    """Whether the crop of `Geometry` keeps an interval of a side (shares) with its margin."""
+    cut = max(0, side - MAX_SIDE) // 2
+    kept = min(side, MAX_SIDE)
     return max(0, first - MARGIN) * side >= cut and min(1, end + MARGIN) * side <= cut + kept
 
 
 def _is_wide(request: PlanRequest) -> bool:
-    """Whether there is time for wide networks."""
-    return request.cuda or request.budget >= LONG
+    """Whether the request allows wide networks."""
+    return request.cuda or request.budget >= LONG_BUDGET
 
 
 def _choice(key: str, value: Any, basis: Basis, reason: str) -> Choice:
@@ -68,27 +68,27 @@ def _choice(key: str, value: Any, basis: Basis, reason: str) -> Choice:
 
 def _data(facts: DatasetFacts, size: tuple[int, int]) -> list[Choice]:
     if size == (facts.height, facts.width):
-        why = f"{facts.height}x{facts.width} is not above {LARGEST}, so no pixel is resampled"
-        if not facts.uniform:
-            why = "sizes differ: the median size, to which the others are scaled"
-        return [_choice("preparation.size", "native", "rule", why)]
+        reason = f"{facts.height}x{facts.width} is not above {MAX_SIDE}, so no pixel is resampled"
+        if not facts.has_common_size:
+            reason = "sizes differ: all slices are scaled to the median size"
+        return [_choice("preparation.size", "native", "rule", reason)]
     if crops(facts):
         height, width = size
-        lost = f"{facts.height - height} rows and {facts.width - width} columns of border are lost"
+        lost = f"{facts.height - height} rows and {facts.width - width} columns of border are cut off"
         return [
             _choice(
                 "preparation.size",
                 [-(-side // MULTIPLE) * MULTIPLE for side in size],
                 "rule",
-                f"the middle of {facts.height}x{facts.width}, which holds the foreground with a margin",
+                f"central crop of {facts.height}x{facts.width}, which holds the foreground with a margin",
             ),
-            _choice("preparation.fit", "pad", "rule", f"crops, so no pixel is resampled; {lost}"),
+            _choice("preparation.fit", "pad", "rule", f"cropped, so no pixel is resampled; {lost}"),
         ]
     rounded = [side // MULTIPLE * MULTIPLE for side in size]
-    why = f"{facts.height}x{facts.width} is scaled so that its longer side is {LARGEST}"
+    reason = f"{facts.height}x{facts.width} is scaled so that its longer side is {MAX_SIDE}"
     return [
-        _choice("preparation.size", rounded, "rule", why),
-        _choice("preparation.fit", "resize", "rule", "keeps the proportions"),
+        _choice("preparation.size", rounded, "rule", reason),
+        _choice("preparation.fit", "resize", "rule", "keeps the aspect ratio"),
     ]
 
 
@@ -101,23 +101,23 @@ def _tokenizer(halvings: int, request: PlanRequest) -> list[Choice]:
     pixels = 2**halvings
     rate = 9 / 4**halvings
     return [
-        _choice("tokenizer.kind", "vqvae", "fixed", "one level: two levels cost more bits for the same SSIM"),
+        _choice("tokenizer.kind", "vqvae", "fixed", "one level: two levels need more bits for the same SSIM"),
         _choice(
             "tokenizer.channels",
             channels,
             "rule",
-            f"{request.detail}: a code for {pixels}x{pixels} pixels, {rate:.4f} bits a pixel; "
-            + ("wide: there is time" if wide else "narrow: more steps are worth more than width"),
+            f"{request.detail}: one code per {pixels}x{pixels} pixels, {rate:.4f} bits per pixel; "
+            + ("wide: a GPU or a long budget" if wide else "narrow: more steps gain more than width"),
         ),
-        _choice("tokenizer.norm", "none", "fixed", "with batch normalization it learns far more slowly"),
-        _choice("tokenizer.residual_blocks", 2, "fixed", "of the paper"),
+        _choice("tokenizer.norm", "none", "fixed", "batch normalization slows training down"),
+        _choice("tokenizer.residual_blocks", 2, "fixed", "as in the paper"),
         _choice("tokenizer.residual_channels", hidden, "rule", "half of the width"),
         _choice(
-            "tokenizer.quantizer.kind", "moving_average", "fixed", "all codes stay in use, dead ones restart"
+            "tokenizer.quantizer.kind", "moving_average", "fixed", "all codes stay in use, dead codes restart"
         ),
-        _choice("tokenizer.quantizer.decay", 0.95, "fixed", "follows a fast encoder, so no code dies"),
-        _choice("tokenizer.quantizer.codebook_size", 512, "fixed", "9 bits a code"),
-        _choice("tokenizer.quantizer.code_dim", 64, "fixed", "of the paper"),
+        _choice("tokenizer.quantizer.decay", 0.95, "fixed", "follows a fast encoder, so codes stay in use"),
+        _choice("tokenizer.quantizer.codebook_size", 512, "fixed", "9 bits per code"),
+        _choice("tokenizer.quantizer.code_dim", 64, "fixed", "as in the paper"),
     ]
 
 
@@ -130,26 +130,26 @@ def _prior(facts: DatasetFacts, height: int, width: int, request: PlanRequest) -
             "prior.kind",
             "gated_pixelcnn",
             "fixed",
-            f"exact bits, and time and memory that grow with the {height * width:,} codes, not their square",
+            f"exact likelihood; time and memory grow linearly with the {height * width:,} codes",
         ),
         _choice(
             "prior.channels",
             96 if wide else 64,
             "rule",
-            "wide: there is time" if wide else "narrow: more steps are worth more than width",
+            "wide: a GPU or a long budget" if wide else "narrow: more steps gain more than width",
         ),
         _choice(
             "prior.dilations",
             dilations,
             "rule",
-            f"sees {1 + sum(dilations)} cells of the {height}x{width} to each side",
+            f"receptive field: {1 + sum(dilations)} cells of the {height}x{width} to each side",
         ),
-        _choice("prior.positions", True, "fixed", "scans stand in the same place"),
+        _choice("prior.positions", True, "fixed", "anatomy is at similar positions in all scans"),
         _choice(
             "prior.dropout",
-            0.1 if facts.slices < SEEN_OFTEN else 0.0,
+            0.1 if facts.slices < FEW_SLICES else 0.0,
             "rule",
-            f"{facts.slices_text} training slices are {'few' if facts.slices < SEEN_OFTEN else 'many'}",
+            f"{facts.slices_text} training slices are {'few' if facts.slices < FEW_SLICES else 'many'}",
         ),
     ]
 
@@ -162,20 +162,20 @@ def _tokenizer_training(facts: DatasetFacts, pixels: int, request: PlanRequest) 
             f"{where}.batch_size",
             batch,
             "rule",
-            f"about {BATCH_PIXELS[request.detail]:,} pixels a step on a CPU: small batches soon learn most",
+            f"about {BATCH_PIXELS[request.detail]:,} pixels per step on a CPU: small batches learn fastest",
         ),
         _choice(
             f"{where}.learning_rate",
             LEARNING_RATE[request.detail],
             "rule",
-            "the moving average bears it" if request.detail == "fine" else "coarse codes want gentler steps",
+            "stable with a moving average" if request.detail == "fine" else "coarse codes need a lower rate",
         ),
-        _choice(f"{where}.schedule", "cosine", "fixed", "to nothing at the budget's end"),
-        _choice(f"{where}.augment", "flip", "fixed", "local patterns are the same mirrored"),
-        _choice(f"{where}.objective.kind", "reconstruct", "fixed", "the paper's, with the losses below"),
+        _choice(f"{where}.schedule", "cosine", "fixed", "decays to 2 % at the end of the budget"),
+        _choice(f"{where}.augment", "flip", "fixed", "mirrored images are plausible"),
+        _choice(f"{where}.objective.kind", "reconstruct", "fixed", "as in the paper, with the losses below"),
         _choice(f"{where}.objective.l1", L1[request.detail], "rule", "sharper than a squared error"),
-        _choice(f"{where}.objective.ssim", 1.0, "fixed", "what the eye sees and the report measures"),
-        _choice(f"{where}.budget_share", 0.5, "fixed", "half for the images, half for their codes"),
+        _choice(f"{where}.objective.ssim", 1.0, "fixed", "perceived similarity, which the report measures"),
+        _choice(f"{where}.budget_share", 0.5, "fixed", "half for the tokenizer, half for the prior"),
     ]
 
 
@@ -188,28 +188,28 @@ def _prior_training(facts: DatasetFacts, cells: int, request: PlanRequest) -> li
             f"{where}.batch_size",
             _power_of_two(wanted, facts.slices),
             "rule",
-            f"about {BATCH_CELLS:,} codes a step where time is short: small batches soon learn most",
+            f"about {BATCH_CELLS:,} codes per step for a short budget: small batches learn fastest",
         ),
         _choice(
             f"{where}.learning_rate",
             1e-3 if wide else 6e-3,
             "rule",
-            "learns steadily" if wide else "the highest that learns steadily, for there are few steps",
+            "stable" if wide else "the highest stable rate, since there are few steps",
         ),
-        _choice(f"{where}.schedule", "cosine", "fixed", "to nothing at the budget's end"),
-        _choice(f"{where}.warmup_steps", 50, "fixed", "the first steps are the wildest"),
-        _choice(f"{where}.clip_norm", 1.0, "fixed", "one odd batch spoils nothing"),
+        _choice(f"{where}.schedule", "cosine", "fixed", "decays to 2 % at the end of the budget"),
+        _choice(f"{where}.warmup_steps", 50, "fixed", "stabilizes the first steps"),
+        _choice(f"{where}.clip_norm", 1.0, "fixed", "limits the effect of an outlier batch"),
         _choice(f"{where}.objective.kind", "next_code", "fixed", "exact likelihood"),
-        _choice(f"{where}.budget_share", 0.5, "fixed", "see the tokenizer's"),
+        _choice(f"{where}.budget_share", 0.5, "fixed", "half for the tokenizer, half for the prior"),
     ]
 
 
 def _batch(facts: DatasetFacts, pixels: int, request: PlanRequest) -> int:
-    """A power of two: by pixels a step, at least 4."""
+    """Batch size: a power of two near the pixels per step, 4 to 128."""
     wanted = BATCH_PIXELS[request.detail] * (8 if request.cuda else 1) / pixels
     return _power_of_two(min(max(4, wanted), 128), facts.slices)
 
 
 def _power_of_two(wanted: float, slices: int) -> int:
-    """The nearest, at most a fourth of the training slices."""
+    """The nearest power of two, at most a fourth of the training slices."""
     return 2 ** max(0, round(math.log2(min(wanted, max(1, slices // 4)))))

@@ -1,4 +1,4 @@
-"""What a recipe amounts to before any training: parameters by part, code grids, bits a pixel."""
+"""Describes a recipe without training it: parameters by part, code grids, bits per pixel."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from scanvq.recipe.recipe import Recipe
 from scanvq.spec import SpecError
 
 
-def facts_of(recipe: Recipe, *, size: tuple[int, int] | None = None, classes: int = 0) -> list[str]:
-    """One line a fact.
+def describe_recipe(recipe: Recipe, *, size: tuple[int, int] | None = None, classes: int = 0) -> list[str]:
+    """Code grids and rate, then the parameters of tokenizer and prior, as lines of text.
 
     Args:
         recipe: completed.
-        size: height and width of the images; None for the recipe's, or those of its source's data.
-        classes: number of labels the prior would be conditional on.
+        size: height and width of the images; None = the recipe's, or those of the data in its `source`.
+        classes: number of labels that the prior is conditional on; 0 = none.
 
     Raises:
-        SpecError: no size is given, and the recipe takes its images as they come.
+        SpecError: no size is given, and the recipe keeps the size of the images.
     """
-    height, width = size or _own_size(recipe)
+    height, width = size or _image_size(recipe)
     tokenizer = make_tokenizer(recipe.tokenizer)
     shapes = tokenizer.code_shapes(height, width)
     prior = make_prior(
@@ -33,7 +33,7 @@ def facts_of(recipe: Recipe, *, size: tuple[int, int] | None = None, classes: in
     )
     grids = " and ".join(f"{h}x{w}" for h, w in shapes)
     rate = bits_per_pixel(shapes, tokenizer.codebook_sizes, height, width)
-    lines = [f"images of {height}x{width}: codes {grids}, {rate:.4f} bits a pixel"]
+    lines = [f"images of {height}x{width}: codes {grids}, {rate:.4f} bits per pixel"]
     for name, model in (("tokenizer", tokenizer), ("prior", prior)):
         parts = ", ".join(f"{part} {count:,}" for part, count in parameters_by_part(model).items())
         lines.append(f"{name}: {sum(parameters_by_part(model).values()):,} parameters ({parts})")
@@ -41,8 +41,8 @@ def facts_of(recipe: Recipe, *, size: tuple[int, int] | None = None, classes: in
 
 
 def parameters_by_part(model: nn.Module) -> dict[str, int]:
-    """Numbers a model learns, by its direct parts; a codebook counts, however it is learned."""
-    while len(parts := list(model.children())) == 1:  # a pyramid of one level is that level
+    """Learned numbers by direct part; a codebook counts, whether learned by gradient or moving average."""
+    while len(parts := list(model.children())) == 1:  # a hierarchy of one level is that level
         model = parts[0]
     counts = {}
     for name, part in model.named_children():
@@ -53,10 +53,10 @@ def parameters_by_part(model: nn.Module) -> dict[str, int]:
     return counts
 
 
-def _own_size(recipe: Recipe) -> tuple[int, int]:
+def _image_size(recipe: Recipe) -> tuple[int, int]:
     size = recipe.preparation.size
     if size == "native":
         size = recipe.about.get("source", {}).get("image_size")
     if size is None:
-        raise SpecError("this recipe takes images as they come; give a size: --size 256x256")
+        raise SpecError("this recipe keeps the size of the images; give one: --size 256x256")
     return int(size[0]), int(size[1])

@@ -1,1 +1,1 @@
-"""The report: everything a run shows, gathered, drawn, and written as one page."""
+"""The report of a run: its data, figures and page."""

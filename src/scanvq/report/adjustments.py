@@ -1,4 +1,4 @@
-"""What the codebook monitor adjusted while the tokenizer was trained, as text."""
+"""The adjustments of the codebook monitor during training, as text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ ADJUSTMENTS = {
     "codes_restarted": "{:.0f} codes restarted",
     "decay": "decay lowered to {:g}",
     "commitment_weight": "commitment raised to {:g}",
-    "top_weight": "weight of the top level alone raised to {:g}",
+    "top_weight": "weight of the top-level loss raised to {:g}",
 }
 
 
 def is_adjustment(name: str) -> bool:
-    """Whether a history's number is something that was done, not something that was found."""
+    """Whether a value of the history is an adjustment and not a measurement."""
     return _parts(name)[0] in ADJUSTMENTS
 
 
@@ -25,14 +25,16 @@ def adjustments(records: Sequence[Mapping[str, Any]]) -> list[str]:
     for record in records:
         done: dict[str, list[str]] = {}
         for name, value in record.items():
-            act, level = _parts(name)
-            if act in ADJUSTMENTS and isinstance(value, int | float):
-                done.setdefault(level, []).append(ADJUSTMENTS[act].format(value))
-        lines += [f"step {record['step']:,}{level}: {', '.join(acts)}" for level, acts in done.items()]
+            kind, level = _parts(name)
+            if kind in ADJUSTMENTS and isinstance(value, int | float):
+                done.setdefault(level, []).append(ADJUSTMENTS[kind].format(value))
+        lines += [
+            f"step {record['step']:,}{level}: {', '.join(adjusted)}" for level, adjusted in done.items()
+        ]
     return lines
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """decay_1 is decay, of level 1."""
+    """decay_1 is the decay of level 1."""
     match = re.fullmatch(r"(.+)_(\d+)", name)
     return (match[1], f", level {match[2]}") if match else (name, "")

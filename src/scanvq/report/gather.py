@@ -1,4 +1,4 @@
-"""Gathers what the page shows from a run's files, its data and its models."""
+"""Gathers the report data from the files, data and model of a run."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from scanvq.training.progress_pictures import read_progress
 from scanvq.types import Progress
 
 STAGES = ("tokenizer", "prior")
-PIECES = 7
+STEPS = 7
 
 
 def gather(
     model: Model, directory: RunDirectory, *, progress: Progress, cache: Path | None = None
 ) -> ReportData:
-    """Everything that can be shown of a run; `missing` says what cannot, and what to do about it.
+    """The report data of a run; `missing` lists what is not available, and what to do.
 
     Args:
         model: of the run.
         directory: of the run.
-        progress: called with pieces done and all.
-        cache: where prepared stores are kept; None is the user's cache folder.
+        progress: called with steps done and all steps.
+        cache: where prepared stores are kept; None = the cache folder of the user.
     """
-    done = iter(range(1, PIECES + 1))
+    done = iter(range(1, STEPS + 1))
 
-    def piece() -> None:
-        progress(next(done), PIECES)
+    def step_done() -> None:
+        progress(next(done), STEPS)
 
     about = model.recipe.about
     missing: list[str] = []
@@ -47,28 +47,28 @@ def gather(
         missing.append(f"Scores of the test images: run `scanvq evaluate {directory.path.name}` first.")
     histories = {stage: _history(directory, stage) for stage in STAGES}
     data = _data(model, directory, cache, missing)
-    piece()
+    step_done()
     scores, usage = _scores(directory, data, missing if metrics is not None else [])
-    shown: dict[str, Any] = {}
+    content: dict[str, Any] = {}
     if data is not None:
-        shown["examples"] = pictures.examples(data)
-        piece()
-        test = pictures.spread(len(data.rows("test")), pictures.REBUILT)
-        shown["rebuilt"] = pictures.rebuilt(model, data, test)
-        piece()
+        content["examples"] = pictures.examples(data)
+        step_done()
+        test = pictures.spread(len(data.rows("test")), pictures.RECONSTRUCTIONS)
+        content["reconstructions"] = pictures.reconstructions(model, data, test)
+        step_done()
         if scores is not None and len(scores) == len(data.rows("test")):
-            shown["ranked"] = pictures.rebuilt(model, data, *pictures.best_median_worst(scores))
-        piece()
+            content["ranked"] = pictures.reconstructions(model, data, *pictures.best_median_worst(scores))
+        step_done()
     models: dict[str, nn.Module] = {"tokenizer": model.tokenizer}
     if _prior_is_usable(model, missing):
         models["prior"] = model.prior
-        shown["generated"] = pictures.generated(model, data)
-        piece()
+        content["generated"] = pictures.generated(model, data)
+        step_done()
         if data is not None:
-            shown["completed"] = pictures.completed(model, data)
-            if not shown["completed"]:
-                missing.append("Completions: this prior makes whole images only, not parts of one.")
-        piece()
+            content["inpainted"] = pictures.inpainted(model, data)
+            if not content["inpainted"]:
+                missing.append("Completions: this prior generates complete images only; it cannot inpaint.")
+        step_done()
     parameters = {name: parameters_by_part(model) for name, model in models.items()}
     environment = directory.read(directory.environment) if directory.environment.is_file() else {}
     expect = dict(about.get("expect", {}))
@@ -77,7 +77,7 @@ def gather(
         title=model.recipe.name,
         summary=str(about.get("summary", "")),
         run=directory.path.resolve().name,
-        command=_repeat(directory),
+        command=_reproduce_command(directory),
         original_command=str(environment.get("command", "")),
         recipe=model.recipe.toml(),
         missing=tuple(missing),
@@ -94,9 +94,9 @@ def gather(
         expect_note=str(expect.get("note", "")),
         parameters=parameters,
         environment=numbers.environment_facts(environment),
-        **shown,
+        **content,
     )
-    progress(PIECES, PIECES)
+    progress(STEPS, STEPS)
     return report_data
 
 
@@ -117,7 +117,7 @@ def _data(model: Model, directory: RunDirectory, cache: Path | None, missing: li
 def _scores(
     directory: RunDirectory, data: RunData | None, missing: list[str]
 ) -> tuple[NDArray[np.float64] | None, tuple[NDArray[np.int64], ...]]:
-    """SSIM of every test image and the use of codes, where they were measured on the data as it is."""
+    """SSIM of every test image and the use of codes, if measured on the current data."""
     file = directory.test_scores
     if not file.is_file():
         missing.append(f"SSIM of each image: run `scanvq evaluate {directory.path.name}`.")
@@ -132,7 +132,7 @@ def _scores(
 
 def _prior_is_usable(model: Model, missing: list[str]) -> bool:
     if not model.has_prior:
-        missing.append("Generated scans: no prior is trained yet; go on with `scanvq fit --resume`.")
+        missing.append("Generated scans: no prior is trained yet; run `scanvq fit --resume`.")
         return False
     try:
         return bool(model.prior.priors)
@@ -141,7 +141,7 @@ def _prior_is_usable(model: Model, missing: list[str]) -> bool:
         return False
 
 
-def _repeat(directory: RunDirectory) -> str:
+def _reproduce_command(directory: RunDirectory) -> str:
     if not directory.settings.is_file():
         return ""
-    return numbers.repeat_command(directory.read_settings(), recipe=str(directory.recipe))
+    return numbers.reproduce_command(directory.read_settings(), recipe=str(directory.recipe))

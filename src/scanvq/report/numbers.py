@@ -1,4 +1,4 @@
-"""The numbers and texts of a page that the run's files hold."""
+"""Numbers and texts of the page from the files of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Records = Sequence[Mapping[str, Any]]
 
 
 def data_facts(record: Mapping[str, Any]) -> DataFacts:
-    """What data.json tells."""
+    """The facts in data.json."""
     geometry = record["preparation"]["geometry"]
     return DataFacts(
         folder=record["folder"],
@@ -35,44 +35,44 @@ def comparisons(
     histories: Mapping[str, Records],
     parameters: Mapping[str, Mapping[str, int]],
 ) -> tuple[Comparison, ...]:
-    """The recipe's reported numbers, each beside ours where we measure the same thing.
+    """The reported numbers of the recipe, each with the same number of this run if it is measured.
 
     Args:
-        expect: the recipe's table of that name.
+        expect: that table of the recipe.
         metrics: the content of metrics.json, or None.
-        histories: stage to its records.
-        parameters: model to its parts' parameters.
+        histories: records of each stage.
+        parameters: number of parameters of each part, by model.
     """
-    ours = _our_numbers(metrics, histories, parameters)
+    measured = _measured_numbers(metrics, histories, parameters)
     return tuple(
-        Comparison(name=name.replace("_", " "), reported=number(value), ours=number(ours.get(name)))
+        Comparison(name=name.replace("_", " "), reported=number(value), ours=number(measured.get(name)))
         for name, value in expect.items()
         if isinstance(value, int | float)
     )
 
 
-def repeat_command(settings: Mapping[str, Any], *, recipe: str) -> str:
-    """The `fit` that makes the run again.
+def reproduce_command(settings: Mapping[str, Any], *, recipe: str) -> str:
+    """The `fit` command that reproduces the run.
 
     Args:
         settings: the content of run.json.
-        recipe: file with every setting.
+        recipe: file of the complete recipe.
     """
-    words = ["scanvq", "fit", str(settings["folder"]), "--recipe", recipe, "--out", "again"]
+    arguments = ["scanvq", "fit", str(settings["folder"]), "--recipe", recipe, "--out", "again"]
     if settings.get("budget") is not None:
-        words += ["--budget", f"{settings['budget']:g}s"]
+        arguments += ["--budget", f"{settings['budget']:g}s"]
     if settings.get("epochs") is not None:
-        words += ["--epochs", str(settings["epochs"])]
-    words += ["--seed", str(settings["seed"])]
+        arguments += ["--epochs", str(settings["epochs"])]
+    arguments += ["--seed", str(settings["seed"])]
     if settings.get("skip_bad"):
-        words.append("--skip-bad")
+        arguments.append("--skip-bad")
     if settings.get("allow_leak"):
-        words.append("--allow-leak")
-    return shlex.join(words)
+        arguments.append("--allow-leak")
+    return shlex.join(arguments)
 
 
 def environment_facts(environment: Mapping[str, Any]) -> dict[str, str]:
-    """environment.json as name and value, packages first."""
+    """Names and values of environment.json, packages first."""
     facts = {"Python": str(environment.get("python", ""))}
     facts |= {name: str(version) for name, version in environment.get("packages", {}).items()}
     for name in ("device", "processor", "cores", "threads", "processes", "memory_gb", "system"):
@@ -82,7 +82,7 @@ def environment_facts(environment: Mapping[str, Any]) -> dict[str, str]:
 
 
 def source_facts(source: Mapping[str, Any]) -> dict[str, str]:
-    """What a recipe follows, less what it assumes."""
+    """The source of a recipe, without its assumptions."""
     return {
         name.replace("_", " "): ("x" if name == "image_size" else ", ").join(map(str, value))
         if isinstance(value, list)
@@ -93,7 +93,7 @@ def source_facts(source: Mapping[str, Any]) -> dict[str, str]:
 
 
 def number(value: float | None) -> str:
-    """A number as a reader wants it: whole ones whole, others with four significant digits; "" for None."""
+    """A number as text: integers in full, others with four significant digits; "" for None."""
     if value is None:
         return ""
     if float(value).is_integer() and abs(value) >= 1:
@@ -101,31 +101,35 @@ def number(value: float | None) -> str:
     return f"{value:.4g}"
 
 
-def _our_numbers(
+def _measured_numbers(
     metrics: Mapping[str, Any] | None,
     histories: Mapping[str, Records],
     parameters: Mapping[str, Mapping[str, int]],
 ) -> dict[str, float]:
-    ours: dict[str, float] = {}
+    measured: dict[str, float] = {}
     for stage, prefix in (("prior", "prior_"), ("tokenizer", "")):
-        for split, word in (("train", "training"), ("validation", "validation")):
+        for split, split_label in (("train", "training"), ("validation", "validation")):
             records = [record for record in histories.get(stage, ()) if record["split"] == split]
             for name, value in (records[-1] if records else {}).items():
                 if isinstance(value, int | float):
-                    ours[f"{prefix}{word}_{name}"] = value
+                    measured[f"{prefix}{split_label}_{name}"] = value
     for model, parts in parameters.items():
-        ours[f"{model}_parameters"] = sum(parts.values())
+        measured[f"{model}_parameters"] = sum(parts.values())
     if "tokenizer" in parameters:
-        ours["parameters"] = ours["tokenizer_parameters"]
+        measured["parameters"] = measured["tokenizer_parameters"]
     if metrics is None:
-        return ours
+        return measured
     test = metrics["tokenizer"]["test"]
-    ours |= {"ssim": test["ssim"]["mean"], "test_ssim": test["ssim"]["mean"], "psnr": test["psnr"]["mean"]}
-    ours["mae"] = test["mae"]["mean"]
-    ours["above_0.6"] = ours["ssim_above_0.6"] = test["ssim"]["above_0.6"]
-    ours["bits_per_pixel"] = metrics["tokenizer"]["bits_per_pixel"]
-    ours["perplexity"] = metrics["tokenizer"]["codebook"][-1]["perplexity"]
+    measured |= {
+        "ssim": test["ssim"]["mean"],
+        "test_ssim": test["ssim"]["mean"],
+        "psnr": test["psnr"]["mean"],
+    }
+    measured["mae"] = test["mae"]["mean"]
+    measured["above_0.6"] = measured["ssim_above_0.6"] = test["ssim"]["above_0.6"]
+    measured["bits_per_pixel"] = metrics["tokenizer"]["bits_per_pixel"]
+    measured["perplexity"] = metrics["tokenizer"]["codebook"][-1]["perplexity"]
     if metrics["prior"]["test"] is not None:
         bits = metrics["prior"]["test"]["bits_per_code"]
-        ours |= {"bits_per_code": bits, "bits_per_dimension": bits}
-    return ours
+        measured |= {"bits_per_code": bits, "bits_per_dimension": bits}
+    return measured

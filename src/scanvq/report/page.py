@@ -1,4 +1,4 @@
-"""Lays a run's material and figures out as one HTML page that needs nothing else."""
+"""Renders report data and figures as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from scanvq.report.adjustments import adjustments
 from scanvq.report.figures.all import Figures
 from scanvq.report.figures.colors import DIFFERENCE_WHITE
-from scanvq.report.labels import label_of, look_at
+from scanvq.report.labels import description_of, label_of
 from scanvq.report.numbers import number
 from scanvq.report.report_data import ReportData
 
 
 def page(report_data: ReportData, figures: Figures) -> str:
-    """The HTML of the page; sections without material are left out."""
+    """The HTML of the page; sections without data are left out."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
@@ -29,12 +29,12 @@ def page(report_data: ReportData, figures: Figures) -> str:
     environment.filters["number"] = number
     template = environment.from_string(_text("template.html"))
     return template.render(
-        m=report_data,
+        report=report_data,
         figures=figures,
         sheets=figures.sheets,
         chart=chart,
         label_of=label_of,
-        look_at=look_at,
+        description_of=description_of,
         cards=_cards(report_data),
         adjustments=adjustments(report_data.histories.get("tokenizer", ())),
         difference_white=DIFFERENCE_WHITE,
@@ -44,7 +44,7 @@ def page(report_data: ReportData, figures: Figures) -> str:
 
 
 def _cards(report_data: ReportData) -> list[tuple[str, str, str]]:
-    """The numbers at the top: name, value, what it means."""
+    """The numbers at the top: name, value, meaning."""
     if report_data.metrics is None:
         return []
     tokenizer, prior = report_data.metrics["tokenizer"], report_data.metrics["prior"]["test"]
@@ -54,29 +54,31 @@ def _cards(report_data: ReportData) -> list[tuple[str, str, str]]:
         (
             "Bits per pixel",
             f"{tokenizer['bits_per_pixel']:.3g}",
-            "what the codes take; a scan has 8 or 16",
+            "of the codes; a scan has 8 or 16",
         ),
         (
             "SSIM, foreground",
             f"{test['ssim_foreground']['mean']:.3f}",
-            "without the empty air, which is easy",
+            "without the air around the subject",
         ),
-        ("PSNR", f"{test['psnr']['mean']:.1f} dB", "pixel error; higher is better"),
+        ("PSNR", f"{test['psnr']['mean']:.1f} dB", "from the squared error; higher is better"),
         *_codebook_cards(tokenizer["codebook"]),
     ]
     if prior is not None:
         size = f"{prior['bits_per_code']:.2f}"
-        cards.append(("Bits per code", size, f"the prior's, on {prior['n']:,} test images; lower is better"))
+        cards.append(
+            ("Bits per code", size, f"under the prior, on {prior['n']:,} test images; lower is better")
+        )
     return cards
 
 
 def _codebook_cards(codebooks: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    many = len(codebooks) > 1
+    several = len(codebooks) > 1
     return [
         (
-            f"Codes used, level {level}" if many else "Codes used",
+            f"Codes used, level {level}" if several else "Codes used",
             f"{book['used']:,} of {book['size']:,}",
-            f"perplexity {book['perplexity']:.0f}; higher is more of the codebook",
+            f"perplexity {book['perplexity']:.0f}; the effective number of codes in use",
         )
         for level, book in enumerate(codebooks)
     ]

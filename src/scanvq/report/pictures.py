@@ -1,4 +1,4 @@
-"""The pictures that need data or models: examples, reconstructions, samples, completions."""
+"""Images for the page from data and model: examples, reconstructions, samples, completions."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from scanvq.imaging.formats import Scan
 from scanvq.metrics.ssim import ssim
 from scanvq.model.inpaint import unknown_region
 from scanvq.model.model import Model
-from scanvq.report.report_data import Completed, Example, Generated, Rebuilt
+from scanvq.report.report_data import ExampleImage, GeneratedImages, InpaintedImage, ReconstructedImage
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.run_data import SPLITS, RunData
 
-EXAMPLES, REBUILT, SAMPLES, COMPLETED, COMPLETIONS = 8, 6, 16, 3, 2
-MOST_LABELS = 8
+EXAMPLES, RECONSTRUCTIONS, SAMPLES, INPAINTED, COMPLETIONS = 8, 6, 16, 3, 2
+MAX_LABELS = 8
 SEED = 0
 KEPT_HALF = "top-half"
 
 
-def examples(data: RunData) -> dict[str, list[Example]]:
-    """Some images of every split, evenly spread over it."""
+def examples(data: RunData) -> dict[str, list[ExampleImage]]:
+    """Images of every split, evenly spread."""
     found = {}
     for split in SPLITS:
         dataset = data.dataset(split)
@@ -33,22 +33,22 @@ def examples(data: RunData) -> dict[str, list[Example]]:
         if len(chosen):
             images = _images(dataset, chosen)
             found[split] = [
-                Example(image=image, name=_name(dataset, index))
+                ExampleImage(image=image, name=_name(dataset, index))
                 for image, index in zip(images, chosen, strict=True)
             ]
     return found
 
 
-def rebuilt(
+def reconstructions(
     model: Model, data: RunData, indices: NDArray[np.int64], ranks: Sequence[str] = ()
-) -> tuple[Rebuilt, ...]:
-    """Test images through the tokenizer.
+) -> tuple[ReconstructedImage, ...]:
+    """Test images with their codes and reconstructions.
 
     Args:
-        model: its tokenizer.
-        data: its data.
-        indices: which images of the test split.
-        ranks: what to call each of them; empty for nothing.
+        model: of the run.
+        data: of the run.
+        indices: of images in the test split.
+        ranks: a name for each image; empty = no names.
     """
     dataset = data.dataset("test")
     if not len(indices):
@@ -59,7 +59,7 @@ def rebuilt(
     scores = ssim(decoded, images).tolist()
     coarsest = model.coder.decode_coarsest(codes)
     return tuple(
-        Rebuilt(
+        ReconstructedImage(
             image=images[n, 0].numpy(),
             name=_name(dataset, int(index)),
             codes=tuple(level[n].numpy() for level in codes),
@@ -73,14 +73,18 @@ def rebuilt(
 
 
 def best_median_worst(scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Which images those are, and what they are called."""
-    order = np.argsort(-scores, kind="stable")
-    return order[[0, (len(order) - 1) // 2, len(order) - 1]].astype(np.int64), ("best", "median", "worst")
+    """The indices of the images with the highest, median and lowest score, and their names."""
+    ranking = np.argsort(-scores, kind="stable")
+    return ranking[[0, (len(ranking) - 1) // 2, len(ranking) - 1]].astype(np.int64), (
+        "best",
+        "median",
+        "worst",
+    )
 
 
-def generated(model: Model, data: RunData | None) -> tuple[Generated, ...]:
-    """New images from the prior, for each label, beside real test images of that label."""
-    labels: tuple[str | None, ...] = model.labels[:MOST_LABELS] or (None,)
+def generated(model: Model, data: RunData | None) -> tuple[GeneratedImages, ...]:
+    """Samples of the prior for each label, with real test images of that label."""
+    labels: tuple[str | None, ...] = model.labels[:MAX_LABELS] or (None,)
     count = max(2, SAMPLES // len(labels))
     found = []
     for label in labels:
@@ -89,27 +93,27 @@ def generated(model: Model, data: RunData | None) -> tuple[Generated, ...]:
         real = np.zeros((0, *images.shape[1:]), np.float32)
         if data is not None:
             dataset = data.dataset("test")
-            own = np.arange(len(dataset))
+            rows = np.arange(len(dataset))
             if label is not None:
-                own = own[dataset.conditions["label"] == model.labels.index(label)]
-            if len(own):
-                real = _images(dataset, own[spread(len(own), count)])
+                rows = rows[dataset.conditions["label"] == model.labels.index(label)]
+            if len(rows):
+                real = _images(dataset, rows[spread(len(rows), count)])
         grids = tuple(level.numpy() for level in codes)
-        found.append(Generated(label=label or "", images=images, codes=grids, real=real))
+        found.append(GeneratedImages(label=label or "", images=images, codes=grids, real=real))
     return tuple(found)
 
 
-def completed(model: Model, data: RunData) -> tuple[Completed, ...]:
-    """Test images whose lower half is drawn anew. Empty where the prior makes whole grids only."""
+def inpainted(model: Model, data: RunData) -> tuple[InpaintedImage, ...]:
+    """Test images whose lower half is inpainted. Empty if the prior cannot inpaint."""
     dataset = data.dataset("test")
-    indices = spread(len(dataset), COMPLETED)
+    indices = spread(len(dataset), INPAINTED)
     if not model.prior.can_inpaint or not len(indices):
         return ()
     images = _images(dataset, indices)
     hidden = unknown_region(KEPT_HALF, images.shape[1:])
     scans = model.inpaint(Scan(slices=images), hidden, count=COMPLETIONS, seed=SEED)
     return tuple(
-        Completed(
+        InpaintedImage(
             image=image,
             name=_name(dataset, int(index)),
             given=np.where(hidden, 0.0, image).astype(np.float32),
@@ -120,7 +124,7 @@ def completed(model: Model, data: RunData) -> tuple[Completed, ...]:
 
 
 def spread(total: int, count: int) -> NDArray[np.int64]:
-    """Up to `count` numbers below `total`, evenly spread."""
+    """Up to `count` indices below `total`, evenly spread."""
     if total == 0:
         return np.zeros(0, np.int64)
     chosen: NDArray[np.int64] = np.unique(
@@ -136,7 +140,7 @@ def _images(dataset: SliceDataset, indices: NDArray[np.integer[Any]]) -> NDArray
 
 
 def _name(dataset: SliceDataset, index: int) -> str:
-    """The file of an image, and which slice of it where there are several."""
+    """The file of an image, and the slice if the file has several."""
     store, row = dataset.store, int(dataset.rows[index])
     entry = int(store.entry[row])
     name = store.catalog.entries[entry].path.name

@@ -1,4 +1,4 @@
-"""Everything that the page shows, as plain numbers, texts and arrays; nothing here needs a model."""
+"""The content of a report page, as plain numbers, texts and arrays, without a model."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.float32]
-Grids = tuple[NDArray[np.integer[Any]], ...]
-Moments = Sequence[tuple[int, NDArray[np.uint8]]]
+CodeGrids = tuple[NDArray[np.integer[Any]], ...]
+ProgressImages = Sequence[tuple[int, NDArray[np.uint8]]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Example:
+class ExampleImage:
     """One image of the data set.
 
     Attributes:
         image: (H, W) in [0, 1].
-        name: its file.
+        name: of the file.
     """
 
     image: Image
@@ -28,18 +28,18 @@ class Example:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Rebuilt(Example):
-    """A test image and what the tokenizer makes of it.
+class ReconstructedImage(ExampleImage):
+    """A test image, its codes and its reconstruction.
 
     Attributes:
-        codes: (h, w) a level.
+        codes: (h, w) per level.
         reconstruction: (H, W) in [0, 1].
-        ssim: of the two.
-        coarsest: (H, W) from the coarsest codes alone; None where there is one level only.
+        ssim: of image and reconstruction.
+        coarsest: (H, W) decoded from the coarsest codes only; None with a single level.
         rank: "best", "median", "worst", or "".
     """
 
-    codes: Grids
+    codes: CodeGrids
     reconstruction: Image
     ssim: float
     coarsest: Image | None = None
@@ -47,28 +47,28 @@ class Rebuilt(Example):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Generated:
-    """Images that the prior made for one label, beside real ones of that label.
+class GeneratedImages:
+    """Samples of the prior for one label, and real images of that label.
 
     Attributes:
-        label: "" where the run has no labels.
+        label: "" if the run has no labels.
         images: (n, H, W) in [0, 1].
-        codes: (n, h, w) a level.
+        codes: (n, h, w) per level.
         real: (m, H, W) in [0, 1], of the test split.
     """
 
     label: str
     images: Image
-    codes: Grids
+    codes: CodeGrids
     real: Image
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Completed(Example):
-    """A test image of which one half was hidden and drawn anew.
+class InpaintedImage(ExampleImage):
+    """A test image of which one half was hidden and inpainted.
 
     Attributes:
-        given: (H, W), the hidden half dark.
+        given: (H, W), the hidden half black.
         completions: (n, H, W) in [0, 1].
     """
 
@@ -78,17 +78,17 @@ class Completed(Example):
 
 @dataclass(frozen=True, kw_only=True)
 class DataFacts:
-    """What the run was trained and tested on.
+    """The data set of the run and its splits.
 
     Attributes:
         folder: of the scans.
-        layout: what kind of tree it is.
-        splits: (split, subjects, slices) each.
+        layout: kind of folder tree.
+        splits: (split, subjects, slices) of each split.
         labels: class names; () without.
-        size: (H, W) of the network's images.
-        notes: what a reader should know.
+        size: (H, W) of the images for the network.
+        notes: remarks for the reader.
         skipped: (file, reason) of files left out.
-        leaks: what is on two sides of a split, a line each.
+        leaks: subjects or scans in two splits, a line each.
     """
 
     folder: str
@@ -103,7 +103,7 @@ class DataFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A number that was reported for the recipe, beside ours; "" where we have none."""
+    """A reported number and the same number of this run; "" if not measured."""
 
     name: str
     reported: str
@@ -112,34 +112,34 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReportData:
-    """A run's page before it is laid out. What is empty or None is left out of the page.
+    """The data of a report page. Empty fields and None are left out of the page.
 
     Attributes:
-        title: the recipe's name.
+        title: name of the recipe.
         summary: the recipe in one line.
-        run: the run directory's name.
-        command: repeats the run.
-        original_command: as it was typed.
+        run: name of the run directory.
+        command: reproduces the run.
+        original_command: command line of the run.
         recipe: every setting, as TOML.
-        missing: what could not be shown, why, and what to do.
+        missing: missing content, with the reason and what to do.
         data: the data and its splits.
-        examples: split to some of its images.
+        examples: images of each split.
         metrics: the content of metrics.json, or None.
         ssim: of every test image, or None.
-        usage: how often each code of each level occurs on the test split.
-        histories: stage to its records.
-        rebuilt: test images through the tokenizer, evenly spread.
+        usage: counts of each code on the test split, per level.
+        histories: records of each stage.
+        reconstructions: of test images, evenly spread.
         ranked: the best, the median and the worst test image.
         codebook_sizes: K of every level.
-        generated: by label.
-        completed: half scans.
-        progress: stage to its pictures at several steps.
-        source: what the recipe follows: report, papers, data.
-        assumed: what was assumed where the source is silent.
-        comparisons: reported numbers beside ours.
-        expect_note: the recipe's remark on what was reported.
-        parameters: model to its parts and their numbers of parameters.
-        environment: what the run ran on.
+        generated: samples by label.
+        inpainted: test images with one half inpainted.
+        progress: pictures of each stage at several steps.
+        source: reports, papers and data that the recipe follows.
+        assumed: assumptions of the recipe beyond its source.
+        comparisons: reported numbers and those of this run.
+        expect_note: remark of the recipe on the reported numbers.
+        parameters: number of parameters of each part, by model.
+        environment: versions and hardware of the run.
     """
 
     title: str
@@ -150,17 +150,17 @@ class ReportData:
     original_command: str = ""
     missing: tuple[str, ...] = ()
     data: DataFacts | None = None
-    examples: Mapping[str, Sequence[Example]] = field(default_factory=dict)
+    examples: Mapping[str, Sequence[ExampleImage]] = field(default_factory=dict)
     metrics: Mapping[str, Any] | None = None
     ssim: NDArray[np.float64] | None = None
     usage: tuple[NDArray[np.int64], ...] = ()
     histories: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-    rebuilt: tuple[Rebuilt, ...] = ()
-    ranked: tuple[Rebuilt, ...] = ()
+    reconstructions: tuple[ReconstructedImage, ...] = ()
+    ranked: tuple[ReconstructedImage, ...] = ()
     codebook_sizes: tuple[int, ...] = ()
-    generated: tuple[Generated, ...] = ()
-    completed: tuple[Completed, ...] = ()
-    progress: Mapping[str, Moments] = field(default_factory=dict)
+    generated: tuple[GeneratedImages, ...] = ()
+    inpainted: tuple[InpaintedImage, ...] = ()
+    progress: Mapping[str, ProgressImages] = field(default_factory=dict)
     source: Mapping[str, str] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
     comparisons: tuple[Comparison, ...] = ()

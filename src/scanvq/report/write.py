@@ -1,4 +1,4 @@
-"""Writes a run's report: one self-contained page, and its figures as files."""
+"""Writes the report of a run: one self-contained page, and the figures as files."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def write_run_report(
     """Writes RUN/report.html, and RUN/figures with each figure as PNG and SVG.
 
     Args:
-        model: of the run; what is missing beside its tokenizer is left out of the page.
+        model: of the run; the sections of a missing prior are left out of the page.
         directory: of the run.
-        progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
-        cache: where prepared stores are kept; None is the user's cache folder.
+        progress_for: returns, for the name of a task, a function of pieces done and all pieces.
+        cache: where prepared stores are kept; None = the cache folder of the user.
     """
     report_data = gather(model, directory, progress=progress_for("report"), cache=cache)
     figures = all_figures(report_data, progress=progress_for("figures"))
-    for drawn in figures.charts.values():
-        _save(drawn, directory.figures)
+    for figure in figures.charts.values():
+        _save(figure, directory.figures)
     for sheet in figures.sheets.values():
         _save(sheet.draw(), directory.figures)
     write_text(directory.report, page(report_data, figures))
 
 
-def _save(drawn: RenderedFigure, folder: Path) -> None:
-    with atomic_write(folder / f"{drawn.name}.png") as temporary:
-        temporary.write_bytes(drawn.png)
-    write_text(folder / f"{drawn.name}.svg", drawn.svg)
+def _save(figure: RenderedFigure, folder: Path) -> None:
+    with atomic_write(folder / f"{figure.name}.png") as temporary:
+        temporary.write_bytes(figure.png)
+    write_text(folder / f"{figure.name}.svg", figure.svg)

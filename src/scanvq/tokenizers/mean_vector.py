@@ -1,4 +1,4 @@
-"""The mean of a level's code vectors: what stands in for a level that is left out."""
+"""The mean code vector of a level: the replacement of a level that is left out."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 from scanvq.quantizers.distributed import summed
 
-_SLOWEST = 0.01  # share of a new batch once the mean has settled
+_MIN_SHARE = 0.01  # of a new batch in the moving average
 
 
 class MeanVector(nn.Module):
-    """The running mean of the vectors that a level's codes stand for, over all processes.
+    """The running mean of the code vectors of a level, over all processes.
 
-    The plain mean of the batches at first, then a moving average, since the codebook moves on.
+    The mean of all batches at first, then a moving average, since the codebook changes.
     """
 
     def __init__(self, dim: int) -> None:
@@ -29,14 +29,14 @@ class MeanVector(nn.Module):
     batches: Tensor
 
     @torch.no_grad()
-    def follow(self, vectors: Tensor) -> None:
-        """Takes the vectors (B, D, h, w) of one training batch in; does nothing in eval mode."""
+    def update(self, vectors: Tensor) -> None:
+        """Updates the mean with the vectors (B, D, h, w) of a training batch; does nothing in eval mode."""
         if not self.training:
             return
         rows = vectors.float()
         count = torch.full((1,), float(rows[:, 0].numel()), device=rows.device)
         batch = summed(torch.cat([rows.sum((0, 2, 3)), count]))  # (D + 1,)
-        some = (batch[-1] > 0).float()
-        self.batches.add_(some)
-        share = some / self.batches.clamp(1, 1 / _SLOWEST)
+        nonempty = (batch[-1] > 0).float()
+        self.batches.add_(nonempty)
+        share = nonempty / self.batches.clamp(1, 1 / _MIN_SHARE)
         self.mean.lerp_(batch[:-1] / batch[-1].clamp_min(1), share)

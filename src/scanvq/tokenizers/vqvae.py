@@ -25,9 +25,10 @@ class VQVAE(Tokenizer):
                                                                                         │
         image (1, H, W) ◂ double ─ ... ─ c(n-1) ◂ double ─ cn ◂ residual stack ─ entry conv ◂ D
 
-    A halving is a convolution of stride 2, normalization, ReLU. The decoder mirrors it; nothing follows
-    its last layer. Images are normalized by `input_mean` and `input_std` on the way in and brought back
-    on the way out, as float32. They are not clamped to [0, 1]: clamp what you show or score.
+    A halving is a convolution of stride 2, normalization, ReLU. The decoder mirrors the encoder; its last
+    layer has no normalization and no ReLU. Images are normalized by `input_mean` and `input_std` before the
+    encoder, and denormalized after the decoder, as float32. Decoded images are not clamped to [0, 1]: clamp
+    them to show or score them.
     """
 
     def __init__(
@@ -51,23 +52,23 @@ class VQVAE(Tokenizer):
     ) -> None:
         """
         Args:
-            quantizer: turns features into codes; its code_dim is the width between encoder and decoder.
-            channels: width after each halving; n of them make the code grid 2^n times smaller than the image.
+            quantizer: quantizes features to codes; its code_dim is the width between encoder and decoder.
+            channels: width after each halving; n halvings give a code grid 2^n times smaller than the image.
             kernel: of the halving convolutions.
-            norm: after each halving and doubling but the last: batch (shared over processes; its
+            norm: after each halving and doubling but the last: batch (over all processes; the
                 convolutions then have no bias), group or none.
-            encoder_entry: kernel of the convolution before the encoder's residual stack; 0 = there is none.
+            encoder_entry: kernel of the convolution before the encoder's residual stack; 0 = none.
             projection: end the encoder with a 1x1 convolution to code_dim; without, code_dim must
                 equal the last of `channels`.
             decoder_entry: kernel of the convolution from code_dim to the last of `channels` before the
-                decoder's residual stack; 0 = there is none.
+                decoder's residual stack; 0 = none.
             residual_blocks: blocks in the encoder's residual stack, and again in the decoder's.
             residual_channels: width inside a residual block.
             upsample: how the decoder doubles: transposed convolution, pixel shuffle, or nearest neighbors.
             upsample_kernel: of the transposed convolutions.
-            output: what makes the image: the last doubling, or a 3x3 convolution after it.
+            output: the last layer: the last doubling, or a 3x3 convolution after it.
             image_channels: C of the images; 1 for gray.
-            input_mean: mean of the training images, subtracted on the way in.
+            input_mean: mean of the training images, subtracted before the encoder.
             input_std: their standard deviation, above 0.
 
         Raises:
@@ -109,7 +110,7 @@ class VQVAE(Tokenizer):
 
     @property
     def levels(self) -> tuple[Quantizer, ...]:
-        """Those of the quantizer, all of one grid size."""
+        """The levels of the quantizer, all of one grid size."""
         return self.quantizer.levels
 
     def forward(self, images: Tensor) -> Reconstruction:
@@ -122,7 +123,9 @@ class VQVAE(Tokenizer):
         )
 
     def encode(self, images: Tensor) -> Codes:
-        """Images (B, C, H, W) to codes (B, h, w) a level, in eval mode: in training mode codebooks learn.
+        """Images (B, C, H, W) to codes (B, h, w) per level.
+
+        Call it in eval mode: in training mode codebooks learn.
 
         Raises:
             ValueError: a height or width that does not divide by `multiple`.
@@ -137,17 +140,17 @@ class VQVAE(Tokenizer):
         return self._images(self.quantizer.embed(codes))
 
     def decode_coarsest(self, codes: Codes) -> Tensor | None:
-        """The first levels alone to images (B, C, H, W); None where there is one level only.
+        """Codes of only the first levels to images (B, C, H, W); None with a single level.
 
         Raises:
-            ValueError: no level, or more than there are.
+            ValueError: no level, or too many.
         """
         if not 1 <= len(codes) <= len(self.levels):
             raise ValueError(f"got codes of {len(codes)} levels; give 1 to {len(self.levels)}")
         return self._images(self.quantizer.embed(codes)) if len(self.levels) > 1 else None
 
     def code_shapes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
-        """(h, w) of every level, all alike. Raises ValueError for a size that `multiple` does not divide."""
+        """(h, w) of every level, all equal. Raises ValueError for a size that `multiple` does not divide."""
         if height < 1 or width < 1 or height % self.multiple or width % self.multiple:
             raise ValueError(
                 f"an image of {height}x{width} does not divide into codes: height and width must be "

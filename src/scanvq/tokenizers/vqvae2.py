@@ -1,4 +1,4 @@
-"""VQ-VAE-2: two or more grids of codes, each given the coarser ones."""
+"""VQ-VAE-2: two or more grids of codes, each conditional on the coarser grids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scanvq.spec import Derived
 from scanvq.tokenizers.mean_vector import MeanVector
 from scanvq.types import Codes, Quantized, Quantizer, Reconstruction, Tokenizer
 
-TOP_EVERY = 4  # the loss of the top alone looks at every fourth image, which costs an eighth of a step
+TOP_EVERY = 4  # the top loss uses every fourth image, an eighth of the time of a step
 
 
 class VQVAE2(Tokenizer):
@@ -33,13 +33,13 @@ class VQVAE2(Tokenizer):
                                                  │
         image ◂ double n times ◂ residual ───────┘
 
-    Each level is half as high and wide as the next finer one. A level's encoder sees what the coarser
-    levels decode to, and so need not say it again; the image is decoded from all levels together.
+    Each level is half as high and wide as the next finer level. The encoder of a level gets the decoded
+    coarser levels, so its codes add only details; the image is decoded from all levels together.
 
-    The reconstruction alone asks nothing of the top: the bottom can carry everything, and the top's codes
-    die (rosinality/vq-vae-2-pytorch issue 58). Codebooks that start from data and restart keep its codes
-    in use but saying nothing. `top_weight` asks that the top by itself give an image: the finer levels are
-    replaced by their mean vector, and the same decoder decodes (benchmarks/dead_top_level.py shows both).
+    With the reconstruction loss only, the bottom can carry all information and the top collapses: its codes
+    die (rosinality/vq-vae-2-pytorch issue 58). Codebooks that start from data and restart keep the codes in
+    use, but without information. `top_weight` adds a reconstruction loss of the top level: the finer levels
+    are replaced by their mean vector, and the same decoder decodes (see benchmarks/dead_top_level.py).
     """
 
     def __init__(
@@ -60,19 +60,19 @@ class VQVAE2(Tokenizer):
     ) -> None:
         """
         Args:
-            quantizers: one a grid size, coarse to fine; each has its own codebooks.
+            quantizers: of each grid size, coarse to fine; each has separate codebooks.
             channels: width after each halving down to the finest grid; the last is the width of all levels.
             kernel: of the halving convolutions.
             norm: after each halving and doubling but the last: batch, group or none.
-            residual_blocks: blocks in each of the residual stacks: an encoder and a decoder a level.
+            residual_blocks: blocks in each of the residual stacks: in an encoder and a decoder per level.
             residual_channels: width inside a residual block.
             upsample: how grids double: transposed convolution, pixel shuffle, or nearest neighbors.
             upsample_kernel: of the transposed convolutions.
-            top_weight: weight of the loss "top": the mean squared error, on normalized images, of what
-                the coarsest level decodes to alone; 0 = no such loss. Meant for images of variance 1; with
-                input_std 1 the error of images in [0, 1] is some 20 times smaller.
+            top_weight: weight of the loss "top": the mean squared error, on normalized images, of the
+                image decoded from the coarsest level only; 0 = no such loss. Meant for images of variance
+                1; with input_std 1 the error of images in [0, 1] is about 20 times smaller.
             image_channels: C of the images; 1 for gray.
-            input_mean: mean of the training images, subtracted on the way in.
+            input_mean: mean of the training images, subtracted before the encoder.
             input_std: their standard deviation, above 0.
 
         Raises:
@@ -82,7 +82,7 @@ class VQVAE2(Tokenizer):
         super().__init__()
         if len(quantizers) < 2:
             raise ValueError(
-                f"quantizers has {len(quantizers)} entries; give one for each of two or more levels, "
+                f"quantizers has {len(quantizers)} entries; give a quantizer for each of two or more levels, "
                 f"coarse to fine (for one level use the tokenizer vqvae)"
             )
         if not channels:
@@ -96,24 +96,24 @@ class VQVAE2(Tokenizer):
         self.top_weight = top_weight
         self.input_mean = input_mean
         self.input_std = input_std
-        wide = channels[-1]
+        width = channels[-1]
         dims = [quantizer.dim for quantizer in quantizers]
 
         def residual(inputs: int) -> list[nn.Module]:
-            stack = ResidualStack(channels=wide, hidden=residual_channels, blocks=residual_blocks)
-            return [nn.Conv2d(inputs, wide, 3, padding=1), stack]
+            stack = ResidualStack(channels=width, hidden=residual_channels, blocks=residual_blocks)
+            return [nn.Conv2d(inputs, width, 3, padding=1), stack]
 
         def encoder(widths: tuple[int, ...]) -> nn.Module:
-            return nn.Sequential(*downsampling_layers(widths, kernel=kernel, norm=norm), *residual(wide))
+            return nn.Sequential(*downsampling_layers(widths, kernel=kernel, norm=norm), *residual(width))
 
         def expansion(inputs: int, outputs: int) -> nn.Module:
-            double = make_upsample(upsample, wide, outputs, kernel=upsample_kernel)
+            double = make_upsample(upsample, width, outputs, kernel=upsample_kernel)
             return nn.Sequential(*residual(inputs), double)
 
-        coarser = [encoder((wide, wide)) for _ in dims[1:]]
+        coarser = [encoder((width, width)) for _ in dims[1:]]
         self.encoders = nn.ModuleList([*coarser, encoder((image_channels, *channels))])
         self.projections = nn.ModuleList(
-            nn.Conv2d(wide + (dim if level else 0), dim, 1) for level, dim in enumerate(dims)
+            nn.Conv2d(width + (dim if level else 0), dim, 1) for level, dim in enumerate(dims)
         )
         self.quantizers = nn.ModuleList(quantizers)
         self.means = nn.ModuleList(MeanVector(dim) for dim in dims[1:])
@@ -132,29 +132,31 @@ class VQVAE2(Tokenizer):
 
     @property
     def levels(self) -> tuple[Quantizer, ...]:
-        """Those of each quantizer, coarse to fine."""
+        """The levels of each quantizer, coarse to fine."""
         return tuple(level for quantizer in self._quantizers() for level in quantizer.levels)
 
     def forward(self, images: Tensor) -> Reconstruction:
-        """Images (B, C, H, W) to reconstructions, codes, each quantizer's losses (`commitment_0` is the
-        top's), and the loss "top" where `top_weight` is above 0."""
+        """Images (B, C, H, W) to reconstructions, codes, each quantizer's losses (`commitment_0` is that of
+        the top), and the loss "top" where `top_weight` is above 0."""
         levels, state = self._grids(images)
         for mean, finer in zip(self._means(), levels[1:], strict=True):
-            mean.follow(finer.vectors.detach())
+            mean.update(finer.vectors.detach())
         losses = {
             f"{name}_{number}": loss
             for number, level in enumerate(levels)
             for name, loss in level.losses.items()
         }
         if self.top_weight > 0:
-            alone = self._from_coarsest([levels[0].vectors[::TOP_EVERY]])
+            top_images = self._from_coarsest([levels[0].vectors[::TOP_EVERY]])
             target = images[::TOP_EVERY].float()
-            error = F.mse_loss(alone, target, reduction="sum") / max(target.numel(), 1)
+            error = F.mse_loss(top_images, target, reduction="sum") / max(target.numel(), 1)
             losses["top"] = self.top_weight * error / self.input_std**2
         return Reconstruction(images=self._images(state), codes=_codes_of(levels), losses=losses)
 
     def encode(self, images: Tensor) -> Codes:
-        """Images (B, C, H, W) to codes (B, h, w) a level, in eval mode: in training mode codebooks learn.
+        """Images (B, C, H, W) to codes (B, h, w) per level.
+
+        Call it in eval mode: in training mode codebooks learn.
 
         Raises:
             ValueError: a height or width that does not divide by `multiple`.
@@ -168,27 +170,27 @@ class VQVAE2(Tokenizer):
         return self.decode_coarsest(codes)
 
     def decode_coarsest(self, codes: Codes) -> Tensor:
-        """The first levels alone to images (B, C, H, W): what the coarse codes carry.
+        """Codes of only the first levels to images (B, C, H, W).
 
-        In place of a finer grid stands its mean code vector, at every cell.
+        A missing finer grid is replaced by its mean code vector in every cell.
 
         Args:
-            codes: (B, h, w) of one or more levels, from the coarsest on.
+            codes: (B, h, w) of one or more levels, coarsest first.
 
         Raises:
-            ValueError: no level, or more than there are.
+            ValueError: no level, or too many.
         """
         if not 1 <= len(codes) <= len(self.levels):
             raise ValueError(f"got codes of {len(codes)} levels; give 1 to {len(self.levels)}")
-        vectors, left = [], codes
+        vectors, remaining = [], codes
         for quantizer in self._quantizers():
-            own, left = left[: len(quantizer.levels)], left[len(quantizer.levels) :]
-            if own:
-                vectors.append(quantizer.embed(own))  # (B, D, h, w)
+            grids, remaining = remaining[: len(quantizer.levels)], remaining[len(quantizer.levels) :]
+            if grids:
+                vectors.append(quantizer.embed(grids))  # (B, D, h, w)
         return self._from_coarsest(vectors)
 
     def code_shapes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
-        """(h, w) a level, coarse to fine. Raises ValueError for a size that does not divide by `multiple`."""
+        """(h, w) per level, coarse to fine. Raises ValueError for a size that `multiple` does not divide."""
         if height < 1 or width < 1 or height % self.multiple or width % self.multiple:
             raise ValueError(
                 f"an image of {height}x{width} does not divide into codes: height and width must be "
@@ -207,7 +209,7 @@ class VQVAE2(Tokenizer):
         return tuple(mean for mean in self.means if isinstance(mean, MeanVector))
 
     def _grids(self, images: Tensor) -> tuple[list[Quantized], Tensor]:
-        """Algorithm 1: features bottom-up, then every grid quantized top-down, and all of them joined."""
+        """Algorithm 1: features bottom-up, then every grid quantized top-down, and all grids joined."""
         self.code_shapes(*images.shape[-2:])
         features = [(images - self.input_mean) / self.input_std]
         for encoder in reversed(self.encoders):
@@ -216,13 +218,13 @@ class VQVAE2(Tokenizer):
         state = levels[0].vectors  # (B, D, h, w)
         for number, expansion in enumerate(self.expansions, start=1):
             decoded = expansion(state)  # (B, D, 2h, 2w)
-            seen = torch.cat([decoded, features[number]], 1)  # (B, D + wide, 2h, 2w)
+            seen = torch.cat([decoded, features[number]], 1)  # (B, D + width, 2h, 2w)
             levels.append(self.quantizers[number](self.projections[number](seen)))
             state = torch.cat([decoded, levels[-1].vectors], 1)  # (B, 2D, 2h, 2w)
         return levels, state
 
     def _from_coarsest(self, vectors: list[Tensor]) -> Tensor:
-        """Vectors (B, D, h, w) of the first levels, means for the others, to images (B, C, H, W)."""
+        """Vectors (B, D, h, w) of the first levels, mean vectors for the others, to images (B, C, H, W)."""
         state = vectors[0]
         for number, (expansion, mean) in enumerate(zip(self.expansions, self._means(), strict=True), start=1):
             decoded = expansion(state)  # (B, D, 2h, 2w)

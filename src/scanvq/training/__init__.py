@@ -1,1 +1,1 @@
-"""Training: one loop for every objective, and the stages that a run goes through."""
+"""Training: one loop for every objective, its callbacks, and the stages of a run."""

@@ -1,4 +1,4 @@
-"""Which samples a step sees: a pure function of seed and step, so a resumed run sees the same."""
+"""The samples of each step: a pure function of seed and step, so that a resumed run gets the same."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, kw_only=True)
 class DeterministicBatchSampler:
-    """Shuffled epochs over `samples`, cut into global batches and those into one shard a process.
+    """Shuffled epochs over `samples`, cut into global batches, and each of these into one shard per process.
 
-    The rest of an epoch that fills no batch is left out of that epoch; every epoch has another
-    order. With fewer samples than a global batch, samples repeat within it.
+    An incomplete last batch is dropped; every epoch has another order. With fewer samples than a global
+    batch, samples repeat within it.
 
     Attributes:
         samples: number of training samples.
-        batch_size: samples a step on one process.
+        batch_size: samples per step on one process.
         seed: of the shuffles.
-        rank, processes: which process this is, and of how many.
+        rank: of this process.
+        processes: number of processes.
     """
 
     samples: int
@@ -40,14 +41,14 @@ class DeterministicBatchSampler:
     def indices(self, step: int) -> NDArray[np.int64]:
         """The sample numbers of this process in a step, (batch_size,)."""
         epoch, position = divmod(step, self.steps_per_epoch)
-        whole = self.batch_size * self.processes
-        shuffled = np.resize(_shuffled(self.samples, self.seed, epoch), max(whole, self.samples))
-        return shuffled[position * whole :][:whole][self._shard()]
+        global_batch = self.batch_size * self.processes
+        shuffled = np.resize(_shuffled(self.samples, self.seed, epoch), max(global_batch, self.samples))
+        return shuffled[position * global_batch :][:global_batch][self._shard()]
 
     def augmentation_uniforms(self, step: int) -> NDArray[np.float64]:
         """A uniform number in [0, 1) for every sample of this process, for its augmentation."""
-        whole = self.batch_size * self.processes
-        return np.random.default_rng((self.seed, 1, step)).random(whole)[self._shard()]
+        global_batch = self.batch_size * self.processes
+        return np.random.default_rng((self.seed, 1, step)).random(global_batch)[self._shard()]
 
     def _shard(self) -> slice:
         return slice(self.rank * self.batch_size, (self.rank + 1) * self.batch_size)

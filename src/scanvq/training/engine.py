@@ -1,4 +1,4 @@
-"""The device and the processes of a run, through Hugging Face Accelerate."""
+"""The device and processes of a run, through Hugging Face Accelerate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scanvq.types import Objective
 
 
 class Engine:
-    """One process of a run. Started alone, by torchrun, or by a cluster's scheduler.
+    """One process of a run, started as a single process, by torchrun, or by the scheduler of a cluster.
 
     Args:
         device: "auto", "cpu", or "cuda".
@@ -44,7 +44,7 @@ class Engine:
         self.accelerator.wait_for_everyone()
 
     def parallel(self, objective: Objective) -> nn.Module:
-        """The objective on the device, its gradients averaged over the processes."""
+        """Moves the objective to the device, and averages gradients over the processes."""
         self._parallel.find_unused_parameters = len(objective.players) > 1
         objective.to(self.device)
         if self.processes > 1:  # a convolution of one channel has two memory layouts that are the same
@@ -55,7 +55,7 @@ class Engine:
         return wrapped
 
     def largest(self, values: list[float]) -> list[float]:
-        """The element-wise maximum over the processes, so that all decide alike."""
+        """The element-wise maximum over the processes, so that all processes decide the same."""
         if self.processes == 1:
             return values
         numbers = torch.tensor(values, device=self.device, dtype=torch.float64)
@@ -63,19 +63,20 @@ class Engine:
         return [float(number) for number in numbers]
 
     def sum(self, numbers: Tensor) -> Tensor:
-        """The sum over the processes; all must give the same shape."""
+        """The sum over the processes; all must pass the same shape."""
         if self.processes > 1:
             torch.distributed.all_reduce(numbers)
         return numbers
 
     def peak_memory_mb(self) -> float:
-        """The most memory held so far: of the device on CUDA, else of the process."""
+        """Peak memory so far: of the device on CUDA, else of the process."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device) / 2**20
         return peak_process_mb()
 
 
 def peak_process_mb() -> float:
+    """Peak memory of this process so far."""
     if sys.platform == "win32":
         return float(psutil.Process().memory_info().peak_wset) / 2**20
     import resource

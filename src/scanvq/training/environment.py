@@ -1,4 +1,4 @@
-"""What a run ran on: versions, machine, command."""
+"""The environment of a run: versions, machine, command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = ("scanvq", "torch", "numpy", "scipy", "accelerate", "nibabel", "pillo
 
 
 def environment(engine: Engine) -> dict[str, Any]:
-    """Everything about the surroundings that a number may depend on."""
+    """Versions, hardware and command line that results may depend on."""
     gpu = torch.cuda.get_device_name(engine.device) if engine.device.type == "cuda" else None
     return {
         "command": shlex.join(["scanvq", *sys.argv[1:]]),

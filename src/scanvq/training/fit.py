@@ -1,4 +1,4 @@
-"""A whole run: data, tokenizer, codes, prior; stopped at any moment and gone on with later."""
+"""Trains a run: data, tokenizer, codes and prior; can be interrupted at any step and resumed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from scanvq.build import make_objective, make_prior, make_tokenizer
 from scanvq.cohort.survey import Survey
 from scanvq.model.coder import Coder
 from scanvq.model.weights import load_tokenizer
-from scanvq.recipe.recipe import Recipe, read_recipe
+from scanvq.recipe.reading import read_recipe
+from scanvq.recipe.recipe import Recipe
 from scanvq.settings import StageSettings
 from scanvq.storage.files import TEMPORARY_PREFIX, remove_temporary_files, write_text
 from scanvq.storage.run_directory import RunDirectory, RunError
@@ -27,11 +28,11 @@ from scanvq.training.training_limit import TrainingLimit
 
 
 def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
-    """Makes a run directory. Raises RunError where there is more than a start that came to nothing."""
-    start = {run.settings, run.recipe, run.fingerprint, run.environment, run.logs}
-    if any(file not in start and not file.name.startswith(TEMPORARY_PREFIX) for file in run.path.glob("*")):
+    """Makes a run directory. Raises RunError if training has begun there."""
+    initial = {run.settings, run.recipe, run.fingerprint, run.environment, run.logs}
+    if any(file not in initial and not file.name.startswith(TEMPORARY_PREFIX) for file in run.path.glob("*")):
         raise RunError(
-            f"{run.path} exists and is not empty; go on with it by --resume, or choose another --out"
+            f"{run.path} exists and is not empty; continue it with --resume, or choose another --out"
         )
     run.path.mkdir(parents=True, exist_ok=True)
     run.write_settings(asdict(request))
@@ -46,7 +47,7 @@ def resumed_run(
     skip_bad: bool = False,
     allow_leak: bool = False,
 ) -> tuple[Recipe, FitRequest]:
-    """The recipe and the call of a run that exists; what is given here takes the place of what was then."""
+    """The recipe and the request of an existing run, with the request changed by the arguments."""
     request = FitRequest(**run.read_settings())
     if budget is not None or epochs is not None:
         request = replace(request, budget=budget, epochs=epochs)
@@ -69,33 +70,33 @@ def train_run(
     cache: Path | None = None,
     progress_for: Callable[[str], Callable[[int, int], None]] | None = None,
 ) -> None:
-    """Trains what of a run is not trained yet.
+    """Trains the stages of a run that are not trained yet.
 
     Args:
         run: its directory, made by `new_run`.
         recipe: completed.
         request: folder, limits, seed.
         engine: device and processes.
-        loggers: who looks on.
-        survey: of the folder, where the recipe was planned from it just now.
-        cache: where prepared stores are kept; None is the user's cache folder.
-        progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
+        loggers: show the progress.
+        survey: of the folder, if the recipe was planned from it; None = survey the folder.
+        cache: where prepared stores are kept; None = the cache folder of the user.
+        progress_for: returns, for the name of a task, a function of pieces done and all pieces.
 
     Raises:
-        Interrupted: asked to stop; everything is saved.
+        Interrupted: a stop was requested; everything is saved.
     """
     progress = progress_for or (lambda name: lambda done, total: None)
     seed = request.seed
     if engine.is_main:
         remove_temporary_files(run.path)
         run.write_settings(asdict(request))
-    data = _data(run, recipe, request, engine, survey, cache, progress)  # stops at once when interrupted
-    loggers.info(_reported(data))
+    data = _data(run, recipe, request, engine, survey, cache, progress)  # not saved when interrupted
+    loggers.info(_data_summary(data))
     _check_parts(recipe, data)
     encoding = _encoding(run, recipe, data, engine)
     loggers.info(f"codes: {encoding.precision}, encoding will take about {encoding.seconds:.0f} s")
-    start = None if request.start is None else RunDirectory(Path(request.start))
-    with stop_on_signal() as stop:
+    initial_run = None if request.initial_run is None else RunDirectory(Path(request.initial_run))
+    with stop_on_signal() as stop_request:
         if request.tokenizer is None:
             train_tokenizer(
                 recipe,
@@ -106,8 +107,8 @@ def train_run(
                 seed=seed,
                 engine=engine,
                 loggers=loggers,
-                request=stop,
-                start=None if start is None else start.tokenizer.best,
+                stop_request=stop_request,
+                initial_weights=None if initial_run is None else initial_run.tokenizer.best,
             )
         engine.wait()
         tokenizer, header = load_tokenizer(run.tokenizer.best)
@@ -121,8 +122,8 @@ def train_run(
                 progress=progress("codes"),
             )
         engine.wait()
-        if engine.largest([float(stop.made)])[0]:
-            raise Interrupted("the tokenizer is trained; the prior has not begun")
+        if engine.largest([float(stop_request.made)])[0]:
+            raise Interrupted("the tokenizer is trained; the prior is not")
         train_prior(
             recipe,
             data,
@@ -133,8 +134,10 @@ def train_run(
             seed=seed,
             engine=engine,
             loggers=loggers,
-            request=stop,
-            start=start.prior.best if start is not None and start.prior.best.is_file() else None,
+            stop_request=stop_request,
+            initial_weights=initial_run.prior.best
+            if initial_run is not None and initial_run.prior.best.is_file()
+            else None,
         )
         engine.wait()
 
@@ -148,7 +151,7 @@ def _data(
     cache: Path | None,
     progress: Callable[[str], Callable[[int, int], None]],
 ) -> RunData:
-    """The main process prepares; the others wait, and find it done."""
+    """The main process prepares the data; the others wait, and open it."""
     if engine.is_main and not run.data.exists():
         if survey is None:
             survey = survey_data(Path(request.folder), recipe.data, recipe.preparation, seed=request.seed)
@@ -173,7 +176,7 @@ def _data(
 
 
 def _check_parts(recipe: Recipe, data: RunData) -> None:
-    """Builds everything once, so that what does not fit together is said now and not after hours."""
+    """Builds all parts once, so that incompatible settings fail now and not after hours of training."""
     tokenizer = make_tokenizer(recipe.tokenizer)
     geometry = data.preparation.geometry
     prior = make_prior(
@@ -188,7 +191,7 @@ def _check_parts(recipe: Recipe, data: RunData) -> None:
 
 
 def _encoding(run: RunDirectory, recipe: Recipe, data: RunData, engine: Engine) -> Encoding:
-    """The main process measures; the others wait, and read."""
+    """The main process measures the encoding; the others wait, and read it."""
     if engine.is_main:
         plan_encoding(
             make_tokenizer(recipe.tokenizer),
@@ -205,7 +208,7 @@ def _encoding(run: RunDirectory, recipe: Recipe, data: RunData, engine: Engine) 
 def _limit(
     stage: str, recipe: Recipe, request: FitRequest, samples: int, engine: Engine, encoding: Encoding
 ) -> TrainingLimit:
-    """A budget pays for encoding too, with half of it at most; the stages share the rest."""
+    """A budget includes the encoding, up to half of it; the stages share the rest."""
     settings = recipe.stage(stage)
     if request.budget is not None and request.tokenizer is not None:
         return TrainingLimit(seconds=request.budget)
@@ -224,9 +227,9 @@ def _share(stage: str, recipe: Recipe) -> float:
     return shares[stage].budget_share / total
 
 
-def _reported(data: RunData) -> str:
+def _data_summary(data: RunData) -> str:
     counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in ("train", "validation", "test"))
     geometry = data.preparation.geometry
-    odd = f"; {len(data.store.skipped)} files left out" if data.store.skipped else ""
+    skipped = f"; {len(data.store.skipped)} files left out" if data.store.skipped else ""
     leaks = f"; LEAK: {len(data.leaks)} allowed" if data.leaks else ""
-    return f"{data.catalog.layout}: {counts} slices of {geometry.height}x{geometry.width}{odd}{leaks}"
+    return f"{data.catalog.layout}: {counts} slices of {geometry.height}x{geometry.width}{skipped}{leaks}"

@@ -1,4 +1,4 @@
-"""How `fit` was called."""
+"""The arguments of `fit`."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class FitRequest:
-    """How `fit` was called; kept in run.json, so that `--resume` needs no second telling.
+    """The arguments of `fit`; kept in run.json for `--resume`.
 
     Attributes:
         folder: the scans.
-        budget: seconds of training, shared by tokenizer and prior; None for epochs.
-        epochs: of both stages, in place of the recipe's.
-        seed: of splits, weights, order and augmentation.
-        skip_bad: leave unusable files out rather than stop.
+        budget: seconds of training, shared by tokenizer and prior; None = train by epochs.
+        epochs: of both stages; None = those of the recipe.
+        seed: of splits, weights, batches and augmentation.
+        skip_bad: leave unusable files out instead of stopping.
         allow_leak: train on splits that share subjects or scans.
-        tokenizer: the run whose tokenizer is taken as it is, only the prior being trained.
-        start: the run whose weights training begins from.
+        tokenizer: the run whose tokenizer is reused; only the prior is trained.
+        initial_run: the run whose weights training begins with.
     """
 
     folder: str
     tokenizer: str | None = None
-    start: str | None = None
+    initial_run: str | None = None
     budget: float | None = None
     epochs: int | None = None
     seed: int = 0
@@ -34,5 +34,5 @@ class FitRequest:
             raise ValueError("give either a budget or a number of epochs, not both")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}; it must be 0 or more")
-        if self.tokenizer is not None and self.start is not None:
-            raise ValueError("give either a run to take the tokenizer of, or one to start from, not both")
+        if self.tokenizer is not None and self.initial_run is not None:
+            raise ValueError("give either --tokenizer or --from, not both")

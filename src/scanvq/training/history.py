@@ -1,4 +1,4 @@
-"""The numbers of a stage as training went on, and where they are shown while it does."""
+"""The training history of a stage, and the loggers that show it during training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Record = dict[str, Any]
 
 
 class Logger(Protocol):
-    """Shows training while it runs: a progress bar, TensorBoard, W&B."""
+    """Shows training while it runs, such as a progress bar, TensorBoard or W&B."""
 
     def begin(self, stage: str) -> None: ...
 
@@ -34,7 +34,7 @@ class Logger(Protocol):
 
 
 class Loggers:
-    """Several loggers as one; without any, nothing is shown."""
+    """Calls each of several loggers; without any, nothing is shown."""
 
     def __init__(self, loggers: Sequence[Logger] = ()) -> None:
         self._loggers = list(loggers)
@@ -65,18 +65,18 @@ class Loggers:
 
 
 class Averages:
-    """What turns say since it was last asked: means of the losses, the use of codes over all turns.
+    """Means of the losses and the use of codes, over the steps of all players since the last `take`.
 
-    Nothing leaves the device before it is asked.
+    Nothing leaves the device before `take`.
     """
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
-        self._weights: dict[str, float] = {}  # of each name: a player's turn adds its own names only
+        self._weights: dict[str, float] = {}  # by name: each player adds only the names of its losses
         self._counts: tuple[Tensor, ...] = ()
 
     def add(self, losses: Losses, *, weight: float = 1.0) -> None:
-        """Adds a turn. Its losses weigh `weight`; with 0 only their names count."""
+        """Adds losses with `weight`; with 0 only their names count."""
         for name, value in losses.parts.items():
             self._sums[name] = self._sums.get(name, 0) + value * weight
             self._weights[name] = self._weights.get(name, 0.0) + weight
@@ -84,10 +84,10 @@ class Averages:
         self._counts = tuple(map(torch.add, self._counts, counts)) if self._counts else counts
 
     def take(self, over_processes: Callable[[Tensor], Tensor]) -> dict[str, float]:
-        """The averages, and begins anew.
+        """Returns the averages since the last call, and resets them.
 
         Args:
-            over_processes: sums a tensor over the processes; all of them have added the same names.
+            over_processes: sums a tensor over the processes; all of them must have added the same names.
         """
         sums = torch.stack([*self._sums.values()])
         numbers = torch.cat([sums, sums.new_tensor([*self._weights.values()])])

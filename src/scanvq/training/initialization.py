@@ -1,4 +1,4 @@
-"""A new run that stands on another: on its trained tokenizer, or on all of its weights."""
+"""Initializes a new run from another run: from its trained tokenizer, or from all of its weights."""
 
 from __future__ import annotations
 
@@ -9,74 +9,75 @@ from pathlib import Path
 from torch import nn
 
 from scanvq.model.headers import TokenizerHeader
-from scanvq.recipe.recipe import Recipe, read_recipe
+from scanvq.recipe.reading import read_recipe
+from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.storage.weights import Header, WeightsError, read_weights
 from scanvq.training.fit_request import FitRequest
 
-OF_THE_TOKENIZER = ("data", "preparation", "tokenizer")
+TOKENIZER_SECTIONS = ("data", "preparation", "tokenizer")
 
 
-def recipe_on_tokenizer(other: RunDirectory, recipe: Recipe) -> Recipe:
-    """The other run's data, preparation and tokenizer with a recipe's prior."""
-    theirs = read_recipe(other.recipe)
-    training = {**recipe.sections["training"], "tokenizer": theirs.sections["training"]["tokenizer"]}
-    kept = {name: theirs.sections[name] for name in OF_THE_TOKENIZER}
+def recipe_with_tokenizer(source_run: RunDirectory, recipe: Recipe) -> Recipe:
+    """The data, preparation and tokenizer of another run with the prior of a recipe."""
+    inherited = read_recipe(source_run.recipe)
+    training = {**recipe.sections["training"], "tokenizer": inherited.sections["training"]["tokenizer"]}
+    kept = {name: inherited.sections[name] for name in TOKENIZER_SECTIONS}
     return replace(recipe, sections={**recipe.sections, **kept, "training": training})
 
 
-def folder_of(other: RunDirectory) -> Path:
-    """The folder that a run was trained on. Raises RunError where it has no data yet."""
-    return Path(other.read(other.data)["folder"])
+def scan_folder(run: RunDirectory) -> Path:
+    """The folder of scans of a run. Raises RunError if the run has no data yet."""
+    return Path(run.read(run.data)["folder"])
 
 
 def inherit_from(run: RunDirectory, request: FitRequest) -> None:
-    """Gives a new run what it takes over from the run that it stands on, if any.
+    """Copies into a new run what it inherits from the run named in the request, if any.
 
-    On the same folder it takes over splits and preparation, so that nobody whom the other run tests is
-    trained on here.
+    With the same folder these are the splits and the preparation, so that no subject of the test split of the
+    other run is trained on.
 
     Raises:
-        RunError: another folder than that of the run whose tokenizer is taken, or no such run.
-        WeightsError: that run's tokenizer is not trained yet.
+        RunError: another folder than that of the run whose tokenizer is reused, or no such run.
+        WeightsError: the tokenizer of that run is not trained yet.
     """
-    name = request.tokenizer or request.start
+    name = request.tokenizer or request.initial_run
     if name is None:
         return
-    other = RunDirectory(Path(name))
-    same = folder_of(other) == Path(request.folder)
+    source_run = RunDirectory(Path(name))
+    same_folder = scan_folder(source_run) == Path(request.folder)
     if request.tokenizer is not None:
-        if not same:
-            raise RunError(f"the tokenizer of {name} goes with that run's scans; leave the folder out")
-        _copy_tokenizer(run, other)
-    if same:
-        other.read(other.fingerprint)
-        shutil.copyfile(other.fingerprint, run.fingerprint)
-        shutil.copyfile(other.data, run.data)
+        if not same_folder:
+            raise RunError(f"the tokenizer of {name} needs the scans of that run; leave the folder out")
+        _copy_tokenizer(run, source_run)
+    if same_folder:
+        source_run.read(source_run.fingerprint)
+        shutil.copyfile(source_run.fingerprint, run.fingerprint)
+        shutil.copyfile(source_run.data, run.data)
 
 
-def _copy_tokenizer(run: RunDirectory, other: RunDirectory) -> None:
-    """Takes over a trained tokenizer with the history of its training, and the codes that it has made."""
-    read_weights(other.tokenizer.best, TokenizerHeader)
-    theirs, ours = other.tokenizer, run.tokenizer
-    ours.path.mkdir(parents=True, exist_ok=True)
-    for source, target in (
-        (theirs.best, ours.best),
-        (theirs.last, ours.last),
-        (theirs.history, ours.history),
-        (theirs.progress, ours.progress),
+def _copy_tokenizer(run: RunDirectory, source_run: RunDirectory) -> None:
+    """Copies a trained tokenizer with its training history, and its codes."""
+    read_weights(source_run.tokenizer.best, TokenizerHeader)
+    source_stage, stage = source_run.tokenizer, run.tokenizer
+    stage.path.mkdir(parents=True, exist_ok=True)
+    for source_file, file in (
+        (source_stage.best, stage.best),
+        (source_stage.last, stage.last),
+        (source_stage.history, stage.history),
+        (source_stage.progress, stage.progress),
     ):
-        if source.is_file():
-            shutil.copyfile(source, target)
-    if (other.codes / "codes.json").is_file():
-        shutil.copytree(other.codes, run.codes)
+        if source_file.is_file():
+            shutil.copyfile(source_file, file)
+    if (source_run.codes / "codes.json").is_file():
+        shutil.copytree(source_run.codes, run.codes)
 
 
 def load_pretrained(module: nn.Module, path: Path, header: type[Header]) -> None:
-    """Sets a part to begin from another run's weights.
+    """Loads the weights of another run into a part.
 
     Raises:
-        WeightsError: they are of a part with other settings.
+        WeightsError: the weights are of a part with other settings.
     """
     weights = read_weights(path, header)
     try:

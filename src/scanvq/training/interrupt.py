@@ -1,4 +1,4 @@
-"""Ctrl-C and a scheduler's SIGTERM ask training to save and stop, after the step under way."""
+"""Ctrl-C and SIGTERM of a scheduler make training save and stop after the current step."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from types import FrameType
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error: the state is saved
-    """Training stopped because it was asked to; its state is saved."""
+    """Training stopped on request; its state is saved."""
 
 
 class StopRequest:
-    """Whether someone asked this process to stop."""
+    """Whether a signal has requested that training stops."""
 
     def __init__(self) -> None:
         self.made = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.made:  # asked twice: at once, the last save stands
+        if self.made:  # the second signal stops at once; the last save stays valid
             raise KeyboardInterrupt
         self.made = True
 
@@ -28,13 +28,13 @@ class StopRequest:
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
     """Catches SIGINT and SIGTERM inside the block; off the main thread nothing can be caught."""
-    request = StopRequest()
+    stop_request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
-        yield request
+        yield stop_request
         return
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop_request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield request
+        yield stop_request
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

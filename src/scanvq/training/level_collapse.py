@@ -1,4 +1,4 @@
-"""Finds levels of a hierarchy that say nothing while it trains, and asks more of the coarsest."""
+"""Finds collapsed levels of a hierarchy during training, and raises the loss weight of the coarsest."""
 
 from __future__ import annotations
 
@@ -12,24 +12,22 @@ from scanvq.training.adjustment import WithTopWeight, raise_top_weight
 from scanvq.training.engine import Engine
 from scanvq.types import Codes, Tokenizer
 
-COLLAPSED = 0.005  # of SSIM that a level must be worth
-PATIENCE = (
-    3  # visits in a row: levels that wake by themselves were seen silent at two, while images are blurs
-)
+MIN_WORTH = 0.005  # of SSIM; a level that is worth less has collapsed
+PATIENCE = 3  # validations in a row: early in training, levels were seen to recover by themselves after two
 
 
 class LevelCollapseMonitor:
-    """Finds coarser levels whose codes can be exchanged for those of another image without loss.
+    """Finds coarser levels whose codes can be exchanged for those of another image without loss of SSIM.
 
-    The prior of such a level would learn noise. Found after three validations in a row, the coarsest
-    level gets more of `top_weight`, the loss of what it decodes to alone; other levels have no such loss, and
+    The prior of such a level would learn noise. After three such validations in a row `top_weight` is raised,
+    the weight of the loss on what the coarsest level alone decodes to; other levels have no such loss, and
     are only reported.
 
     Args:
         tokenizer: in training.
-        images: gives a few of the validation split, (B, 1, H, W).
+        images: returns a few images of the validation split, (B, 1, H, W).
         engine: the processes that train together.
-        info: shows a line to the user.
+        info: shows a message to the user.
     """
 
     def __init__(
@@ -42,17 +40,17 @@ class LevelCollapseMonitor:
     ) -> None:
         self._tokenizer, self._images, self._engine, self._info = tokenizer, images, engine, info
         self._collapsed_for = [0 for _ in tokenizer.codebook_sizes[1:]]  # validations in a row
-        self._top_weight: float | None = None  # where changed
+        self._top_weight: float | None = None  # if changed
 
     def after_validation(self, reason_to_skip: str) -> dict[str, float]:
-        """Measures what each level but the finest is worth, and adjusts.
+        """Measures the worth of each level but the finest, and adjusts.
 
         Args:
             reason_to_skip: why nothing is to be changed; "" to adjust.
 
         Returns:
-            `worth` of each, the SSIM that is lost when its codes are those of another image, and `top_weight`
-            where changed. Nothing where there is one image only.
+            Values for the history: `worth` of each level, the SSIM lost with the codes of another image, and
+            `top_weight` if changed. Empty for a single image.
         """
         if not self._collapsed_for:
             return {}
@@ -63,37 +61,39 @@ class LevelCollapseMonitor:
         plain = self._similarity(codes, images)
         found = {}
         for level in range(len(self._collapsed_for)):
-            others = tuple(one.roll(1, 0) if number == level else one for number, one in enumerate(codes))
-            (worth,) = self._engine.largest([plain - self._similarity(others, images)])
+            exchanged = tuple(
+                grid.roll(1, 0) if number == level else grid for number, grid in enumerate(codes)
+            )
+            (worth,) = self._engine.largest([plain - self._similarity(exchanged, images)])
             found[f"worth_{level}"] = worth
-            self._collapsed_for[level] = self._collapsed_for[level] + 1 if worth < COLLAPSED else 0
+            self._collapsed_for[level] = self._collapsed_for[level] + 1 if worth < MIN_WORTH else 0
             if self._collapsed_for[level]:
-                done, reported = ({}, reason_to_skip) if reason_to_skip else self._raise_weight(level)
+                done, message = ({}, reason_to_skip) if reason_to_skip else self._raise_weight(level)
                 found |= done
                 self._info(
-                    f"level {level} says next to nothing: with the codes of another image SSIM falls by "
-                    f"{max(worth, 0):.4f}; {reported}"
+                    f"level {level} carries almost no information: with the codes of another image SSIM "
+                    f"falls by {max(worth, 0):.4f}; {message}"
                 )
         return found
 
     def state_dict(self) -> dict[str, Any]:
-        """What must be kept so that training goes on alike."""
+        """The state that resumed training needs."""
         return {"collapsed_for": list(self._collapsed_for), "top_weight": self._top_weight}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over what was kept, and sets the tokenizer's weight where it was changed."""
+        """Loads a state, and applies its changed weight to the tokenizer."""
         self._collapsed_for, self._top_weight = list(state["collapsed_for"]), state["top_weight"]
         if self._top_weight is not None and isinstance(self._tokenizer, WithTopWeight):
             self._tokenizer.top_weight = self._top_weight
 
     def _raise_weight(self, level: int) -> tuple[dict[str, float], str]:
         if level > 0:
-            return {}, "only the coarsest level has a loss of its own"
+            return {}, "only the coarsest level has an adjustable loss"
         if self._collapsed_for[level] < PATIENCE:
-            return {}, "watched"
+            return {}, f"adjusted after {PATIENCE} validations in a row"
         change = raise_top_weight(self._tokenizer)
         if change is None:
-            return {}, "top_weight is at its bound, or was turned off"
+            return {}, "top_weight is at its maximum, or turned off"
         self._top_weight = change.new
         return {change.name: change.new}, str(change)
 

@@ -1,131 +1,48 @@
-"""The one training loop: it asks the objective for each player's losses and steps that player."""
+"""The training loop: computes the losses of each player of the objective and steps its optimizer."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.optim import Optimizer
 
 from scanvq.nn.precision import Precision
-from scanvq.settings import StageSettings
 from scanvq.storage.files import write_json
 from scanvq.storage.resume import read_resume, save_resume
-from scanvq.storage.run_directory import StageDirectory
 from scanvq.training.batch_sampler import DeterministicBatchSampler
 from scanvq.training.engine import Engine
-from scanvq.training.history import Averages, Loggers, Record
+from scanvq.training.history import Averages, Loggers
 from scanvq.training.interrupt import Interrupted, StopRequest
 from scanvq.training.monitoring_schedule import MonitoringSchedule
 from scanvq.training.optimizers import learning_rate, make_optimizer
 from scanvq.training.precision import choose_precision
 from scanvq.training.progress_pictures import ProgressPictures
-from scanvq.training.training_limit import TrainingLimit
-from scanvq.types import Batch, Losses, Objective
+from scanvq.training.stage import Stage, TrainingState
 
 
-class BatchSource(Protocol):
-    """Where training samples come from."""
-
-    def __len__(self) -> int: ...
-
-    def batch(
-        self, indices: NDArray[np.int64], augmentation_uniforms: NDArray[np.float64], device: torch.device
-    ) -> Batch: ...
-
-
-class TrainingCallback(Protocol):
-    """Looks after what is in training: sees each step, and may change settings after a validation."""
-
-    def after_step(self, losses: Losses) -> None: ...
-
-    def after_validation(self, values: Mapping[str, float], *, over: bool) -> dict[str, float]: ...
-
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """One stage of training and everything the loop needs to know of it.
-
-    Attributes:
-        name: "tokenizer" or "prior".
-        objective: what is minimized; holds the part in training.
-        source: the training samples.
-        settings: optimizer, batch size, precision.
-        limit: where training ends.
-        seed: of the order, the augmentation and every random number of a step.
-        directory: where resume state and weights go.
-        context: what the stage stands on (the prepared data, the tokenizer); a saved state from
-            another one is not resumed.
-        validate: the values of the validation split, on every process.
-        criterion: the validated value that decides which weights are best; None = the latest are.
-        larger_is_better: of the criterion.
-        save: writes the weights of the part in training to a path.
-        pictures: images (n, H, W) in [0, 1] that show where training stands, or None.
-        callback: looks after the part in training; its state is saved with the rest.
-    """
-
-    name: str
-    objective: Objective
-    source: BatchSource
-    settings: StageSettings
-    limit: TrainingLimit
-    seed: int
-    directory: StageDirectory
-    context: str
-    validate: Callable[[], dict[str, float]]
-    criterion: str | None
-    larger_is_better: bool
-    save: Callable[[Any], None]
-    pictures: Callable[[], NDArray[np.float32] | None]
-    callback: TrainingCallback | None = None
-
-
-@dataclass
-class State:
-    """Where training stands; kept in the resume state."""
-
-    step: int = 0
-    elapsed: float = 0.0
-    images: int = 0
-    best: float | None = None
-    validated_at: float = 0.0  # progress at the last validation
-    validation_seconds: float = 0.0  # how long that took
-    peak_memory_mb: float = 0.0
-    finished: bool = False
-    history: list[Record] = field(default_factory=list)
-    shown: dict[str, float] = field(default_factory=dict)
-
-
-def train(stage: Stage, engine: Engine, loggers: Loggers, request: StopRequest) -> State:
-    """Trains a stage from its beginning or its last save to its limit.
+def train(stage: Stage, engine: Engine, loggers: Loggers, stop_request: StopRequest) -> TrainingState:
+    """Trains a stage to its limit, from the last save if there is one.
 
     Raises:
-        Interrupted: a stop was asked for; the state is saved.
-        FloatingPointError: the loss is no longer finite; the last save stands.
+        Interrupted: a stop was requested; the state is saved.
+        FloatingPointError: a loss or a weight is not finite; the last save stays valid.
     """
-    order = DeterministicBatchSampler(
-        samples=len(stage.source),
+    sampler = DeterministicBatchSampler(
+        samples=len(stage.dataset),
         batch_size=stage.settings.batch_size,
         seed=stage.seed,
         rank=engine.rank,
         processes=engine.processes,
     )
     saved = read_resume(stage.directory.resume)
-    if saved and saved["context"] != stage.context:
-        loggers.info(f"{stage.name}: begins anew, because what it stands on has changed")
+    if saved and saved["depends_on"] != stage.depends_on:
+        loggers.info(f"{stage.name}: restarts, because the data or weights it depends on have changed")
         saved = None
-    state = State(**saved["state"]) if saved else State()
+    state = TrainingState(**saved["state"]) if saved else TrainingState()
     if saved and state.finished and stage.limit.reached(state.step, state.elapsed):
         return state
     state.finished = False
@@ -135,17 +52,17 @@ def train(stage: Stage, engine: Engine, loggers: Loggers, request: StopRequest) 
         stage.objective.load_state_dict(saved["objective"])
         precision = Precision(**saved["precision"])
     else:
-        begun = time.monotonic()
-        precision, reported = choose_precision(
+        started_at = time.monotonic()
+        precision, message = choose_precision(
             stage.settings.precision,
             stage.objective,
-            lambda: stage.source.batch(order.indices(0), order.augmentation_uniforms(0), engine.device),
+            lambda: stage.dataset.batch(sampler.indices(0), sampler.augmentation_uniforms(0), engine.device),
             engine,
         )
-        if reported:
-            loggers.info(f"{stage.name}: {reported}")
-        most = math.inf if stage.limit.seconds is None else stage.limit.seconds / 2
-        state.elapsed += min(time.monotonic() - begun, most)  # a budget pays for the choice, too
+        if message:
+            loggers.info(f"{stage.name}: {message}")
+        longest = math.inf if stage.limit.seconds is None else stage.limit.seconds / 2
+        state.elapsed += min(time.monotonic() - started_at, longest)  # counts in the budget
     precision.apply_memory_format(stage.objective)
     optimizers = {
         player: make_optimizer(parameters, stage.settings)
@@ -156,31 +73,31 @@ def train(stage: Stage, engine: Engine, loggers: Loggers, request: StopRequest) 
             optimizer.load_state_dict(saved["optimizers"][player])
         if stage.callback is not None:
             stage.callback.load_state_dict(saved["callback"])
-    _Loop(stage, engine, loggers, order, precision, optimizers, state).run(request)
+    _TrainingLoop(stage, engine, loggers, sampler, precision, optimizers, state).run(stop_request)
     return state
 
 
-class _Loop:
+class _TrainingLoop:
     def __init__(
         self,
         stage: Stage,
         engine: Engine,
         loggers: Loggers,
-        order: DeterministicBatchSampler,
+        sampler: DeterministicBatchSampler,
         precision: Precision,
         optimizers: dict[str, Optimizer],
-        state: State,
+        state: TrainingState,
     ) -> None:
-        self.stage, self.engine, self.loggers, self.order = stage, engine, loggers, order
+        self.stage, self.engine, self.loggers, self.sampler = stage, engine, loggers, sampler
         self.precision, self.optimizers, self.state = precision, optimizers, state
         self.objective = engine.parallel(stage.objective)
-        self.schedule = MonitoringSchedule(limit=stage.limit, steps_per_epoch=order.steps_per_epoch)
+        self.schedule = MonitoringSchedule(limit=stage.limit, steps_per_epoch=sampler.steps_per_epoch)
         self.averages = Averages()
         self.progress = ProgressPictures(stage.directory.progress)
 
-    def run(self, request: StopRequest) -> None:
+    def run(self, stop_request: StopRequest) -> None:
         state, limit = self.state, self.stage.limit
-        before, start = state.elapsed, time.monotonic()
+        before, started_at = state.elapsed, time.monotonic()
         saved_at = state.elapsed
         self.loggers.begin(self.stage.name)
         self.objective.train()
@@ -188,9 +105,11 @@ class _Loop:
         try:
             while not stop and not limit.reached(state.step, state.elapsed):
                 self._step()
-                elapsed, asked = self.engine.largest([before + time.monotonic() - start, float(request.made)])
-                state.elapsed, stop = elapsed, asked > 0
-                self._show()
+                elapsed, stopping = self.engine.largest(
+                    [before + time.monotonic() - started_at, float(stop_request.made)]
+                )
+                state.elapsed, stop = elapsed, stopping > 0
+                self._report()
                 if self.schedule.validation_is_due(
                     state.step,
                     state.elapsed,
@@ -211,8 +130,8 @@ class _Loop:
     def _step(self) -> None:
         step = self.state.step
         torch.manual_seed(_step_seed(self.stage.seed, step, self.engine.rank))
-        indices, augmentation_uniforms = self.order.indices(step), self.order.augmentation_uniforms(step)
-        batch = self.stage.source.batch(indices, augmentation_uniforms, self.engine.device)
+        indices, augmentation_uniforms = self.sampler.indices(step), self.sampler.augmentation_uniforms(step)
+        batch = self.stage.dataset.batch(indices, augmentation_uniforms, self.engine.device)
         rate = learning_rate(
             self.stage.settings,
             progress=self.stage.limit.progress(step, self.state.elapsed),
@@ -234,12 +153,12 @@ class _Loop:
         self.state.step += 1
         self.state.images += len(indices) * self.engine.processes
 
-    def _show(self) -> None:
+    def _report(self) -> None:
         state = self.state
         done = self.stage.limit.progress(state.step, state.elapsed)
         if self.schedule.record_is_due(state.step, state.elapsed):
             values = self.averages.take(self.engine.sum)
-            self._check([name for name, value in values.items() if not math.isfinite(value)])
+            self._check_finite([name for name, value in values.items() if not math.isfinite(value)])
             state.shown.update(values)
             self._record("train", values)
         left = (1 - done) / done * state.elapsed if done > 0 else math.inf
@@ -248,28 +167,28 @@ class _Loop:
     def _validate(self) -> None:
         state, stage = self.state, self.stage
         state.validated_at = stage.limit.progress(state.step, state.elapsed)
-        start = time.monotonic()
+        started_at = time.monotonic()
         self.objective.eval()
         with torch.no_grad(), self.precision.context(self.engine.device):
             values = stage.validate()
             if stage.callback is not None:
-                values |= stage.callback.after_validation(values, over=state.validated_at >= 1)
-            self._check([name for name, value in values.items() if not math.isfinite(value)])
+                values |= stage.callback.after_validation(values, final=state.validated_at >= 1)
+            self._check_finite([name for name, value in values.items() if not math.isfinite(value)])
             pictures = stage.pictures() if self.engine.is_main else None
         self.objective.train()
-        (state.validation_seconds,) = self.engine.largest([time.monotonic() - start])
+        (state.validation_seconds,) = self.engine.largest([time.monotonic() - started_at])
         self._record("validation", values)
         state.shown.update({f"val_{name}": value for name, value in values.items()})
         if pictures is not None:
             self.loggers.pictures(stage.name, state.step, pictures)
             self.progress.add(state.step, pictures)
-        value = self._merit(values)
+        value = self._criterion(values)
         if state.best is None or value > state.best:
             state.best = value
             if self.engine.is_main:
                 stage.save(stage.directory.best)
 
-    def _merit(self, values: dict[str, float]) -> float:
+    def _criterion(self, values: dict[str, float]) -> float:
         if self.stage.criterion is None:
             return float(self.state.step)
         return values[self.stage.criterion] * (1 if self.stage.larger_is_better else -1)
@@ -277,7 +196,7 @@ class _Loop:
     def _record(self, split: str, values: dict[str, float]) -> None:
         record = {
             "step": self.state.step,
-            "epoch": self.state.step / self.order.steps_per_epoch,
+            "epoch": self.state.step / self.sampler.steps_per_epoch,
             "seconds": round(self.state.elapsed, 3),
             "split": split,
             **values,
@@ -293,7 +212,7 @@ class _Loop:
         self.state.finished = True
         self._save()
 
-    def _check(self, not_finite: list[str]) -> None:
+    def _check_finite(self, not_finite: list[str]) -> None:
         if not_finite:
             more = f" and {len(not_finite) - 3} more" if len(not_finite) > 3 else ""
             raise FloatingPointError(
@@ -305,7 +224,7 @@ class _Loop:
 
     def _save(self) -> None:
         values = self.stage.objective.state_dict()
-        self._check([name for name, value in values.items() if not torch.isfinite(value).all()])
+        self._check_finite([name for name, value in values.items() if not torch.isfinite(value).all()])
         callback = {} if self.stage.callback is None else {"callback": self.stage.callback.state_dict()}
         self.state.peak_memory_mb = max(self.state.peak_memory_mb, self.engine.peak_memory_mb())
         if self.engine.is_main:
@@ -313,11 +232,13 @@ class _Loop:
             save_resume(
                 self.stage.directory.resume,
                 {
-                    "context": self.stage.context,
+                    "depends_on": self.stage.depends_on,
                     "state": vars(self.state),
                     "precision": vars(self.precision),
                     "objective": values,
-                    "optimizers": {player: one.state_dict() for player, one in self.optimizers.items()},
+                    "optimizers": {
+                        player: optimizer.state_dict() for player, optimizer in self.optimizers.items()
+                    },
                     **callback,
                 },
             )

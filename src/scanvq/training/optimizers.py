@@ -13,7 +13,7 @@ from scanvq.settings import StageSettings
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], settings: StageSettings) -> Optimizer:
-    """One player's optimizer, fused: one kernel over all parameters."""
+    """The optimizer of one player, with one fused kernel for all parameters."""
     kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
     return kind(
         list(parameters),
@@ -29,7 +29,7 @@ def learning_rate(settings: StageSettings, *, progress: float, step: int) -> flo
 
     Args:
         settings: the base rate, the schedule, `warmup_steps`.
-        progress: share of the whole training that is done, 0 to 1 (of steps, or of a time budget).
+        progress: share of training that is done, 0 to 1 (of steps, or of a time budget).
         step: number of steps done.
     """
     rate = settings.learning_rate

@@ -1,4 +1,4 @@
-"""Which number format and memory layout trains fastest here, by measuring a few steps."""
+"""Chooses the fastest number format and memory format for training, by measuring a few steps."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from scanvq.nn.precision import Precision, candidates, time_interleaved, timed
 from scanvq.training.engine import Engine
 from scanvq.types import Batch, Objective
 
-TRIAL_SECONDS = 2.0  # of a trial step, about: a batch that takes longer is tried in part
-_LEAST = 2  # samples of a trial; batch normalization may need two
+TRIAL_SECONDS = 2.0  # of a trial step, about: a slower batch is measured in part
+_MIN_SAMPLES = 2  # samples of a trial; batch normalization may need two
 
 
 def choose_precision(
-    asked: str, objective: Objective, batch: Callable[[], Batch], engine: Engine
+    requested: str, objective: Objective, batch: Callable[[], Batch], engine: Engine
 ) -> tuple[Precision, str]:
-    """What all processes train in.
+    """The precision in which all processes train.
 
     Args:
-        asked: fp32, bf16, or auto for the fastest of a few measured steps.
-        objective: stays as it is.
-        batch: gives training samples to measure with.
+        requested: fp32, bf16, or auto for the fastest of a few measured steps.
+        objective: not changed.
+        batch: returns training samples to measure with.
         engine: the processes; the slowest of them counts.
 
     Returns:
-        The choice, and what was measured in words; "" where nothing was.
+        The precision, and a message with the measured times; "" if nothing was measured.
     """
-    if asked == "fp32":
+    if requested == "fp32":
         return Precision(), ""
-    if asked == "bf16":
+    if requested == "bf16":
         return Precision(autocast="bf16", channels_last=True), ""
     seconds = measure(objective, batch(), engine.device, largest=engine.largest)
     slowest = dict(zip(seconds, engine.largest(list(seconds.values())), strict=True))
@@ -47,21 +47,23 @@ def measure(
     *,
     largest: Callable[[list[float]], list[float]] = list,
 ) -> dict[Precision, float]:
-    """Seconds a step (forward and backward) of every candidate, on copies; the objective stays as it is.
+    """Seconds per step (forward and backward) of every candidate, on copies of the objective.
 
-    Of a batch that would take long, the first samples are tried. `largest` is that of `time_interleaved`: in
-    a step processes wait for each other, so all of them make as many.
+    Of a slow batch only the first samples are measured. `largest` is that of `time_interleaved`: processes
+    wait for each other in every step, so all must take the same number of steps.
     """
-    tried = _first(batch, _affordable(objective, batch, device))
-    steps = {one: _step_of(deepcopy(objective), tried, one, device) for one in candidates(device)}
+    trial = _first(batch, _affordable(objective, batch, device))
+    steps = {
+        precision: _step_of(deepcopy(objective), trial, precision, device) for precision in candidates(device)
+    }
     return time_interleaved(steps, device, largest=largest)
 
 
 def _affordable(objective: Objective, batch: Batch, device: torch.device) -> int:
-    """How many samples of a batch make a step of TRIAL_SECONDS in fp32."""
-    step = _step_of(deepcopy(objective), _first(batch, _LEAST), Precision(), device)
-    timed(step, device)  # allocates and chooses kernels
-    return max(_LEAST, int(_LEAST * TRIAL_SECONDS / timed(step, device)))
+    """The number of samples for a step of TRIAL_SECONDS in fp32."""
+    step = _step_of(deepcopy(objective), _first(batch, _MIN_SAMPLES), Precision(), device)
+    timed(step, device)  # warm-up: allocates and chooses kernels
+    return max(_MIN_SAMPLES, int(_MIN_SAMPLES * TRIAL_SECONDS / timed(step, device)))
 
 
 def _first(batch: Batch, count: int) -> Batch:

@@ -1,4 +1,4 @@
-"""The same pictures again and again as training goes on, kept for the report."""
+"""Pictures of the same images or samples during training, kept for the report."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from scanvq.storage.files import atomic_write
 
-KEPT = 8  # of all the moments shown, this many stay, evenly spread
+KEPT = 8  # pictures of at most this many steps are kept, evenly spread
 
 
 class ProgressPictures:
-    """Pictures of a stage at several moments, in one npz file of steps (m,) and images (m, n, H, W) uint8.
+    """Pictures of a stage at several steps, in one npz file of steps (m,) and images (m, n, H, W) uint8.
 
-    Where there are more than `KEPT` moments, the one in the most crowded place is dropped; the first and the
-    newest stay.
+    With more than `KEPT` steps, the step nearest to its neighbors is dropped; the first and the newest stay.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,7 +28,7 @@ class ProgressPictures:
                 self._images = list(saved["images"])
 
     def add(self, step: int, images: NDArray[np.float32]) -> None:
-        """Adds a moment: images (n, H, W) in [0, 1]."""
+        """Adds the images (n, H, W) in [0, 1] of a step."""
         while self._steps and self._steps[-1] >= step:  # a resumed run repeats its last steps
             self._steps.pop()
             self._images.pop()
@@ -44,7 +43,7 @@ class ProgressPictures:
 
 
 def read_progress(path: Path) -> list[tuple[int, NDArray[np.uint8]]]:
-    """The moments kept: (step, images (n, H, W) uint8). Empty where there are none."""
+    """The kept pictures: (step, images (n, H, W) uint8). Empty if there is no file."""
     if not path.exists():
         return []
     with np.load(path, allow_pickle=False) as saved:

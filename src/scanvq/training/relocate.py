@@ -1,4 +1,4 @@
-"""A run whose scans lie elsewhere now."""
+"""Points a run to scans that were moved to another folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from scanvq.cohort.catalog import CatalogError
-from scanvq.recipe.recipe import read_recipe
+from scanvq.recipe.reading import read_recipe
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.run_data import reopen_data
 from scanvq.training.fit_request import FitRequest
@@ -20,17 +20,17 @@ def relocate(
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Makes a run look for its scans in another folder, if it has the very same ones.
+    """Changes the folder of scans of a run to one with exactly the same scans.
 
     Args:
         run: made by `new_run`.
         folder: the scans, or their table, as `fit` takes them.
-        cache: where prepared stores are kept; None is the user's cache folder.
-        progress: called with files prepared anew and all files.
+        cache: where prepared stores are kept; None = the cache folder of the user.
+        progress: called with the number of files prepared again and of all files.
 
     Raises:
         CatalogError: no such folder.
-        DataChangedError: the folder lacks some of them, or has others. The run is left as it is.
+        DataChangedError: the scans in the folder are not the same. The run is not changed.
     """
     request = FitRequest(**run.read_settings())
     if not folder.exists():

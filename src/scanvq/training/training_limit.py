@@ -1,4 +1,4 @@
-"""How long a stage trains: a number of epochs, or a number of seconds."""
+"""How long a stage trains: a number of steps or of seconds."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingLimit:
-    """Where a stage ends. Exactly one of the two is given.
+    """When a stage ends, by steps or by seconds; exactly one of both is given.
 
     Attributes:
         steps: optimizer steps.
-        seconds: of training, counted over all the sittings of a run.
+        seconds: of training, including the time before a resume.
     """
 
     steps: int | None = None
@@ -25,7 +25,7 @@ class TrainingLimit:
             raise ValueError("a limit is either a number of steps or a number of seconds")
 
     def progress(self, step: int, elapsed: float) -> float:
-        """How much of the training is done, 0 to 1."""
+        """The share of training that is done, 0 to 1."""
         if self.steps is not None:
             return min(1.0, step / self.steps)
         assert self.seconds is not None
@@ -35,12 +35,12 @@ class TrainingLimit:
         return self.progress(step, elapsed) >= 1.0
 
 
-def seconds_of(text: str) -> float:
-    """Reads a duration such as 90s, 10m, 1.5h, 2d or 1h30m. Raises ValueError for anything else."""
+def parse_duration(text: str) -> float:
+    """Seconds of a duration such as 90s, 10m, 1.5h, 2d or 1h30m. Raises ValueError for anything else."""
     parts = re.fullmatch(r"(?:\d+(?:\.\d+)?[smhd])+", text.strip().lower())
     seconds = sum(
         float(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+(?:\.\d+)?)([smhd])", text.lower())
     )
     if parts is None or seconds <= 0:
-        raise ValueError(f"{text!r} is no duration; write for example 90s, 10m, 1.5h or 1h30m")
+        raise ValueError(f"{text!r} is not a duration; write for example 90s, 10m, 1.5h or 1h30m")
     return seconds

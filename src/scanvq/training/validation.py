@@ -1,4 +1,4 @@
-"""The validation split through an objective: the means of its parts."""
+"""Validation: the mean losses of an objective over the validation split."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import numpy as np
 
 from scanvq.training.engine import Engine
 from scanvq.training.history import Averages
-from scanvq.training.loop import BatchSource
+from scanvq.training.stage import TrainingDataset
 from scanvq.types import Objective
 
-NO_AUGMENTATION = 1.0  # above every augmentation's share
+NO_AUGMENTATION = 1.0  # above the probability of every augmentation
 
 
-def mean_parts(
-    objective: Objective, player: str, source: BatchSource, *, batch_size: int, engine: Engine
+def mean_losses(
+    objective: Objective, player: str, dataset: TrainingDataset, *, batch_size: int, engine: Engine
 ) -> dict[str, float]:
-    """Each part's mean over a split, which the processes share between them.
+    """The mean of each loss over a split, which is divided over the processes.
 
-    With fewer samples than processes the last processes repeat one with no weight.
+    With fewer samples than processes, the last processes repeat a sample with weight 0.
     """
-    mine = np.arange(len(source))[engine.rank :: engine.processes]
-    weighs = len(mine) > 0
-    if not weighs:
-        mine = np.zeros(1, np.int64)
+    shard = np.arange(len(dataset))[engine.rank :: engine.processes]
+    has_samples = len(shard) > 0
+    if not has_samples:
+        shard = np.zeros(1, np.int64)
     averages = Averages()
-    for start in range(0, len(mine), batch_size):
-        indices = mine[start : start + batch_size]
-        batch = source.batch(indices, np.full(len(indices), NO_AUGMENTATION), engine.device)
-        averages.add(objective(batch, player, 0), weight=float(len(indices) * weighs))
+    for start in range(0, len(shard), batch_size):
+        indices = shard[start : start + batch_size]
+        batch = dataset.batch(indices, np.full(len(indices), NO_AUGMENTATION), engine.device)
+        averages.add(objective(batch, player, 0), weight=float(len(indices) * has_samples))
     return averages.take(engine.sum)

@@ -14,7 +14,7 @@ from benchmarks.plain import OneHotQuantizer
 from benchmarks.record import Row, Setup, write
 from benchmarks.training_step import monai_network
 from scanvq.quantizers import NearestQuantizer
-from scanvq.recipe.recipe import read_recipe
+from scanvq.recipe.reading import read_recipe
 
 CPU = torch.device("cpu")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scanvq.cli.inspect_view import lines_of
+from scanvq.cli.inspect_view import fingerprint_lines
 from scanvq.cohort.catalog import Catalog, Entry
 from scanvq.cohort.pixel_summary import SAMPLE
 from scanvq.cohort.survey import Survey
@@ -60,7 +60,7 @@ def test_a_good_folder(tmp_path: Path) -> None:
     )
     assert values["foreground"] == pytest.approx(0.9, abs=0.03)
     assert json.loads(json.dumps(found)) == found
-    text = "\n".join(lines_of(found))
+    text = "\n".join(fingerprint_lines(found))
     for reported in (
         "flat folder",
         "6 files, 6 slices, 3 subjects",
@@ -123,9 +123,9 @@ def test_orientation_spacing_and_foreground_box(tmp_path: Path) -> None:
     assert found["spacings"] == {"2x0.5": 3}
     assert found["slices_a_subject"] == {"fewest": 3, "median": 4.5, "most": 6}
     assert found["foreground_box"] == {"top": 0.2, "bottom": 0.9, "left": 0.25, "right": 0.75}
-    text = "\n".join(lines_of(found))
+    text = "\n".join(fingerprint_lines(found))
     assert "orientations: LPS (2), RAS (1)" in text
-    assert "slices a subject: 3 to 6, median 4.5" in text
+    assert "slices per subject: 3 to 6, median 4.5" in text
     assert "foreground within rows 20% to 90%, columns 25% to 75%" in text
     assert "differ in orientation of the stored axes" in text
 
@@ -136,7 +136,7 @@ def test_a_folder_of_nothing_readable(tmp_path: Path) -> None:
     assert found["slices"] == 0
     assert found["intensities"] == found["foreground_box"] == found["slices_a_subject"] == {}
     assert len(found["odd"]) == 1
-    assert "odd: " in lines_of(found)[-1]
+    assert "warning: " in fingerprint_lines(found)[-1]
 
 
 def test_only_some_files_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scanvq.cli.inspect_view import lines_of
+from scanvq.cli.inspect_view import fingerprint_lines
 from scanvq.cohort import pixel_summary
 from scanvq.cohort.catalog import Catalog, Entry
 from scanvq.cohort.survey import Survey
@@ -72,11 +72,11 @@ def test_foreground_of_files_not_looked_at_is_estimated(
         "test": 3,
     }
     assert found["slices_a_subject"] == {"fewest": 4, "median": 5.0, "most": 7}
-    text = "\n".join(lines_of(found))
-    assert "of 38 slices in the files, by slices=foreground; estimated by those of a few files" in text
+    text = "\n".join(fingerprint_lines(found))
+    assert "of 38 slices in the files, by slices=foreground; estimated from a few files" in text
     exact = Survey.of(catalog, slices="middle:3").fingerprint
     assert (exact["slices"], exact["slices_estimated"]) == (13, False)
-    assert "estimated" not in "\n".join(lines_of(exact))
+    assert "estimated" not in "\n".join(fingerprint_lines(exact))
 
 
 def test_files_without_selected_slices_are_reported_and_refused_by_the_store(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from scanvq.build import make_tokenizer
 from scanvq.model import coder as module
 from scanvq.model.coder import Coder, stored_type
 from scanvq.nn.precision import CANDIDATES, Precision
-from scanvq.recipe.recipe import read_recipe
+from scanvq.recipe.reading import read_recipe
 from scanvq.types import Tokenizer
 
 CPU = torch.device("cpu")

@@ -1,4 +1,4 @@
-"""What a run will cost, from a dry run."""
+"""The cost estimate of a run, from a dry run."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.cohort.splits import assign_splits
 from scanvq.cohort.survey import survey_folder
 from scanvq.planning import cost_estimate as module
-from scanvq.planning.cost_estimate import DryRunError, DryRunMeasurements, dry_run, estimate_cost
-from scanvq.recipe.recipe import read_recipe
+from scanvq.planning.cost_estimate import DryRunError, dry_run, estimate_cost
+from scanvq.planning.dry_run import DryRunMeasurements
+from scanvq.recipe.reading import read_recipe
 
 MEASURED = DryRunMeasurements(
     prepare=0.5, evaluate=0.25, memory_mb=500, slice_bytes=1024, slices=3, progress_bytes=2 * 2**20
 )
 
 
-def test_the_parts_add_up(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_estimate_is_the_sum_of_the_parts(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     survey = survey_folder(scans)
     catalog = survey.catalog
     tested = sum(entry.split == "test" for entry in catalog.entries)
@@ -31,13 +32,13 @@ def test_the_parts_add_up(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.memory_mb == pytest.approx(500 + codes, abs=0.1)
     without = replace(MEASURED, progress_bytes=0)
     monkeypatch.setattr(module, "dry_run", lambda *_, **__: without)
-    plainer = estimate_cost(read_recipe("tiny"), survey, budget=60, device="cpu")
-    assert plainer.disk_mb > codes + 3 * files * 1024 / 2**20
-    assert found.disk_mb == pytest.approx(plainer.disk_mb + 2, abs=0.11)
+    smaller = estimate_cost(read_recipe("tiny"), survey, budget=60, device="cpu")
+    assert smaller.disk_mb > codes + 3 * files * 1024 / 2**20
+    assert found.disk_mb == pytest.approx(smaller.disk_mb + 2, abs=0.11)
 
 
 @pytest.mark.slow
-def test_a_rehearsal_that_fails_says_why(scans: Path) -> None:
+def test_a_failed_dry_run_raises_with_the_reason(scans: Path) -> None:
     catalog = assign_splits(read_catalog(scans))
     recipe = read_recipe("tiny", overrides=["preparation.size=[33, 33]"])
     with pytest.raises(DryRunError, match="divisible by 4"):

@@ -1,4 +1,4 @@
-"""A plan's file: its reasons beside the values, read back after changes by hand."""
+"""The file of a plan: values with their reasons, read after editing."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from scanvq.planning.cost_estimate import CostEstimate
 from scanvq.planning.dataset_facts import DatasetFacts, PlanRequest
 from scanvq.planning.document import Plan, read_plan
 from scanvq.planning.rules import decide
-from scanvq.recipe.recipe import complete_recipe
+from scanvq.recipe.completion import complete_recipe
 from scanvq.spec import SpecError
 
-FACTS = DatasetFacts(height=64, width=48, uniform=True, slices=500, labels=2)
-PROMISE = CostEstimate(minutes=1.5, memory_mb=800.5, disk_mb=12.25)
+FACTS = DatasetFacts(height=64, width=48, has_common_size=True, slices=500, labels=2)
+ESTIMATE = CostEstimate(minutes=1.5, memory_mb=800.5, disk_mb=12.25)
 
 
 @pytest.fixture
 def plan() -> Plan:
     choices = decide(FACTS, PlanRequest(budget=90))
     recipe = complete_recipe({"name": "planned", "summary": "for a test", **table_of(choices)})
-    return Plan(folder="/scans", budget=90.0, seed=3, choices=choices, recipe=recipe, cost_estimate=PROMISE)
+    return Plan(folder="/scans", budget=90.0, seed=3, choices=choices, recipe=recipe, cost_estimate=ESTIMATE)
 
 
-def test_a_plan_is_read_back_as_it_was(plan: Plan, tmp_path: Path) -> None:
+def test_a_plan_reads_back_equal(plan: Plan, tmp_path: Path) -> None:
     file = tmp_path / "plan.toml"
     file.write_text(plan.toml())
     again = read_plan(file)
-    assert (again.folder, again.budget, again.seed, again.cost_estimate) == ("/scans", 90.0, 3, PROMISE)
+    assert (again.folder, again.budget, again.seed, again.cost_estimate) == ("/scans", 90.0, 3, ESTIMATE)
     assert again.recipe.sections == plan.recipe.sections
 
 
-def test_every_value_stands_beside_its_reason(plan: Plan) -> None:
+def test_every_value_has_its_reason_as_a_comment(plan: Plan) -> None:
     lines = plan.toml().splitlines()
     for choice in plan.choices:
         name = choice.key.split(".")[-1]
@@ -43,7 +43,7 @@ def test_every_value_stands_beside_its_reason(plan: Plan) -> None:
         ), choice
 
 
-def test_a_value_changed_by_hand_counts(plan: Plan, tmp_path: Path) -> None:
+def test_an_edited_value_is_used(plan: Plan, tmp_path: Path) -> None:
     file = tmp_path / "plan.toml"
     file.write_text(plan.toml().replace("codebook_size = 512", "codebook_size = 64"))
     assert read_plan(file).recipe.tokenizer["quantizer"]["codebook_size"] == 64
@@ -53,12 +53,12 @@ def test_a_value_changed_by_hand_counts(plan: Plan, tmp_path: Path) -> None:
     ("change", "message"),
     [
         (("channels = ", "chanels = "), "Did you mean channels"),
-        (("[plan]", "[plans]"), "plans is no section"),
+        (("[plan]", "[plans]"), "plans is not a section"),
         (("seed = 3", "sead = 3"), "needs a table .plan. with folder, budget and seed"),
         (("[plan]", "[plan"), "not valid TOML"),
     ],
 )
-def test_a_spoiled_plan_is_refused(plan: Plan, tmp_path: Path, change: tuple[str, str], message: str) -> None:
+def test_an_invalid_plan_raises(plan: Plan, tmp_path: Path, change: tuple[str, str], message: str) -> None:
     file = tmp_path / "plan.toml"
     file.write_text(plan.toml().replace(*change))
     with pytest.raises(SpecError, match=message):

@@ -1,4 +1,4 @@
-"""A plan of a folder knows what a run would use of it."""
+"""A plan uses the same slices of a folder as a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from scanvq.imaging.formats import FORMATS, Scan
 from scanvq.planning.document import Plan
 from scanvq.planning.make import make_plan
-from scanvq.planning.rules import SEEN_OFTEN
+from scanvq.planning.rules import FEW_SLICES
 
 TOTAL, FILES = 240, 40
 
@@ -29,17 +29,17 @@ def planned(folder: Path, slices: str) -> Plan:
     return make_plan(folder, overrides=[f"data.slices={slices}"], device=torch.device("cpu"), dry_run=False)
 
 
-def test_the_slices_that_are_left_out_do_not_count(volumes: Path) -> None:
+def test_only_chosen_slices_count(volumes: Path) -> None:
     whole, few = planned(volumes, "all"), planned(volumes, "middle:2")
     counts = [int(plan.recipe.about["summary"].split()[2].replace(",", "")) for plan in (whole, few)]
     assert counts[0] == TOTAL / 2 * counts[1]
-    assert counts[0] > SEEN_OFTEN > counts[1]
+    assert counts[0] > FEW_SLICES > counts[1]
     assert whole.recipe.prior["dropout"] == 0 < few.recipe.prior["dropout"]
     batches = [plan.recipe.stage("tokenizer").batch_size for plan in (whole, few)]
     assert batches[0] > batches[1]
 
 
-def test_a_large_image_is_cropped_where_its_border_is_empty(tmp_path: Path) -> None:
+def test_a_large_image_with_an_empty_border_is_cropped(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for number in range(12):
         pixels = random.integers(0, 5, (600, 90), np.uint8)
@@ -55,7 +55,7 @@ def test_a_large_image_is_cropped_where_its_border_is_empty(tmp_path: Path) -> N
     assert (preparation.size, preparation.fit) == ((512, 72), "resize")
 
 
-def test_nothing_left_to_plan_for_is_told(volumes: Path) -> None:
+def test_no_slice_to_plan_for_raises(volumes: Path) -> None:
     with pytest.raises(
         ValueError, match=r"no readable slice to plan for: slices=500:600 leaves none of 9,600"
     ):

@@ -1,4 +1,4 @@
-"""The rules give a recipe that can be built, for any data set; and each value says why."""
+"""The rules give a recipe that builds, for any data set, and a reason for each value."""
 
 from __future__ import annotations
 
@@ -12,20 +12,27 @@ from scanvq.imaging.geometry import Geometry, decide_geometry
 from scanvq.planning import rules
 from scanvq.planning.choice import table_of
 from scanvq.planning.dataset_facts import Box, DatasetFacts, Detail, PlanRequest
-from scanvq.planning.rules import LARGEST, LONG, crops, decide
-from scanvq.recipe.recipe import Recipe, complete_recipe
+from scanvq.planning.rules import LONG_BUDGET, MAX_SIDE, crops, decide
+from scanvq.recipe.completion import complete_recipe
+from scanvq.recipe.recipe import Recipe
 
 SIZES = [(28, 28), (157, 189), (256, 128), (384, 384), (1024, 700), (2000, 2000)]
 
 
-MIDDLE = Box(top=0.4, bottom=0.6, left=0.4, right=0.6)
+CENTRAL = Box(top=0.4, bottom=0.6, left=0.4, right=0.6)
 
 
 def facts(
-    size: tuple[int, int], *, slices: int = 1000, box: Box | None = None, alike: bool = True
+    size: tuple[int, int], *, slices: int = 1000, box: Box | None = None, nearly_uniform: bool = True
 ) -> DatasetFacts:
     return DatasetFacts(
-        height=size[0], width=size[1], uniform=True, slices=slices, labels=0, box=box, alike=alike
+        height=size[0],
+        width=size[1],
+        has_common_size=True,
+        slices=slices,
+        labels=0,
+        box=box,
+        nearly_uniform=nearly_uniform,
     )
 
 
@@ -34,7 +41,7 @@ def planned(facts: DatasetFacts, request: PlanRequest) -> Recipe:
 
 
 @pytest.mark.parametrize(("size", "detail"), list(itertools.product(SIZES, ["fine", "coarse"])))
-@pytest.mark.parametrize(("slices", "box"), [(3, None), (60, MIDDLE), (100_000, None)])
+@pytest.mark.parametrize(("slices", "box"), [(3, None), (60, CENTRAL), (100_000, None)])
 def test_every_plan_can_be_built(size: tuple[int, int], detail: Detail, slices: int, box: Box | None) -> None:
     recipe = planned(facts(size, slices=slices, box=box), PlanRequest(budget=60, detail=detail))
     tokenizer = make_tokenizer(recipe.tokenizer)
@@ -44,57 +51,57 @@ def test_every_plan_can_be_built(size: tuple[int, int], detail: Detail, slices: 
         fit=recipe.preparation.fit,
         multiple=tokenizer.multiple,
     )
-    assert max(geometry.height, geometry.width) <= max(LARGEST, 0) + tokenizer.multiple
+    assert max(geometry.height, geometry.width) <= MAX_SIDE + tokenizer.multiple
     shapes = tokenizer.code_shapes(geometry.height, geometry.width)
     make_prior(recipe.prior, codebook_sizes=tokenizer.codebook_sizes, code_shapes=shapes, classes=0)
     assert tokenizer.multiple == {"fine": 4, "coarse": 8}[detail]
     assert 1 <= recipe.stage("tokenizer").batch_size <= max(1, slices)
 
 
-def test_every_choice_has_a_reason_and_its_own_place() -> None:
+def test_every_choice_has_a_reason_and_a_unique_key() -> None:
     choices = decide(facts((256, 256)), PlanRequest(budget=60))
     assert all(choice.reason for choice in choices)
     assert len({choice.key for choice in choices}) == len(choices)
 
 
-def test_large_pictures_are_scaled_and_small_ones_are_not() -> None:
+def test_large_images_are_scaled_and_small_ones_are_not() -> None:
     assert planned(facts((189, 157)), PlanRequest(budget=60)).preparation.size == "native"
     large = planned(facts((2000, 1000)), PlanRequest(budget=60)).preparation
     assert (large.size, large.fit) == ((512, 256), "resize")
 
 
-def test_large_pictures_whose_middle_holds_the_foreground_are_cropped() -> None:
+def test_large_images_with_central_foreground_are_cropped() -> None:
     choices = {
-        choice.key: choice for choice in decide(facts((1000, 500), box=MIDDLE), PlanRequest(budget=60))
+        choice.key: choice for choice in decide(facts((1000, 500), box=CENTRAL), PlanRequest(budget=60))
     }
     size, fit = choices["preparation.size"], choices["preparation.fit"]
     assert (size.value, fit.value) == ([512, 504], "pad")
-    assert "the middle of 1000x500" in size.reason
-    assert "no pixel is resampled; 488 rows and 0 columns of border are lost" in fit.reason
-    assert planned(facts((512, 400), box=MIDDLE), PlanRequest(budget=60)).preparation.size == "native"
+    assert "central crop of 1000x500" in size.reason
+    assert "no pixel is resampled; 488 rows and 0 columns of border are cut off" in fit.reason
+    assert planned(facts((512, 400), box=CENTRAL), PlanRequest(budget=60)).preparation.size == "native"
 
 
 @pytest.mark.parametrize(
     "changed",
     [
         {"box": None},
-        {"alike": False},
+        {"nearly_uniform": False},
         {"box": Box(top=0.2, bottom=0.6, left=0.4, right=0.6)},
         {"box": Box(top=0.4, bottom=0.6, left=0.4, right=0.8)},
     ],
 )
-def test_without_the_foreground_in_the_middle_they_are_scaled(changed: dict[str, object]) -> None:
-    options: dict[str, object] = {"box": MIDDLE, "alike": True, **changed}
+def test_images_without_central_foreground_are_scaled(changed: dict[str, object]) -> None:
+    options: dict[str, object] = {"box": CENTRAL, "nearly_uniform": True, **changed}
     preparation = planned(facts((1000, 1000), **options), PlanRequest(budget=60)).preparation  # type: ignore[arg-type]
     assert (preparation.size, preparation.fit) == ((512, 512), "resize")
 
 
 @pytest.mark.parametrize("size", [(20, 10), (11, 11), (10, 17), (23, 22), (8, 9), (30, 30)])
-def test_it_is_cropped_just_where_the_crop_holds_the_foreground(
+def test_images_are_cropped_exactly_if_the_crop_holds_the_foreground(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a limit of 10 pixels and no margin, every box of whole pixels against the geometry's own crop."""
-    monkeypatch.setattr(rules, "LARGEST", 10)
+    """With a limit of 10 pixels and no margin, every box of whole pixels against the crop of `Geometry`."""
+    monkeypatch.setattr(rules, "MAX_SIDE", 10)
     monkeypatch.setattr(rules, "MARGIN", 0.0)
     height, width = size
     crop = Geometry(height=min(height, 10), width=min(width, 10))
@@ -107,8 +114,8 @@ def test_it_is_cropped_just_where_the_crop_holds_the_foreground(
             slice_[top:bottom, left:right] = 1
             whole = int(crop.apply(slice_).sum()) == int(slice_.sum())
             box = Box(top=top / height, bottom=bottom / height, left=left / width, right=right / width)
-            found.add(said := crops(facts(size, box=box)))
-            assert said == (whole and max(size) > 10), box
+            found.add(cropped := crops(facts(size, box=box)))
+            assert cropped == (whole and max(size) > 10), box
     assert found == ({True, False} if max(size) > 10 else {False})
 
 
@@ -120,7 +127,7 @@ def test_the_margin_is_kept() -> None:
         assert crops(facts((1000, 100), box=Box(top=0.4, bottom=bottom, left=0, right=1))) is fits
 
 
-def test_few_slices_ask_for_dropout() -> None:
+def test_few_slices_get_dropout() -> None:
     few, many = (
         planned(facts((64, 64), slices=n), PlanRequest(budget=60)).prior["dropout"] for n in (500, 50_000)
     )
@@ -143,12 +150,12 @@ def test_larger_grids_of_codes_take_smaller_batches() -> None:
     assert batches[-1] == 1
 
 
-def test_a_long_budget_or_a_gpu_makes_the_network_wide() -> None:
+def test_a_long_budget_or_a_gpu_gives_a_wide_network() -> None:
     narrow, long, gpu = (
         planned(facts((256, 256)), request).tokenizer["channels"]
         for request in (
-            PlanRequest(budget=LONG - 1),
-            PlanRequest(budget=LONG),
+            PlanRequest(budget=LONG_BUDGET - 1),
+            PlanRequest(budget=LONG_BUDGET),
             PlanRequest(budget=60, cuda=True),
         )
     )
@@ -156,12 +163,12 @@ def test_a_long_budget_or_a_gpu_makes_the_network_wide() -> None:
     priors = [
         planned(facts((256, 256)), request)
         for request in (
-            PlanRequest(budget=LONG - 1),
-            PlanRequest(budget=LONG),
+            PlanRequest(budget=LONG_BUDGET - 1),
+            PlanRequest(budget=LONG_BUDGET),
             PlanRequest(budget=60, cuda=True),
         )
     ]
-    short, *wide = (one.prior["channels"] for one in priors)
+    short, *wide = (recipe.prior["channels"] for recipe in priors)
     assert short < wide[0] == wide[1]
-    fast, *steady = (one.stage("prior").learning_rate for one in priors)
-    assert fast > steady[0] == steady[1]
+    short_rate, *wide_rates = (recipe.stage("prior").learning_rate for recipe in priors)
+    assert short_rate > wide_rates[0] == wide_rates[1]

@@ -173,7 +173,7 @@ def test_each_level_has_its_codebook_monitored() -> None:
     monitor.after_step(Losses(total=torch.tensor(0.0), counts=(even, uneven)))
     values = {"codes_used_0": 16.0, "perplexity_0": 16.0, "codes_used_1": 8.0, "perplexity_1": 8.0}
     with torch.no_grad():
-        found = monitor.after_validation(values, over=False)
+        found = monitor.after_validation(values, final=False)
     assert found["codes_restarted_1"] == SIZE // 2
     assert "codes_restarted_0" not in found
     first, second = tokenizer.levels

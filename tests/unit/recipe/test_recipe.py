@@ -1,4 +1,4 @@
-"""Recipes: files, `extends`, overrides, and messages that say what is wrong where."""
+"""Recipes: files, `extends`, overrides, and messages for wrong keys and values."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from scanvq.build import make_tokenizer
-from scanvq.recipe.description import facts_of, parameters_by_part
-from scanvq.recipe.recipe import read_recipe
+from scanvq.recipe.description import describe_recipe, parameters_by_part
+from scanvq.recipe.reading import read_recipe
 from scanvq.spec import SpecError
 
 
-def test_overrides_are_toml_or_plain_words() -> None:
+def test_overrides_are_toml_or_text() -> None:
     recipe = read_recipe(
         "tiny",
         overrides=[
@@ -31,14 +31,14 @@ def test_overrides_are_toml_or_plain_words() -> None:
     assert recipe.stage("tokenizer").betas == (0.9, 0.999)
 
 
-def test_only_a_tokenizer_has_codebooks_to_look_after() -> None:
+def test_only_the_tokenizer_stage_has_a_codebook_monitor() -> None:
     assert read_recipe("tiny").stage("tokenizer").codebook_monitor == "adjust"
     assert read_recipe("hipmri-vqvae2-as-printed").stage("tokenizer").codebook_monitor == "warn"
     with pytest.raises(SpecError, match=r"training\.prior\.codebook_monitor does not exist"):
         read_recipe("tiny", overrides=["training.prior.codebook_monitor=warn"])
 
 
-def test_another_kind_keeps_only_the_settings_that_it_has() -> None:
+def test_a_changed_kind_keeps_only_settings_of_the_new_kind() -> None:
     quantizer = read_recipe(
         "tiny", overrides=["tokenizer.quantizer.decay=0.9", "tokenizer.quantizer.kind=nearest"]
     ).tokenizer["quantizer"]
@@ -70,15 +70,15 @@ def test_entries_of_a_list_are_numbered(tmp_path: Path) -> None:
         ("tokenizr.channels=[8]", "Did you mean tokenizer"),
         ("tokenizer.chanels=[8]", r"tokenizer.chanels does not exist. Did you mean channels\?"),
         ("tokenizer.kind=vae", "tokenizer.kind is 'vae'"),
-        ("tokenizer.kind.x=3", "kind holds one value, not settings"),
-        ("tokenizer.residual_blocks.x=3", "residual_blocks holds one value, not settings"),
+        ("tokenizer.kind.x=3", "kind is a value, not a table of settings"),
+        ("tokenizer.residual_blocks.x=3", "residual_blocks is a value, not a table of settings"),
         ("tokenizer.input_mean=0.5", "tokenizer.input_mean is derived from the data"),
         ("prior.codebook_size=3", "prior.codebook_size is derived from the data"),
         ("training.tokenizer.batch_size=0", "training.tokenizer.batch_size is 0"),
         ("training.tokeniser.batch_size=2", "training.tokeniser does not exist. Did you mean tokenizer"),
         (
             "training.prior.objective.kind=reconstruct",
-            "trains no prior; use adversarial_codes or masked_codes or next_code",
+            "does not train a prior; use adversarial_codes or masked_codes or next_code",
         ),
         ("preparation.size=[0, 64]", "preparation.size"),
         ("data.test=1.0", "data.test is 1.0"),
@@ -90,7 +90,7 @@ def test_a_wrong_override_is_explained(override: str, message: str) -> None:
         read_recipe("tiny", overrides=[override])
 
 
-def test_a_file_extends_another_beside_it_and_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_extends_a_file_and_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "base.toml").write_text('extends = "tiny"\n[training.prior]\nepochs = 7\nbatch_size = 3\n')
     (tmp_path / "mine.toml").write_text(
         'extends = "base.toml"\nname = "mine"\n[training.prior]\nbatch_size = 5\n'
@@ -107,7 +107,10 @@ def test_a_file_extends_another_beside_it_and_a_name(tmp_path: Path, monkeypatch
         ('extends = "me.toml"', "in a circle"),
         ('name = "x"', "the recipe has no tokenizer"),
         ('extends = "tinny"', "there is no recipe 'tinny'. Did you mean tiny"),
-        ('extends = "tiny"\n[sample]\nseed = 1', "sample is no section of a recipe. Did you mean sampling"),
+        (
+            'extends = "tiny"\n[sample]\nseed = 1',
+            "sample is not a section of a recipe. Did you mean",
+        ),
     ],
 )
 def test_a_wrong_file_is_explained(tmp_path: Path, text: str, message: str) -> None:
@@ -117,21 +120,21 @@ def test_a_wrong_file_is_explained(tmp_path: Path, text: str, message: str) -> N
         read_recipe(file)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="there is no recipe file"):
         read_recipe(tmp_path / "none.toml")
 
 
-def test_facts_of_a_recipe() -> None:
+def test_a_recipe_is_described() -> None:
     recipe = read_recipe("tiny")
-    lines = facts_of(recipe)
-    assert lines[0] == "images of 64x64: codes 16x16, 0.3750 bits a pixel"
-    assert facts_of(recipe, size=(32, 64))[0].startswith("images of 32x64: codes 8x16")
+    lines = describe_recipe(recipe)
+    assert lines[0] == "images of 64x64: codes 16x16, 0.3750 bits per pixel"
+    assert describe_recipe(recipe, size=(32, 64))[0].startswith("images of 32x64: codes 8x16")
     with pytest.raises(SpecError, match="--size"):
-        facts_of(read_recipe("tiny", overrides=["preparation.size=native", "source={}"]))
+        describe_recipe(read_recipe("tiny", overrides=["preparation.size=native", "source={}"]))
 
 
-def test_a_codebook_counts_however_it_is_learned() -> None:
+def test_codebooks_count_as_parameters() -> None:
     for kind in ("nearest", "moving_average"):
         recipe = read_recipe("tiny", overrides=[f"tokenizer.quantizer.kind={kind}"])
         assert parameters_by_part(make_tokenizer(recipe.tokenizer))["quantizer"] == 64 * 16

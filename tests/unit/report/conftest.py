@@ -1,4 +1,4 @@
-"""A page's material made by hand, small and whole."""
+"""Small and complete report data, without a run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import pytest
 
 from scanvq.report.report_data import (
     Comparison,
-    Completed,
     DataFacts,
-    Example,
-    Generated,
-    Rebuilt,
+    ExampleImage,
+    GeneratedImages,
+    InpaintedImage,
+    ReconstructedImage,
     ReportData,
 )
 
@@ -61,14 +61,14 @@ def metrics() -> dict:
 
 
 @pytest.fixture(scope="session")
-def rebuilt() -> Rebuilt:
-    return Rebuilt(
+def reconstructed() -> ReconstructedImage:
+    return ReconstructedImage(
         image=picture(), name="one.png", codes=(grid(),), reconstruction=picture(1), ssim=0.5, rank="worst"
     )
 
 
 @pytest.fixture(scope="session")
-def report_data(metrics: dict, rebuilt: Rebuilt) -> ReportData:
+def report_data(metrics: dict, reconstructed: ReconstructedImage) -> ReportData:
     completions = np.stack([picture(2), picture(3)])
     return ReportData(
         title="by hand",
@@ -86,23 +86,25 @@ def report_data(metrics: dict, rebuilt: Rebuilt) -> ReportData:
             notes=("A scan is not a patient.",),
             skipped=(("<img src=x onerror=alert(1)>.png", "truncated"),),
         ),
-        examples={"train": [Example(image=picture(), name="two.png")]},
+        examples={"train": [ExampleImage(image=picture(), name="two.png")]},
         metrics=metrics,
         ssim=np.array([0.5, 0.62, 0.7, 0.71, 0.75, 0.8, 0.8, 0.81]),
         usage=(np.array([5, 4, 3, 2, 1, 1, 0, 0]),),
         histories={"tokenizer": records("loss", "ssim", "perplexity"), "prior": records("bits_per_code")},
-        rebuilt=(rebuilt,),
-        ranked=(rebuilt,),
+        reconstructions=(reconstructed,),
+        ranked=(reconstructed,),
         codebook_sizes=(K,),
         generated=(
-            Generated(
+            GeneratedImages(
                 label="AD",
                 images=np.stack([picture(4), picture(5)]),
                 codes=(np.stack([grid(4), grid(5)]),),
                 real=np.stack([picture(6)]),
             ),
         ),
-        completed=(Completed(image=picture(), name="one.png", given=picture(), completions=completions),),
+        inpainted=(
+            InpaintedImage(image=picture(), name="one.png", given=picture(), completions=completions),
+        ),
         progress={
             "tokenizer": [(10, np.zeros((4, HEIGHT, WIDTH), np.uint8))],
             "prior": [(20, np.zeros((3, HEIGHT, WIDTH), np.uint8))],
@@ -118,7 +120,7 @@ def report_data(metrics: dict, rebuilt: Rebuilt) -> ReportData:
 
 @pytest.fixture(scope="session")
 def bare() -> ReportData:
-    """What is known of a run before anything is measured."""
+    """The report data of a run before evaluation."""
     return ReportData(
         title="bare",
         summary="",

@@ -1,4 +1,4 @@
-"""What the doctor did is told in words, by step and level, and drawn nowhere."""
+"""Adjustments are listed as text, by step and level, and have no curves."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ RECORDS = [
 ]
 
 
-def test_every_treatment_is_told() -> None:
+def test_every_adjustment_is_listed() -> None:
     assert adjustments(RECORDS) == [
         "step 17, level 1: 112 codes restarted",
         "step 1,034, level 0: 8 codes restarted",
         "step 1,034, level 1: 0 codes restarted, decay lowered to 0.98",
         "step 1,051, level 1: commitment raised to 0.5",
-        "step 1,051: weight of the top level alone raised to 1",
+        "step 1,051: weight of the top-level loss raised to 1",
     ]
     assert adjustments([{"step": 5, **ABOUT, "decay": 0.9}]) == ["step 5: decay lowered to 0.9"]
 
 
-def test_what_is_no_treatment_or_no_number_is_passed_over() -> None:
+def test_other_names_and_values_are_ignored() -> None:
     assert (
         adjustments([{"step": 5, **ABOUT, "decayed_1": 0.9, "decay": "<b>", "top\nweight_1": 2.0, "": 1.0}])
         == []
     )
 
 
-def test_treatments_have_no_curve() -> None:
+def test_adjustments_have_no_curve() -> None:
     assert curve_names(RECORDS) == ["codes_used_1", "codes_dead_1", "worth_0"]
 
 
-def test_the_page_lists_them_beside_the_codebook(report_data: ReportData) -> None:
-    treated = replace(report_data, histories={"tokenizer": RECORDS})
-    text = page(treated, all_figures(treated))
+def test_the_page_lists_them_in_the_codebook_section(report_data: ReportData) -> None:
+    adjusted = replace(report_data, histories={"tokenizer": RECORDS})
+    text = page(adjusted, all_figures(adjusted))
     section = text[text.index('<section id="codebook">') :].partition("</section>")[0]
     assert "<li>step 17, level 1: 112 codes restarted</li>" in section
     assert "Codebook adjustments" not in page(report_data, all_figures(report_data))

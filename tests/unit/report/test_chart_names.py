@@ -1,4 +1,4 @@
-"""A run that somebody sent may hold any text in its history: a chart's name becomes a file and an id."""
+"""A received run may have any text in its history: the name of a chart becomes a file and an id."""
 
 import re
 
@@ -12,7 +12,7 @@ HOSTILE = '../../up/<script>alert("x")</script>'
 
 
 @pytest.fixture(scope="module")
-def sent() -> ReportData:
+def received() -> ReportData:
     record = {"step": 1, "epoch": 1.0, "seconds": 1.0, "split": "train", HOSTILE: 1.0}
     return ReportData(
         title=HOSTILE,
@@ -26,17 +26,17 @@ def sent() -> ReportData:
 
 
 @pytest.fixture(scope="module")
-def figures(sent: ReportData) -> Figures:
-    return all_figures(sent)
+def figures(received: ReportData) -> Figures:
+    return all_figures(received)
 
 
-def test_a_chart_is_a_file_of_its_own_folder(figures: Figures) -> None:
+def test_a_chart_stays_in_its_folder(figures: Figures) -> None:
     name = "prior-up-script-alert-x-script"
     assert set(figures.charts) == {name, f"{name}-last-fifth"}
 
 
-def test_nothing_in_a_history_becomes_markup(sent: ReportData, figures: Figures) -> None:
-    text = page(sent, figures)
+def test_text_in_a_history_does_not_become_markup(received: ReportData, figures: Figures) -> None:
+    text = page(received, figures)
     assert "<script" not in text
     ids = re.findall(r'\bid="([^"]*)"', text)
     assert len(ids) == len(set(ids))

@@ -25,17 +25,17 @@ CURVES = [
 ]
 
 
-def is_whole(drawn: RenderedFigure) -> bool:
-    with Image.open(io.BytesIO(drawn.png)) as picture:
+def is_valid(figure: RenderedFigure) -> bool:
+    with Image.open(io.BytesIO(figure.png)) as picture:
         picture.load()
         assert picture.format == "PNG"
-    return ElementTree.fromstring(drawn.svg).tag == "{http://www.w3.org/2000/svg}svg"
+    return ElementTree.fromstring(figure.svg).tag == "{http://www.w3.org/2000/svg}svg"
 
 
 def test_every_figure_of_a_page_is_png_and_svg(report_data: ReportData) -> None:
     figures = all_figures(report_data)
-    drawn = [*figures.charts.values(), *(sheet.draw() for sheet in figures.sheets.values())]
-    assert [one.name for one in drawn if not is_whole(one)] == []
+    rendered_figures = [*figures.charts.values(), *(sheet.draw() for sheet in figures.sheets.values())]
+    assert [rendered.name for rendered in rendered_figures if not is_valid(rendered)] == []
     assert {"ssim-histogram", "codebook-0", "tokenizer-ssim", "tokenizer-ssim-last-fifth"} <= set(
         figures.charts
     )
@@ -51,12 +51,12 @@ def test_every_figure_of_a_page_is_png_and_svg(report_data: ReportData) -> None:
     }
 
 
-def test_nothing_to_draw_is_nothing(bare: ReportData) -> None:
+def test_without_data_there_is_no_figure(bare: ReportData) -> None:
     figures = all_figures(bare)
     assert (figures.charts, figures.curves, figures.sheets) == ({}, {}, {})
 
 
-def test_drawing_tells_how_far_it_is(report_data: ReportData) -> None:
+def test_drawing_reports_progress(report_data: ReportData) -> None:
     reported: list[tuple[int, int]] = []
     all_figures(report_data, progress=lambda done, total: reported.append((done, total)))
     assert reported[-1][0] == reported[-1][1] == len(reported) == 10
@@ -72,11 +72,11 @@ def test_the_last_fifth_shows_the_last_fifth_only() -> None:
     assert list(line.get_xdata()) == [4.0, 4.5, 5.0]
 
 
-def test_numbers_that_are_none_or_not_finite_are_passed_over() -> None:
+def test_none_and_infinite_values_are_skipped() -> None:
     broken = [*CURVES, {**CURVES[-1], "loss": None}, {**CURVES[-1], "loss": float("inf")}]
     (line,) = curve(broken, "loss", label="loss").axes[0].lines
     assert len(line.get_xdata()) == len(CURVES)
-    assert is_whole(draw(curve([], "loss", label="loss"), "empty"))
+    assert is_valid(draw(curve([], "loss", label="loss"), "empty"))
 
 
 def test_the_same_chart_is_the_same_bytes() -> None:
@@ -84,7 +84,7 @@ def test_the_same_chart_is_the_same_bytes() -> None:
     assert first == second
 
 
-def test_the_histogram_tells_the_share_above_the_line() -> None:
+def test_the_histogram_shows_the_share_above_the_threshold() -> None:
     axes = ssim_histogram(np.array([0.5, 0.6, 0.7, 0.8])).axes[0]
     assert axes.get_title(loc="left").startswith("50% of 4 above 0.6")
 
@@ -96,16 +96,16 @@ def test_the_histogram_counts_every_image() -> None:
 
 
 @pytest.mark.parametrize("counts", [[0, 3, 9, 0], [5], [0, 0]])
-def test_code_use_says_how_many_are_used(counts: list[int]) -> None:
+def test_code_use_shows_how_many_are_used(counts: list[int]) -> None:
     figure = code_use(np.array(counts))
     title = figure.axes[0].get_title(loc="left")
     assert title.startswith(f"{sum(count > 0 for count in counts)} of {len(counts)} used")
-    assert is_whole(draw(figure, "none"))
+    assert is_valid(draw(figure, "none"))
 
 
-def test_an_inline_chart_has_its_own_ids_and_its_description() -> None:
-    drawn = draw(code_use(np.array([3, 1])), "use")
-    inline = drawn.inline('codes "0" & <1>')
+def test_an_inline_chart_has_unique_ids_and_a_description() -> None:
+    figure = draw(code_use(np.array([3, 1])), "use")
+    inline = figure.inline('codes "0" & <1>')
     assert 'aria-label="codes &quot;0&quot; &amp; &lt;1&gt;"' in inline
     elements = list(ElementTree.fromstring(inline).iter())
     assert elements[0].tag == "{http://www.w3.org/2000/svg}svg"
@@ -124,7 +124,7 @@ def test_colors() -> None:
     assert same.max() < 10
 
 
-def test_a_sheet_is_as_large_as_its_tiles() -> None:
+def test_the_size_of_a_sheet_fits_its_tiles() -> None:
     tiles = tuple(Tile(pixels=np.zeros((32, 64), np.uint8), label="a long name " * 20) for _ in range(5))
     sheet = Sheet(name="sheet", rows=(Row(tiles=tiles, heading="row"),), columns=3)
     assert cell_size(sheet) == (128, 64)
@@ -133,7 +133,7 @@ def test_a_sheet_is_as_large_as_its_tiles() -> None:
 
 
 @pytest.mark.parametrize("grids", [[(4, 6)], [(2, 3), (4, 6)]])
-def test_a_panel_is_saved_beside_each_other(tmp_path: Path, grids: list[tuple[int, int]]) -> None:
+def test_a_panel_is_saved_side_by_side(tmp_path: Path, grids: list[tuple[int, int]]) -> None:
     path = tmp_path / "panels" / "one.png"
     image = np.full((16, 24), 0.5, np.float32)
     codes = [np.arange(h * w).reshape(h, w) for h, w in grids]

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import shlex
 
-from scanvq.report.labels import label_of, look_at
-from scanvq.report.numbers import comparisons, environment_facts, number, repeat_command, source_facts
+from scanvq.report.labels import description_of, label_of
+from scanvq.report.numbers import comparisons, environment_facts, number, reproduce_command, source_facts
 
 
-def test_numbers_as_a_reader_wants_them() -> None:
+def test_numbers_as_text() -> None:
     assert [number(value) for value in (None, 3, 298.0, 259393, 0.048428, 0.94217, 0.0)] == [
         "",
         "3",
@@ -18,7 +18,7 @@ def test_numbers_as_a_reader_wants_them() -> None:
     ]
 
 
-def test_reported_numbers_stand_beside_ours(metrics: dict) -> None:
+def test_reported_numbers_with_ours(metrics: dict) -> None:
     found = comparisons(
         {"ssim": 0.67, "training_loss": 0.3, "parameters": 3000, "unknown": 1, "note": "Of one batch."},
         metrics=metrics,
@@ -30,7 +30,7 @@ def test_reported_numbers_stand_beside_ours(metrics: dict) -> None:
         },
         parameters={"tokenizer": {"encoder": 1000, "decoder": 2000}},
     )
-    assert [(one.name, one.reported, one.ours) for one in found] == [
+    assert [(row.name, row.reported, row.ours) for row in found] == [
         ("ssim", "0.67", "0.71"),
         ("training loss", "0.3", "0.25"),
         ("parameters", "3,000", "3,000"),
@@ -39,13 +39,13 @@ def test_reported_numbers_stand_beside_ours(metrics: dict) -> None:
 
 
 def test_without_scores_reported_numbers_stay() -> None:
-    (one,) = comparisons({"ssim": 0.67}, metrics=None, histories={}, parameters={})
-    assert (one.reported, one.ours) == ("0.67", "")
+    (row,) = comparisons({"ssim": 0.67}, metrics=None, histories={}, parameters={})
+    assert (row.reported, row.ours) == ("0.67", "")
 
 
-def test_the_command_repeats_the_run() -> None:
+def test_the_command_reproduces_the_run() -> None:
     settings = {"folder": "my scans", "budget": 240.0, "epochs": None, "seed": 3, "skip_bad": True}
-    assert shlex.split(repeat_command(settings, recipe="runs/first/recipe.toml")) == [
+    assert shlex.split(reproduce_command(settings, recipe="runs/first/recipe.toml")) == [
         "scanvq",
         "fit",
         "my scans",
@@ -61,14 +61,14 @@ def test_the_command_repeats_the_run() -> None:
     ]
 
 
-def test_facts_in_words() -> None:
+def test_facts_as_text() -> None:
     facts = environment_facts({"python": "3.11", "packages": {"torch": "2.4"}, "memory_gb": 23.5})
     assert facts == {"Python": "3.11", "torch": "2.4", "memory (GB)": "23.5"}
     source = {"papers": ["a", "b"], "image_size": [256, 128], "assumed": ["nothing"]}
     assert source_facts(source) == {"papers": "a, b", "image size": "256x128"}
 
 
-def test_words_for_numbers_of_a_level_and_for_unknown_ones() -> None:
+def test_labels_of_levels_and_of_unknown_numbers() -> None:
     assert label_of("perplexity_1") == "perplexity, level 1"
-    assert "higher" in look_at("perplexity_1")
-    assert (label_of("new_loss_2"), look_at("new_loss_2")) == ("new loss 2", "")
+    assert "higher" in description_of("perplexity_1")
+    assert (label_of("new_loss_2"), description_of("new_loss_2")) == ("new loss 2", "")

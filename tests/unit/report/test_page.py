@@ -35,7 +35,7 @@ VOID = {"meta", "link", "img", "br", "path", "rect", "use", "image"}
 
 
 class Tags(HTMLParser):
-    """Every tag with its attributes; complains where one is closed that is not open."""
+    """Every tag with its attributes; fails if a closed tag is not open."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -65,15 +65,15 @@ def sections(html: str) -> dict[str, str]:
     return dict(re.findall(r'<section id="([^"]+)">(.*?)</section>', html, re.S))
 
 
-def test_every_section_is_there_in_order_and_says_what_it_should(html: str) -> None:
+def test_every_section_is_there_in_order_with_its_content(html: str) -> None:
     found = sections(html)
     assert list(found) == list(SECTIONS)
     assert {name: text in found[name] for name, text in SECTIONS.items()} == dict.fromkeys(SECTIONS, True)
 
 
-def test_every_section_says_what_to_look_at_and_is_linked(html: str) -> None:
+def test_every_section_has_an_explanation_and_a_link(html: str) -> None:
     for name, text in sections(html).items():
-        assert '<p class="look">' in text, name
+        assert '<p class="explanation">' in text, name
         assert f'<a href="#{name}">' in html
 
 
@@ -94,7 +94,7 @@ def test_every_picture_is_described_and_every_table_scrolls(html: str) -> None:
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in html
 
 
-def test_likeness_stands_beside_its_size_its_count_and_its_definition(html: str) -> None:
+def test_ssim_is_shown_with_bits_count_and_definition(html: str) -> None:
     for word in ("0.188", "Bits per pixel", "8 test images", "foreground", "data range 1", "sigma 1.5"):
         assert word in sections(html)["summary"]
 
@@ -127,14 +127,14 @@ def test_charts_follow_the_theme_inside_the_page(html: str) -> None:
     assert "#0b6e99" not in sections(html)["tokenizer-training"]
 
 
-def test_what_is_missing_is_left_out_and_told(bare: ReportData) -> None:
+def test_missing_content_is_left_out_and_listed(bare: ReportData) -> None:
     html = page(bare, all_figures(bare))
     assert list(sections(html)) == ["summary", "settings"]
     assert "run `scanvq evaluate first` first" in html
     assert Tags(html).open == []
 
 
-def test_a_prior_without_likelihood_is_told(report_data: ReportData, metrics: dict) -> None:
+def test_a_prior_without_likelihood_is_noted(report_data: ReportData, metrics: dict) -> None:
     report_data = replace(report_data, metrics={**metrics, "prior": {"test": None}})
     summary = sections(page(report_data, all_figures(report_data)))["summary"]
     assert "No likelihood for the prior" in summary
@@ -142,12 +142,12 @@ def test_a_prior_without_likelihood_is_told(report_data: ReportData, metrics: di
 
 
 def test_a_prior_without_completions_leaves_them_out(report_data: ReportData) -> None:
-    report_data = replace(report_data, completed=())
+    report_data = replace(report_data, inpainted=())
     assert "completions" not in sections(page(report_data, all_figures(report_data)))
 
 
 @pytest.mark.parametrize("field", ["metrics", "data", "ssim"])
-def test_any_one_thing_may_be_missing(report_data: ReportData, field: str) -> None:
+def test_single_fields_may_be_missing(report_data: ReportData, field: str) -> None:
     report_data = replace(report_data, **{field: None}, histories={})
     assert "summary" in sections(page(report_data, all_figures(report_data)))
 
@@ -159,7 +159,7 @@ def test_labels_and_file_names_cannot_become_markup(report_data: ReportData) -> 
         report_data,
         histories={},
         data=replace(report_data.data, folder=hostile, labels=(hostile,)),
-        rebuilt=(replace(report_data.rebuilt[0], name=hostile),),
+        reconstructions=(replace(report_data.reconstructions[0], name=hostile),),
         generated=(replace(report_data.generated[0], label=hostile),),
     )
     assert "<script" not in page(report_data, all_figures(report_data))

@@ -22,7 +22,7 @@ SMALL = (
 )
 
 
-def silent(name: str) -> Callable[[int, int], None]:
+def no_progress(name: str) -> Callable[[int, int], None]:
     return lambda done, total: None
 
 
@@ -37,16 +37,16 @@ def trained(scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(trained: Path, tmp_path: Path) -> Path:
-    """A copy that a test may take pieces out of."""
+    """A copy of the run that a test may change."""
     return Path(shutil.copytree(trained, tmp_path / "first"))
 
 
 def report(run: Path) -> str:
-    api.load(run, device="cpu").write_report(progress_for=silent)
+    api.load(run, device="cpu").write_report(progress_for=no_progress)
     return (run / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_whole_run(run: Path) -> None:
+def test_a_complete_run(run: Path) -> None:
     reported: dict[str, list[tuple[int, int]]] = {}
 
     def progress_for(name: str) -> Callable[[int, int], None]:
@@ -56,7 +56,7 @@ def test_a_whole_run(run: Path) -> None:
     html = (run / "report.html").read_text(encoding="utf-8")
     for section in ("summary", "data", "extremes", "codebook", "generated", "completions", "progress"):
         assert f'<section id="{section}">' in html
-    assert "Not on this page" not in html
+    assert "Not available" not in html
     assert "real test scans · narrow" in html
     assert reported.keys() == {"report", "figures"}
     assert all(done[-1][0] == done[-1][1] for done in reported.values())
@@ -93,7 +93,7 @@ def test_a_prior_without_likelihood(run: Path) -> None:
     assert "No likelihood for the prior" in report(run)
 
 
-def test_when_the_scans_are_gone(run: Path) -> None:
+def test_without_the_scans(run: Path) -> None:
     record = json.loads((run / "data.json").read_text(encoding="utf-8"))
     record["folder"] = str(run / "gone")
     (run / "data.json").write_text(json.dumps(record), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""VQ-VAE-2: top-down order, the top by itself, and what keeps it alive."""
+"""VQ-VAE-2: top-down order, images from the top level only, and its loss."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def small(levels: int = 2, **settings: float) -> VQVAE2:
 
 
 def pictures(batch: int = 8, seed: int = 0) -> Tensor:
-    """Pictures (B, 1, 32, 32), each of one gray of its own with small squares on it."""
+    """Pictures (B, 1, 32, 32), each of a different gray with small squares on it."""
     random = torch.Generator().manual_seed(seed)
     gray = torch.rand(batch, 1, 1, 1, generator=random)
     squares = torch.rand(batch, 1, 16, 16, generator=random).repeat_interleave(2, 2).repeat_interleave(2, 3)
@@ -54,7 +54,7 @@ def test_grids_halve_from_each_level_to_the_next_coarser() -> None:
     assert three.code_dims == (8, 8, 8)
 
 
-def test_the_bottom_encoder_sees_the_top() -> None:
+def test_the_bottom_encoder_depends_on_the_top() -> None:
     """With another top codebook, the same image gets other bottom codes."""
     tokenizer = small()
     train(tokenizer, 3)
@@ -84,12 +84,12 @@ def test_missing_levels_are_their_mean_vector() -> None:
     train(tokenizer, 4)
     tokenizer.eval()
     top, bottom = tokenizer.encode(pictures())
-    alone = tokenizer.decode_coarsest((top,))
-    assert alone.shape == (8, 1, 32, 32)
+    top_images = tokenizer.decode_coarsest((top,))
+    assert top_images.shape == (8, 1, 32, 32)
     quantizer, mean = tokenizer.quantizers[1], tokenizer.means[0]
     assert isinstance(quantizer, MovingAverageQuantizer)
     quantizer.codebook.copy_(mean.mean.expand(32, -1))  # type: ignore[operator,union-attr]
-    torch.testing.assert_close(tokenizer.decode((top, bottom)), alone)
+    torch.testing.assert_close(tokenizer.decode((top, bottom)), top_images)
     assert mean.mean.abs().sum() > 0  # type: ignore[operator,union-attr]
 
 
@@ -114,14 +114,14 @@ def test_losses_have_the_names_of_their_levels() -> None:
     assert list(gradient(pictures()).losses) == ["codebook_0", "commitment_0", "codebook_1", "commitment_1"]
 
 
-def test_the_top_loss_is_of_the_top_alone() -> None:
+def test_the_top_loss_depends_on_the_top_only() -> None:
     tokenizer = small(top_weight=0.5, input_std=0.5)
     train(tokenizer, 2)
     tokenizer.eval()
     images = pictures()
     result = tokenizer(images)
-    alone = tokenizer.decode_coarsest(result.codes[:1])
-    expected = 0.5 * ((alone - images) / 0.5)[::4].square().mean()
+    top_images = tokenizer.decode_coarsest(result.codes[:1])
+    expected = 0.5 * ((top_images - images) / 0.5)[::4].square().mean()
     torch.testing.assert_close(result.losses["top"], expected)
 
 
@@ -134,8 +134,8 @@ def test_with_the_top_loss_the_top_carries_the_image() -> None:
         tokenizer.eval()
         images = pictures(seed=1000)
         with torch.no_grad():
-            alone = tokenizer.decode_coarsest(tokenizer.encode(images)[:1])
-        errors.append(float((alone - images).square().mean() / images.var()))
+            top_images = tokenizer.decode_coarsest(tokenizer.encode(images)[:1])
+        errors.append(float((top_images - images).square().mean() / images.var()))
     assert errors[0] < 0.9
     assert errors[0] < 0.8 * errors[1]
 
@@ -148,12 +148,12 @@ def test_quantizers_may_differ_from_level_to_level() -> None:
     assert tokenizer(pictures()).images.shape == (8, 1, 32, 32)
 
 
-def test_without_quantization_it_is_an_autoencoder() -> None:
+def test_an_identity_quantizer_gives_an_autoencoder() -> None:
     tokenizer = VQVAE2(quantizers=[IdentityQuantizer(code_dim=4), IdentityQuantizer(code_dim=4)])
     assert tokenizer(pictures()).losses["top"] > 0
 
 
-def test_settings_that_cannot_be() -> None:
+def test_invalid_settings() -> None:
     with pytest.raises(ValueError, match="two or more levels"):
         VQVAE2(quantizers=[moving()])
     with pytest.raises(ValueError, match="channels"):

@@ -17,24 +17,25 @@ from scanvq.priors.latent_gan import LatentGAN
 from scanvq.settings import StageSettings
 from scanvq.spec import complete
 from scanvq.storage.run_directory import StageDirectory
-from scanvq.training.batch_sources import CodeSource
+from scanvq.training.datasets import CodeDataset
 from scanvq.training.engine import Engine
 from scanvq.training.history import Loggers
 from scanvq.training.interrupt import Interrupted, StopRequest
-from scanvq.training.loop import Stage, State, train
+from scanvq.training.loop import train
+from scanvq.training.stage import Stage, TrainingState
 from scanvq.training.training_limit import TrainingLimit
 
 K, D = 6, 3
 
 
 class Stopper(Loggers):
-    def __init__(self, request: StopRequest, after: int) -> None:
+    def __init__(self, stop_request: StopRequest, after: int) -> None:
         super().__init__()
-        self.request, self.left = request, after
+        self.stop_request, self.steps_left = stop_request, after
 
     def step(self, *_: Any) -> None:
-        self.left -= 1
-        self.request.made = self.left == 0
+        self.steps_left -= 1
+        self.stop_request.made = self.steps_left == 0
 
 
 def make_stage(path: Path) -> Stage:
@@ -61,14 +62,14 @@ def make_stage(path: Path) -> Stage:
     return Stage(
         name="prior",
         objective=objective,
-        source=CodeSource(
+        dataset=CodeDataset(
             (random.integers(K, size=(17, 8, 9)),), conditions={"label": random.integers(2, size=17)}
         ),
         settings=StageSettings(**complete(StageSettings, whole, where="stage", tables=TABLES)),
         limit=TrainingLimit(steps=12),
         seed=3,
         directory=StageDirectory(path),
-        context="these codes",
+        depends_on="these codes",
         validate=lambda: {},
         criterion=None,
         larger_is_better=False,
@@ -77,13 +78,13 @@ def make_stage(path: Path) -> Stage:
     )
 
 
-def run(stage: Stage, *, stop_after: int = -1) -> State:
-    request = StopRequest()
-    return train(stage, Engine(device="cpu"), Stopper(request, stop_after), request)
+def run(stage: Stage, *, stop_after: int = -1) -> TrainingState:
+    stop_request = StopRequest()
+    return train(stage, Engine(device="cpu"), Stopper(stop_request, stop_after), stop_request)
 
 
 @pytest.mark.parametrize("stops", [[1], [5, 4]])
-def test_a_stopped_and_resumed_game_ends_like_an_uninterrupted_one(tmp_path: Path, stops: list[int]) -> None:
+def test_stop_and_resume_give_the_same_weights(tmp_path: Path, stops: list[int]) -> None:
     whole = make_stage(tmp_path / "whole")
     expected = run(whole)
     for stop in stops:
@@ -96,10 +97,8 @@ def test_a_stopped_and_resumed_game_ends_like_an_uninterrupted_one(tmp_path: Pat
     assert state.step == expected.step == 12
 
 
-def test_what_is_told_of_both_players(tmp_path: Path) -> None:
+def test_the_losses_of_both_players_are_recorded(tmp_path: Path) -> None:
     reported = next(record for record in run(make_stage(tmp_path)).history if record["split"] == "train")
     assert {"critic_loss", "critic_real", "critic_fake", "generator_loss"} <= reported.keys()
-    assert (
-        0 < reported["generator_loss"] < 5
-    )  # of its own turns only: ln 2 where neither has the better of it
+    assert 0 < reported["generator_loss"] < 5  # mean over its own steps only; ln 2 at equilibrium
     assert 0 <= reported["critic_real"] <= 1

@@ -1,4 +1,4 @@
-"""The order of the samples is a pure function of seed and step, shared out over processes."""
+"""The samples of a step are a pure function of seed and step, divided over processes."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import pytest
 from scanvq.training.batch_sampler import DeterministicBatchSampler
 
 
-def epoch(order: DeterministicBatchSampler, number: int = 0) -> np.ndarray:
-    steps = range(number * order.steps_per_epoch, (number + 1) * order.steps_per_epoch)
-    return np.concatenate([order.indices(step) for step in steps])
+def epoch(sampler: DeterministicBatchSampler, number: int = 0) -> np.ndarray:
+    steps = range(number * sampler.steps_per_epoch, (number + 1) * sampler.steps_per_epoch)
+    return np.concatenate([sampler.indices(step) for step in steps])
 
 
-def test_an_epoch_sees_each_sample_once_but_for_the_rest() -> None:
-    order = DeterministicBatchSampler(samples=23, batch_size=5, seed=0)
-    assert order.steps_per_epoch == 4
-    seen = epoch(order)
+def test_an_epoch_has_each_sample_at_most_once() -> None:
+    sampler = DeterministicBatchSampler(samples=23, batch_size=5, seed=0)
+    assert sampler.steps_per_epoch == 4
+    seen = epoch(sampler)
     assert len(seen) == len(set(seen)) == 20
     assert seen.min() >= 0
     assert seen.max() < 23
 
 
-def test_every_epoch_and_seed_has_its_own_order() -> None:
-    order = DeterministicBatchSampler(samples=100, batch_size=10, seed=0)
-    assert not np.array_equal(epoch(order, 0), epoch(order, 1))
+def test_every_epoch_and_seed_has_another_order() -> None:
+    sampler = DeterministicBatchSampler(samples=100, batch_size=10, seed=0)
+    assert not np.array_equal(epoch(sampler, 0), epoch(sampler, 1))
     assert not np.array_equal(
-        epoch(order), epoch(DeterministicBatchSampler(samples=100, batch_size=10, seed=1))
+        epoch(sampler), epoch(DeterministicBatchSampler(samples=100, batch_size=10, seed=1))
     )
 
 
@@ -46,25 +46,25 @@ def test_the_shards_of_all_processes_are_the_batch_of_one() -> None:
         for rank in range(3)
     ]
     for step in range(9):
-        shards = np.concatenate([order.indices(step) for order in three])
+        shards = np.concatenate([sampler.indices(step) for sampler in three])
         assert np.array_equal(shards, one.indices(step))
         assert np.array_equal(
-            np.concatenate([order.augmentation_uniforms(step) for order in three]),
+            np.concatenate([sampler.augmentation_uniforms(step) for sampler in three]),
             one.augmentation_uniforms(step),
         )
-    assert all(order.steps_per_epoch == one.steps_per_epoch for order in three)
+    assert all(sampler.steps_per_epoch == one.steps_per_epoch for sampler in three)
 
 
 def test_few_samples_repeat_within_a_batch() -> None:
-    order = DeterministicBatchSampler(samples=3, batch_size=8, seed=0)
-    assert order.steps_per_epoch == 1
-    indices = order.indices(0)
+    sampler = DeterministicBatchSampler(samples=3, batch_size=8, seed=0)
+    assert sampler.steps_per_epoch == 1
+    indices = sampler.indices(0)
     assert len(indices) == 8
     assert np.bincount(indices).tolist().count(0) == 0
     assert np.bincount(indices).max() - np.bincount(indices).min() <= 1
 
 
-def test_draws_are_in_the_unit_interval() -> None:
+def test_augmentation_uniforms_are_in_the_unit_interval() -> None:
     augmentation_uniforms = DeterministicBatchSampler(
         samples=3, batch_size=1000, seed=0
     ).augmentation_uniforms(0)

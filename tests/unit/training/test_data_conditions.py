@@ -1,4 +1,4 @@
-"""What a run's record keeps of conditions, and what happens when their source changes."""
+"""Conditions in the data record of a run, and changes of their source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scanvq.store.run_data import (
     reopen_data,
     survey_data,
 )
-from scanvq.training.batch_sources import CodeSource, ImageSource
+from scanvq.training.datasets import CodeDataset, ImageDataset
 
 SETTINGS = DataSettings(conditions=("age", "sex"))
 
@@ -60,23 +60,23 @@ def test_a_record_keeps_the_space_and_counts_but_no_values(folder: Path) -> None
     space = ConditionSpace.from_dict(record["conditions"])
     assert space == data.conditions.space
     assert space.names == ("age", "sex")
-    drawn = JointDistribution.from_dict(record["joint_distribution"], space).sample(50)
+    sampled = JointDistribution.from_dict(record["joint_distribution"], space).sample(50)
     age = space.numbers[0]
-    assert ((drawn.numbers["age"] >= age.low) & (drawn.numbers["age"] <= age.high)).all()
+    assert ((sampled.numbers["age"] >= age.low) & (sampled.numbers["age"] <= age.high)).all()
     again = reopen_data(record, SETTINGS, cache=folder.parent / "cache")
     assert again.labels == ()
     for name, values in data.conditions.values.items():
         np.testing.assert_array_equal(again.conditions.values[name], values)
 
 
-def test_a_changed_table_is_told(folder: Path) -> None:
+def test_a_changed_table_raises(folder: Path) -> None:
     record = data_record(prepared(folder))
     (folder / "subjects.csv").write_text(table(list(range(51, 63))))
     with pytest.raises(DataChangedError, match="age, sex of the scans"):
         reopen_data(record, SETTINGS, cache=folder.parent / "cache")
 
 
-def test_nothing_is_asked_where_nothing_is_used(folder: Path) -> None:
+def test_tables_are_not_read_if_no_condition_is_used(folder: Path) -> None:
     plain = DataSettings()
     data = prepared(folder, plain)
     record = data_record(data)
@@ -86,13 +86,13 @@ def test_nothing_is_asked_where_nothing_is_used(folder: Path) -> None:
     assert reopen_data(record, plain, cache=folder.parent / "cache").conditions.values == {}
 
 
-def test_both_stages_are_told(folder: Path) -> None:
+def test_both_stages_get_the_conditions(folder: Path) -> None:
     data, cpu = prepared(folder), torch.device("cpu")
     dataset = data.dataset("train")
     some = np.array([2, 0])
-    condition = ImageSource(dataset, flip=True).batch(some, np.zeros(2), cpu).condition
+    condition = ImageDataset(dataset, flip=True).batch(some, np.zeros(2), cpu).condition
     codes = np.zeros((len(dataset), 2, 2), np.uint8)
-    of_codes = CodeSource((codes,), conditions=dataset.conditions).batch(some, np.zeros(2), cpu).condition
-    for own in (condition, of_codes):
-        np.testing.assert_array_equal(own.numbers["age"], dataset.conditions["age"][some])
-        np.testing.assert_array_equal(own.categories["sex"], dataset.conditions["sex"][some])
+    of_codes = CodeDataset((codes,), conditions=dataset.conditions).batch(some, np.zeros(2), cpu).condition
+    for found in (condition, of_codes):
+        np.testing.assert_array_equal(found.numbers["age"], dataset.conditions["age"][some])
+        np.testing.assert_array_equal(found.categories["sex"], dataset.conditions["sex"][some])

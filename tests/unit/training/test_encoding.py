@@ -1,4 +1,4 @@
-"""How a run encodes: measured once, kept, the same codes by every setting but for near ties."""
+"""The encoding of a run: measured once and kept; all settings give the same codes but for near ties."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_fastest_setting_is_kept_with_the_run(
     assert again == codes.read_encoding(tmp_path / "encoding.json") == found
 
 
-def test_mirrored_images_count_and_a_fixed_format_is_obeyed(
+def test_mirrored_images_count_and_a_fixed_precision_is_used(
     tokenizer: VQVAE, data: RunData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(codes, "measure_encoding", lambda *_: dict(zip(CANDIDATES, (3, 2, 1.0), strict=True)))
@@ -80,7 +80,7 @@ def test_mirrored_images_count_and_a_fixed_format_is_obeyed(
     assert plan(tokenizer, data, tmp_path / "b", precision="fp32").precision.autocast == "fp32"
 
 
-def test_measuring_leaves_the_tokenizer_as_it_was(tokenizer: VQVAE) -> None:
+def test_measuring_does_not_change_the_tokenizer(tokenizer: VQVAE) -> None:
     before = {name: value.clone() for name, value in tokenizer.state_dict().items()}
     seconds = codes.measure_encoding(tokenizer, SPLITS["test"].images, CPU)
     assert tuple(seconds) == CANDIDATES

@@ -1,4 +1,4 @@
-"""What turns say, averaged over steps and processes; watchers that look on together."""
+"""Losses averaged over steps and processes; several loggers."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from scanvq.training.history import Averages, Loggers
 from scanvq.types import Losses
 
 
-def turn(loss: float, counts: list[int] | None = None) -> Losses:
+def losses_of(loss: float, counts: list[int] | None = None) -> Losses:
     value = torch.tensor(loss)
     return Losses(
         total=value, parts={"loss": value}, counts=() if counts is None else (torch.tensor(counts),)
     )
 
 
-def alone(numbers: Tensor) -> Tensor:
+def single_process(numbers: Tensor) -> Tensor:
     return numbers
 
 
-def test_means_are_weighted_and_begin_anew() -> None:
+def test_means_are_weighted_and_reset() -> None:
     averages = Averages()
-    averages.add(turn(1.0), weight=3)
-    averages.add(turn(5.0), weight=1)
-    assert averages.take(alone) == {"loss": 2.0}
-    averages.add(turn(7.0))
-    assert averages.take(alone) == {"loss": 7.0}
+    averages.add(losses_of(1.0), weight=3)
+    averages.add(losses_of(5.0), weight=1)
+    assert averages.take(single_process) == {"loss": 2.0}
+    averages.add(losses_of(7.0))
+    assert averages.take(single_process) == {"loss": 7.0}
 
 
-def test_the_use_of_codes_is_that_of_all_turns() -> None:
+def test_the_use_of_codes_is_over_all_steps() -> None:
     averages = Averages()
-    averages.add(turn(0.0, [4, 0, 0, 0]))
-    averages.add(turn(0.0, [0, 4, 0, 0]))
-    values = averages.take(alone)
+    averages.add(losses_of(0.0, [4, 0, 0, 0]))
+    averages.add(losses_of(0.0, [0, 4, 0, 0]))
+    values = averages.take(single_process)
     assert values["codes_used"] == 2
     assert values["perplexity"] == pytest.approx(2)
 
@@ -47,33 +47,33 @@ def test_levels_are_numbered_where_there_are_several() -> None:
     losses = Losses(total=zero, parts={"loss": zero}, counts=(torch.ones(2), torch.ones(3)))
     averages = Averages()
     averages.add(losses)
-    values = averages.take(alone)
+    values = averages.take(single_process)
     assert values["codes_used_0"] == 2
     assert values["perplexity_1"] == pytest.approx(3)
 
 
-def test_a_loss_that_only_one_player_tells_is_averaged_over_its_turns() -> None:
+def test_a_loss_of_one_player_is_averaged_over_the_steps_of_this_player() -> None:
     averages = Averages()
     for value in (1.0, 3.0):
         for player in ("critic", "generator"):
             one = torch.tensor(value if player == "critic" else 10 * value)
             averages.add(Losses(total=one, parts={f"{player}_loss": one}))
-    assert averages.take(alone) == {"critic_loss": 2.0, "generator_loss": 20.0}
+    assert averages.take(single_process) == {"critic_loss": 2.0, "generator_loss": 20.0}
 
 
-def test_processes_count_as_one() -> None:
-    """Two processes with turns of their own say what one with all the turns says; no weight, no say."""
-    turns = [(turn(1.0, [1, 0]), 2.0), (turn(4.0, [0, 1]), 1.0), (turn(9.0, [7, 7]), 0.0)]
+def test_averages_over_processes_equal_those_of_one_process() -> None:
+    """Two processes with half of the steps each give the averages of one; weight 0 does not count."""
+    turns = [(losses_of(1.0, [1, 0]), 2.0), (losses_of(4.0, [0, 1]), 1.0), (losses_of(9.0, [7, 7]), 0.0)]
     one, first, second = Averages(), Averages(), Averages()
     for number, (losses, weight) in enumerate(turns):
         one.add(losses, weight=weight)
         (first if number == 0 else second).add(losses, weight=weight)
     sent: list[Tensor] = []
     second.take(lambda numbers: sent.append(numbers) or numbers)  # type: ignore[func-returns-value]
-    assert first.take(lambda numbers: numbers + sent[0]) == one.take(alone)
+    assert first.take(lambda numbers: numbers + sent[0]) == one.take(single_process)
 
 
-class Diary:
+class RecordingLogger:
     def __init__(self) -> None:
         self.lines: list[tuple[Any, ...]] = []
 
@@ -81,9 +81,9 @@ class Diary:
         return lambda *given: self.lines.append((name, *given))
 
 
-def test_all_watchers_see_everything() -> None:
-    diaries = [Diary(), Diary()]
-    loggers = Loggers(diaries)
+def test_every_logger_gets_every_call() -> None:
+    recorded = [RecordingLogger(), RecordingLogger()]
+    loggers = Loggers(recorded)
     images = np.zeros((1, 2, 2), np.float32)
     loggers.begin("prior")
     loggers.step(0.5, 3.0, {"loss": 1.0})
@@ -91,5 +91,5 @@ def test_all_watchers_see_everything() -> None:
     loggers.pictures("prior", 1, images)
     loggers.info("hello")
     loggers.end("prior")
-    assert [line[0] for line in diaries[0].lines] == ["begin", "step", "record", "pictures", "info", "end"]
-    assert diaries[0].lines == diaries[1].lines
+    assert [line[0] for line in recorded[0].lines] == ["begin", "step", "record", "pictures", "info", "end"]
+    assert recorded[0].lines == recorded[1].lines

@@ -1,4 +1,4 @@
-"""The loop: any number of players, stopped and resumed without a trace, the best weights kept."""
+"""The loop: any number of players, bit-identical after stop and resume, the best weights kept."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from scanvq.training.batch_sampler import DeterministicBatchSampler
 from scanvq.training.engine import Engine
 from scanvq.training.history import Loggers
 from scanvq.training.interrupt import Interrupted, StopRequest
-from scanvq.training.loop import Stage, State, train
+from scanvq.training.loop import train
 from scanvq.training.monitoring_schedule import VALIDATIONS
+from scanvq.training.stage import Stage, TrainingState
 from scanvq.training.training_limit import TrainingLimit
 from scanvq.types import Batch, Losses, Objective
 
@@ -31,15 +32,15 @@ SAMPLES, BATCH = 23, 4  # five steps an epoch
 CPU = torch.device("cpu")
 
 
-class Duel(Objective):
-    """Two players and a random number in every turn: what a loop may get wrong."""
+class TwoPlayers(Objective):
+    """Two players and a random number in every forward pass."""
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
         self.first, self.second = nn.Linear(3, 2), nn.Linear(3, 2)
         self.norm = nn.BatchNorm1d(2)
-        self.turns: list[tuple[str, int]] = []
+        self.calls: list[tuple[str, int]] = []
 
     @property
     def players(self) -> Mapping[str, Iterable[nn.Parameter]]:
@@ -50,7 +51,7 @@ class Duel(Objective):
 
     def forward(self, batch: Batch, player: str, step: int) -> Losses:
         assert batch.images is not None
-        self.turns.append((player, step))
+        self.calls.append((player, step))
         made, judged = self.norm(self.first(batch.images)), self.second(batch.images)
         other = judged.detach() if player == "first" else made.detach()
         mine = made if player == "first" else judged
@@ -73,38 +74,38 @@ class Numbers:
         return Batch(images=self.values[torch.from_numpy(indices)] + float(augmentation_uniforms[0]))
 
 
-class Onlooker:
-    """Keeps what is said, and asks to stop after some steps."""
+class RecordingLogger:
+    """Keeps all messages, and requests a stop after some steps."""
 
-    def __init__(self, request: StopRequest | None = None, stop_after: int = -1) -> None:
-        self.request, self.stop_after = request, stop_after
-        self.steps, self.said, self.shown = 0, [""], {}
+    def __init__(self, stop_request: StopRequest | None = None, stop_after: int = -1) -> None:
+        self.stop_request, self.stop_after = stop_request, stop_after
+        self.steps, self.messages, self.shown = 0, [""], {}
 
     def begin(self, stage: str) -> None: ...
 
     def step(self, progress: float, seconds_left: float, values: Mapping[str, float]) -> None:
         self.steps += 1
         self.shown = dict(values)
-        if self.request is not None and self.steps == self.stop_after:
-            self.request.made = True
+        if self.stop_request is not None and self.steps == self.stop_after:
+            self.stop_request.made = True
 
     def record(self, stage: str, record: dict[str, Any]) -> None: ...
 
     def pictures(self, stage: str, step: int, images: NDArray[np.float32]) -> None: ...
 
     def info(self, message: str) -> None:
-        self.said.append(message)
+        self.messages.append(message)
 
     def end(self, stage: str) -> None: ...
 
 
 def settings(**given: Any) -> StageSettings:
-    whole = {"objective": "next_code", "batch_size": BATCH, "precision": "fp32", **given}
-    return StageSettings(**complete(StageSettings, whole, where="stage", tables=TABLES))
+    values = {"objective": "next_code", "batch_size": BATCH, "precision": "fp32", **given}
+    return StageSettings(**complete(StageSettings, values, where="stage", tables=TABLES))
 
 
 def make_stage(path: Path, validate: Callable[[], dict[str, float]] | None = None, **given: Any) -> Stage:
-    objective = Duel()
+    objective = TwoPlayers()
 
     def save(file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -113,12 +114,12 @@ def make_stage(path: Path, validate: Callable[[], dict[str, float]] | None = Non
     return Stage(
         name="tokenizer",
         objective=objective,
-        source=Numbers(),
+        dataset=Numbers(),
         settings=settings(**given),
         limit=TrainingLimit(steps=20),
         seed=5,
         directory=StageDirectory(path),
-        context="these scans",
+        depends_on="these scans",
         validate=validate or (lambda: {"score": 0.0}),
         criterion="score",
         larger_is_better=True,
@@ -127,10 +128,10 @@ def make_stage(path: Path, validate: Callable[[], dict[str, float]] | None = Non
     )
 
 
-def run(stage: Stage, *, stop_after: int = -1) -> tuple[State, Onlooker]:
-    request = StopRequest()
-    onlooker = Onlooker(request, stop_after)
-    return train(stage, Engine(device="cpu"), Loggers([onlooker]), request), onlooker
+def run(stage: Stage, *, stop_after: int = -1) -> tuple[TrainingState, RecordingLogger]:
+    stop_request = StopRequest()
+    logger = RecordingLogger(stop_request, stop_after)
+    return train(stage, Engine(device="cpu"), Loggers([logger]), stop_request), logger
 
 
 def weights(stage: Stage) -> dict[str, torch.Tensor]:
@@ -141,11 +142,11 @@ def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bo
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_every_player_has_its_turn_in_every_step(tmp_path: Path) -> None:
+def test_every_player_trains_in_every_step(tmp_path: Path) -> None:
     stage = make_stage(tmp_path)
     state, _ = run(stage)
-    turns = stage.objective.turns  # type: ignore[union-attr]
-    assert turns == [(player, step) for step in range(20) for player in ("first", "second")]
+    calls = stage.objective.calls  # type: ignore[union-attr]
+    assert calls == [(player, step) for step in range(20) for player in ("first", "second")]
     assert (state.step, state.images, state.finished) == (20, 20 * BATCH, True)
 
 
@@ -160,42 +161,40 @@ def test_the_seed_decides_everything(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stops", [[1], [7], [3, 5, 4], [19]])
-def test_a_stopped_and_resumed_training_ends_like_an_uninterrupted_one(
-    tmp_path: Path, stops: list[int]
-) -> None:
+def test_stop_and_resume_give_the_same_weights(tmp_path: Path, stops: list[int]) -> None:
     scores = iter(range(100))
-    whole = make_stage(tmp_path / "whole", lambda: {"score": float(next(scores))}, schedule="cosine")
-    expected, _ = run(whole)
+    uninterrupted = make_stage(tmp_path / "whole", lambda: {"score": float(next(scores))}, schedule="cosine")
+    expected, _ = run(uninterrupted)
     for stop in stops:
         with pytest.raises(Interrupted, match="saved at step"):
             run(make_stage(tmp_path / "parts", schedule="cosine"), stop_after=stop)
     last = make_stage(tmp_path / "parts", schedule="cosine")
     state, _ = run(last)
-    assert equal(weights(last), weights(whole))
+    assert equal(weights(last), weights(uninterrupted))
     assert (state.step, state.images, state.finished) == (expected.step, expected.images, True)
     assert [r["step"] for r in state.history if r["split"] == "validation"] == [5, 10, 15, 20]
 
 
-def test_a_killed_training_goes_on_from_its_last_save(tmp_path: Path) -> None:
+def test_a_killed_training_resumes_from_the_last_save(tmp_path: Path) -> None:
     class Killed(Exception):  # noqa: N818
         pass
 
     def kill(values: object) -> dict[str, float]:
         raise Killed
 
-    whole = make_stage(tmp_path / "whole")
-    run(whole)
-    dying = make_stage(tmp_path / "parts", save_every=0.0)
-    dying = replace(dying, validate=lambda: kill(dying))
+    uninterrupted = make_stage(tmp_path / "whole")
+    run(uninterrupted)
+    failing = make_stage(tmp_path / "parts", save_every=0.0)
+    failing = replace(failing, validate=lambda: kill(failing))
     with pytest.raises(Killed):
-        run(dying)
+        run(failing)
     last = make_stage(tmp_path / "parts")
-    _, onlooker = run(last)
-    assert onlooker.steps == 16  # the fifth step was not saved: its validation failed
-    assert equal(weights(last), weights(whole))
+    _, logger = run(last)
+    assert logger.steps == 16  # the fifth step was not saved: its validation failed
+    assert equal(weights(last), weights(uninterrupted))
 
 
-def test_saves_are_as_far_apart_as_asked(tmp_path: Path) -> None:
+def test_saves_are_as_far_apart_as_set(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         run(make_stage(tmp_path / "stopped"), stop_after=3)
     assert StageDirectory(tmp_path / "stopped").resume.exists()
@@ -218,27 +217,27 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
     again = make_stage(tmp_path)
     state, _ = run(again)
     assert state.finished
-    assert again.source.served == 0  # type: ignore[attr-defined]
+    assert again.dataset.served == 0  # type: ignore[attr-defined]
 
 
-def test_more_epochs_go_on_where_it_ended(tmp_path: Path) -> None:
+def test_more_epochs_continue_a_finished_training(tmp_path: Path) -> None:
     run(make_stage(tmp_path))
     longer = replace(make_stage(tmp_path), limit=TrainingLimit(steps=30))
-    state, onlooker = run(longer)
-    assert (state.step, onlooker.steps) == (30, 10)
-    whole = replace(make_stage(tmp_path / "whole"), limit=TrainingLimit(steps=30))
-    run(whole)
-    assert equal(weights(longer), weights(whole))
+    state, logger = run(longer)
+    assert (state.step, logger.steps) == (30, 10)
+    uninterrupted = replace(make_stage(tmp_path / "whole"), limit=TrainingLimit(steps=30))
+    run(uninterrupted)
+    assert equal(weights(longer), weights(uninterrupted))
 
 
-def test_what_stands_on_something_else_begins_anew(tmp_path: Path) -> None:
+def test_training_on_other_data_restarts(tmp_path: Path) -> None:
     run(make_stage(tmp_path))
-    state, onlooker = run(replace(make_stage(tmp_path), context="other scans"))
-    assert onlooker.steps == state.step == 20
-    assert "begins anew" in onlooker.said[-1]
+    state, logger = run(replace(make_stage(tmp_path), depends_on="other scans"))
+    assert logger.steps == state.step == 20
+    assert "restarts" in logger.messages[-1]
 
 
-def test_the_best_weights_are_kept_and_the_last(tmp_path: Path) -> None:
+def test_the_best_and_last_weights_are_kept(tmp_path: Path) -> None:
     scores = iter([1.0, 3.0, 2.0, 2.5])
     kept: list[dict[str, torch.Tensor]] = []
 
@@ -247,14 +246,14 @@ def test_the_best_weights_are_kept_and_the_last(tmp_path: Path) -> None:
         return {"score": next(scores)}
 
     stage = make_stage(tmp_path, validate)
-    state, onlooker = run(stage)
+    state, logger = run(stage)
     assert state.best == 3.0
     assert equal(load_file(stage.directory.best), kept[1])
     assert equal(load_file(stage.directory.last), weights(stage))
-    assert onlooker.shown["val_score"] == 2.0  # the last step is shown before it is validated
+    assert logger.shown["val_score"] == 2.0  # the last step is shown before it is validated
 
 
-def test_less_may_be_better(tmp_path: Path) -> None:
+def test_smaller_may_be_better(tmp_path: Path) -> None:
     scores = iter([3.0, 1.0, 2.0, 1.5])
     stage = replace(make_stage(tmp_path, lambda: {"score": next(scores)}), larger_is_better=False)
     state, _ = run(stage)
@@ -270,7 +269,7 @@ def test_without_a_criterion_the_latest_weights_are_the_best(tmp_path: Path) -> 
     assert [record["score"] for record in state.history if record["split"] == "validation"] == [1, 3, 2, 2.5]
 
 
-def test_validation_is_not_more_often_than_it_helps(tmp_path: Path) -> None:
+def test_the_number_of_validations_is_limited(tmp_path: Path) -> None:
     progress_for: list[int] = []
     stage = make_stage(tmp_path, lambda: progress_for.append(0) or {"score": 0.0})  # type: ignore[func-returns-value]
     run(replace(stage, limit=TrainingLimit(steps=5 * 60)))
@@ -287,25 +286,23 @@ def test_a_time_limit_ends_training(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("steps", "recorded"), [(4, [4]), (13, [10]), (15, [10, 15]), (20, [10, 20])])
-def test_the_end_is_recorded_where_enough_steps_stand_behind_it(
-    tmp_path: Path, steps: int, recorded: list[int]
-) -> None:
+def test_the_end_is_recorded_after_enough_steps(tmp_path: Path, steps: int, recorded: list[int]) -> None:
     state, _ = run(replace(make_stage(tmp_path), limit=TrainingLimit(steps=steps)))
     assert [record["step"] for record in state.history if record["split"] == "train"] == recorded
 
 
-def test_divergence_is_told_and_the_last_save_stands(tmp_path: Path) -> None:
+def test_divergence_raises_and_keeps_the_last_save(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         run(make_stage(tmp_path), stop_after=5)
     sound = torch.load(StageDirectory(tmp_path).resume, weights_only=True)
     stage = make_stage(tmp_path, save_every=0.0)
-    stage.source.values[:] = float("inf")  # type: ignore[attr-defined]
+    stage.dataset.values[:] = float("inf")  # type: ignore[attr-defined]
     with pytest.raises(FloatingPointError, match=r"diverged at step 7 .*--set training\.tokenizer\.learning"):
         run(stage)
     assert torch.load(stage.directory.resume, weights_only=True)["state"] == sound["state"]
 
 
-def test_a_validation_that_is_not_finite_is_told(tmp_path: Path) -> None:
+def test_a_validation_that_is_not_finite_raises(tmp_path: Path) -> None:
     stage = make_stage(tmp_path, lambda: {"score": float("nan")})
     with pytest.raises(FloatingPointError, match=r"diverged at step 5 \(score not finite\)"):
         run(stage)
@@ -322,13 +319,13 @@ def test_gradients_are_clipped(tmp_path: Path) -> None:
         assert sum(norms) ** 0.5 <= 1e-3
 
 
-def test_the_order_is_that_of_the_seed(tmp_path: Path) -> None:
+def test_the_batches_are_those_of_the_seed(tmp_path: Path) -> None:
     stage = make_stage(tmp_path)
     seen: list[NDArray[np.int64]] = []
-    serve = stage.source.batch
-    stage.source.batch = lambda indices, augmentation_uniforms, device: (  # type: ignore[method-assign]
+    serve = stage.dataset.batch
+    stage.dataset.batch = lambda indices, augmentation_uniforms, device: (  # type: ignore[method-assign]
         seen.append(indices) or serve(indices, augmentation_uniforms, device)  # type: ignore[func-returns-value]
     )
     run(stage)
-    order = DeterministicBatchSampler(samples=SAMPLES, batch_size=BATCH, seed=5)
-    assert all(np.array_equal(indices, order.indices(step)) for step, indices in enumerate(seen))
+    sampler = DeterministicBatchSampler(samples=SAMPLES, batch_size=BATCH, seed=5)
+    assert all(np.array_equal(indices, sampler.indices(step)) for step, indices in enumerate(seen))

@@ -17,25 +17,26 @@ from scanvq.priors.maskgit import MaskGIT
 from scanvq.settings import StageSettings
 from scanvq.spec import complete
 from scanvq.storage.run_directory import StageDirectory
-from scanvq.training.batch_sources import CodeSource
+from scanvq.training.datasets import CodeDataset
 from scanvq.training.engine import Engine
 from scanvq.training.history import Loggers
 from scanvq.training.interrupt import Interrupted, StopRequest
-from scanvq.training.loop import Stage, State, train
+from scanvq.training.loop import train
+from scanvq.training.stage import Stage, TrainingState
 from scanvq.training.training_limit import TrainingLimit
-from scanvq.training.validation import mean_parts
+from scanvq.training.validation import mean_losses
 
 K = 6
 
 
 class Stopper(Loggers):
-    def __init__(self, request: StopRequest, after: int) -> None:
+    def __init__(self, stop_request: StopRequest, after: int) -> None:
         super().__init__()
-        self.request, self.left = request, after
+        self.stop_request, self.steps_left = stop_request, after
 
     def step(self, *_: Any) -> None:
-        self.left -= 1
-        self.request.made = self.left == 0
+        self.steps_left -= 1
+        self.stop_request.made = self.steps_left == 0
 
 
 def make_stage(path: Path) -> Stage:
@@ -43,7 +44,7 @@ def make_stage(path: Path) -> Stage:
     prior = MaskGIT(channels=8, layers=1, heads=2, codebook_size=K, classes=2, height=4, width=5)
     objective = MaskedCodes(prior=HierarchicalPrior(levels=[prior]), label_dropout=0.5)
     random = np.random.default_rng(0)
-    source = CodeSource(
+    dataset = CodeDataset(
         (random.integers(K, size=(17, 4, 5)),), conditions={"label": random.integers(2, size=17)}
     )
     engine = Engine(device="cpu")
@@ -56,13 +57,13 @@ def make_stage(path: Path) -> Stage:
     return Stage(
         name="prior",
         objective=objective,
-        source=source,
+        dataset=dataset,
         settings=StageSettings(**complete(StageSettings, whole, where="stage", tables=TABLES)),
         limit=TrainingLimit(steps=12),
         seed=3,
         directory=StageDirectory(path),
-        context="these codes",
-        validate=lambda: mean_parts(objective, "prior", source, batch_size=4, engine=engine),
+        depends_on="these codes",
+        validate=lambda: mean_losses(objective, "prior", dataset, batch_size=4, engine=engine),
         criterion=objective.criterion,
         larger_is_better=False,
         save=save,
@@ -70,15 +71,13 @@ def make_stage(path: Path) -> Stage:
     )
 
 
-def run(stage: Stage, *, stop_after: int = -1) -> State:
-    request = StopRequest()
-    return train(stage, Engine(device="cpu"), Stopper(request, stop_after), request)
+def run(stage: Stage, *, stop_after: int = -1) -> TrainingState:
+    stop_request = StopRequest()
+    return train(stage, Engine(device="cpu"), Stopper(stop_request, stop_after), stop_request)
 
 
 @pytest.mark.parametrize("stops", [[1], [5, 4]])
-def test_a_stopped_and_resumed_training_ends_like_an_uninterrupted_one(
-    tmp_path: Path, stops: list[int]
-) -> None:
+def test_stop_and_resume_give_the_same_weights(tmp_path: Path, stops: list[int]) -> None:
     whole = make_stage(tmp_path / "whole")
     expected = run(whole)
     for stop in stops:
@@ -92,7 +91,7 @@ def test_a_stopped_and_resumed_training_ends_like_an_uninterrupted_one(
     assert state.best == expected.best
 
 
-def test_validating_twice_gives_the_same_bits_and_leaves_training_alone(tmp_path: Path) -> None:
+def test_validating_twice_gives_the_same_bits_and_does_not_change_training(tmp_path: Path) -> None:
     stage = make_stage(tmp_path)
     stage.objective.eval()
     first, state = stage.validate(), torch.get_rng_state()

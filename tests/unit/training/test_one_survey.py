@@ -1,4 +1,4 @@
-"""A run reads its catalog once and every header once, and plans the image size that it then trains at."""
+"""A run reads the catalog once and every header once, and trains at the planned image size."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from scanvq.cohort import catalog_reader
 from scanvq.cohort.survey import survey_folder
 from scanvq.imaging.formats import FORMATS
 from scanvq.planning import cost_estimate
-from scanvq.planning.cost_estimate import DryRunMeasurements
 from scanvq.planning.dataset_facts import DatasetFacts
+from scanvq.planning.dry_run import DryRunMeasurements
 
 SMALL = ("preparation.size=[32, 32]", "tokenizer.channels=[8, 8]", "tokenizer.quantizer.codebook_size=16")
 
@@ -59,5 +59,5 @@ def test_plan_and_training_choose_one_size(scans: Path) -> None:
     facts = DatasetFacts.of(survey)
     geometry = survey.geometry(size="native", fit="pad", multiple=4)
     assert (geometry.height, geometry.width) == (-(-facts.height // 4) * 4, -(-facts.width // 4) * 4)
-    assert facts.uniform == (geometry.fit == "pad")
+    assert facts.has_common_size == (geometry.fit == "pad")
     assert sum(survey.sizes.values()) == len(survey.catalog.entries)

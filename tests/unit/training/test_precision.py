@@ -1,4 +1,4 @@
-"""Choosing a precision measures copies and changes nothing."""
+"""Choosing a precision measures copies, and does not change the objective."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def objective() -> Reconstruct:
     return Reconstruct(tokenizer=VQVAE(quantizer=quantizer, channels=(4, 8), residual_channels=4), mse=1.0)
 
 
-def test_measuring_leaves_the_objective_as_it_was() -> None:
+def test_measuring_does_not_change_the_objective() -> None:
     one = objective()
     before = {name: value.clone() for name, value in one.state_dict().items()}
     seconds = measure(one, Batch(images=torch.rand(2, 1, 16, 16)), CPU)
@@ -55,7 +55,7 @@ def test_slow_steps_are_measured_less_often(slow: float, turns: int, monkeypatch
 
 
 class Slow(Objective):
-    """Takes its time for every sample, by a clock of its own; writes down how many it is given."""
+    """Takes `seconds` per sample by a simulated clock, and records the batch sizes."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class Slow(Objective):
 
 
 @pytest.mark.parametrize(("seconds", "tried"), [(0.01, 16), (0.5, 4), (5.0, 2)])
-def test_a_batch_that_takes_long_is_tried_in_part(
+def test_a_slow_batch_is_measured_in_part(
     seconds: float, tried: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = Slow(seconds)
@@ -91,14 +91,14 @@ def test_a_batch_that_takes_long_is_tried_in_part(
     assert slow.sizes[-1] == max(slow.sizes) == tried
 
 
-def test_processes_that_wait_for_each_other_take_as_many_turns() -> None:
-    """The others' clocks count: here another process was slow, so no turn follows the first."""
+def test_all_processes_take_the_same_number_of_steps() -> None:
+    """The slowest process decides: here another process was slow, so one step is enough."""
     calls: list[int] = []
-    time_interleaved({Precision(): lambda: calls.append(0)}, CPU, largest=lambda own: [own[0] + PATIENCE])
+    time_interleaved({Precision(): lambda: calls.append(0)}, CPU, largest=lambda times: [times[0] + PATIENCE])
     assert len(calls) == 1
 
 
-def test_a_precision_says_how_a_step_computes() -> None:
+def test_a_precision_sets_the_number_format() -> None:
     layer, images = torch.nn.Linear(2, 2), torch.zeros(1, 2)
     with Precision(autocast="bf16").context(CPU):
         assert layer(images).dtype == torch.bfloat16
@@ -106,7 +106,7 @@ def test_a_precision_says_how_a_step_computes() -> None:
         assert layer(images).dtype == torch.float32
 
 
-def test_weights_are_laid_out() -> None:
+def test_weights_get_the_memory_format() -> None:
     one = objective()
     Precision(channels_last=True).apply_memory_format(one)
     weights = one.tokenizer.decoder[0].weight  # type: ignore[index]

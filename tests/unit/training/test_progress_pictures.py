@@ -1,4 +1,4 @@
-"""Moments of training: few are kept, spread over the whole, and a resumed run does not double them."""
+"""Progress pictures: few steps are kept, spread over training, and a resumed run does not repeat them."""
 
 import numpy as np
 
@@ -9,19 +9,19 @@ def picture(value):
     return np.full((2, 4, 4), value, np.float32)
 
 
-def test_few_are_kept_and_spread_over_the_whole(tmp_path):
+def test_few_steps_are_kept_and_spread_over_training(tmp_path):
     kept = ProgressPictures(tmp_path / "progress.npz")
     for step in range(0, 1001, 10):
         kept.add(step, picture(step / 1000))
-    moments = read_progress(tmp_path / "progress.npz")
-    steps = [step for step, _ in moments]
+    pictures = read_progress(tmp_path / "progress.npz")
+    steps = [step for step, _ in pictures]
     assert len(steps) == KEPT
     assert (steps[0], steps[-1]) == (0, 1000)
     assert np.diff(steps).max() <= 300
-    assert all((images == round(step / 1000 * 255)).all() for step, images in moments)
+    assert all((images == round(step / 1000 * 255)).all() for step, images in pictures)
 
 
-def test_a_resumed_run_repeats_no_moment(tmp_path):
+def test_a_resumed_run_repeats_no_step(tmp_path):
     path = tmp_path / "progress.npz"
     first = ProgressPictures(path)
     for step in (10, 20, 30):

@@ -1,4 +1,4 @@
-"""A tokenizer in training with its doctor: codes that die come back, and a stop leaves no trace."""
+"""A tokenizer in training with a codebook monitor: dead codes restart, and stop and resume change nothing."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from scanvq.training.codebook_monitor import CodebookMonitor
 from scanvq.training.engine import Engine
 from scanvq.training.history import Loggers
 from scanvq.training.interrupt import Interrupted, StopRequest
-from scanvq.training.loop import Stage, State, train
+from scanvq.training.loop import train
+from scanvq.training.stage import Stage, TrainingState
 from scanvq.training.training_limit import TrainingLimit
-from scanvq.training.validation import mean_parts
+from scanvq.training.validation import mean_losses
 from scanvq.types import Batch
 
 SIZE, BATCH, STEPS = 32, 4, 60
@@ -32,16 +33,16 @@ CODES = (16, 64)
 
 
 class Stopper(Loggers):
-    def __init__(self, request: StopRequest, after: int) -> None:
+    def __init__(self, stop_request: StopRequest, after: int) -> None:
         super().__init__()
-        self.request, self.left = request, after
+        self.stop_request, self.steps_left = stop_request, after
 
     def step(self, *_: Any) -> None:
-        self.left -= 1
-        self.request.made = self.left == 0
+        self.steps_left -= 1
+        self.stop_request.made = self.steps_left == 0
 
 
-class Blots:
+class SmoothImages:
     """Smooth images, all different."""
 
     def __init__(self, seed: int) -> None:
@@ -62,7 +63,7 @@ def make_stage(path: Path, *, adjusts: bool = True) -> Stage:
     quantizers = [MovingAverageQuantizer(codebook_size=size, code_dim=8) for size in CODES]
     tokenizer = VQVAE2(quantizers=[*quantizers], channels=(8, 16), residual_channels=4)
     objective = Reconstruct(tokenizer=tokenizer, mse=1.0)
-    validation, engine = Blots(1), Engine(device="cpu")
+    validation, engine = SmoothImages(1), Engine(device="cpu")
 
     def save(file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -72,15 +73,15 @@ def make_stage(path: Path, *, adjusts: bool = True) -> Stage:
     return Stage(
         name="tokenizer",
         objective=objective,
-        source=Blots(0),
+        dataset=SmoothImages(0),
         settings=TokenizerStageSettings(
             **complete(TokenizerStageSettings, given, where="stage", tables=TABLES)
         ),
         limit=TrainingLimit(steps=STEPS),
         seed=3,
         directory=StageDirectory(path),
-        context="these images",
-        validate=lambda: mean_parts(objective, "tokenizer", validation, batch_size=BATCH, engine=engine),
+        depends_on="these images",
+        validate=lambda: mean_losses(objective, "tokenizer", validation, batch_size=BATCH, engine=engine),
         criterion="ssim",
         larger_is_better=True,
         save=save,
@@ -96,12 +97,12 @@ def make_stage(path: Path, *, adjusts: bool = True) -> Stage:
     )
 
 
-def run(stage: Stage, *, stop_after: int = -1) -> State:
-    request = StopRequest()
-    return train(stage, Engine(device="cpu"), Stopper(request, stop_after), request)
+def run(stage: Stage, *, stop_after: int = -1) -> TrainingState:
+    stop_request = StopRequest()
+    return train(stage, Engine(device="cpu"), Stopper(stop_request, stop_after), stop_request)
 
 
-def validations(state: State, name: str) -> list[float | None]:
+def validations(state: TrainingState, name: str) -> list[float | None]:
     return [record.get(name) for record in state.history if record["split"] == "validation"]
 
 
@@ -113,25 +114,26 @@ def settings(stage: Stage) -> list[float | None]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Stage, State]:
-    """A training that nothing disturbs, with treatments in it."""
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Stage, TrainingState]:
+    """An uninterrupted training with adjustments."""
     stage = make_stage(tmp_path_factory.mktemp("whole"))
     return stage, run(stage)
 
 
-def test_codes_that_die_in_training_come_back(whole: tuple[Stage, State], tmp_path: Path) -> None:
-    alone = make_stage(tmp_path, adjusts=False)
-    ill = run(alone)
-    assert settings(alone) == [0.25, 0.99, 0.25, 0.99, 0.25]
-    treated = whole[1]
-    assert validations(ill, "codes_used_1")[-1] < 0.8 * CODES[1] <= validations(treated, "codes_used_1")[-1]
-    assert any(validations(treated, "codes_restarted_1"))
-    assert not any(validations(ill, "codes_restarted_1"))
+def test_codes_that_die_in_training_restart(whole: tuple[Stage, TrainingState], tmp_path: Path) -> None:
+    unadjusted = make_stage(tmp_path, adjusts=False)
+    plain = run(unadjusted)
+    assert settings(unadjusted) == [0.25, 0.99, 0.25, 0.99, 0.25]
+    adjusted = whole[1]
+    in_use = [validations(state, "codes_used_1")[-1] for state in (plain, adjusted)]
+    assert in_use[0] < 0.8 * CODES[1] <= in_use[1]
+    assert any(validations(adjusted, "codes_restarted_1"))
+    assert not any(validations(plain, "codes_restarted_1"))
 
 
 @pytest.mark.parametrize("stops", [[6], [22, 8, 13], [40]])
-def test_a_stopped_and_resumed_training_is_treated_like_an_undisturbed_one(
-    whole: tuple[Stage, State], tmp_path: Path, stops: list[int]
+def test_stop_and_resume_give_the_same_adjustments(
+    whole: tuple[Stage, TrainingState], tmp_path: Path, stops: list[int]
 ) -> None:
     stage, expected = whole
     assert settings(stage) != settings(make_stage(tmp_path))

@@ -1,10 +1,10 @@
-"""Limits of steps and of seconds, and durations as people write them."""
+"""Limits of steps and of seconds, and durations as text."""
 
 from __future__ import annotations
 
 import pytest
 
-from scanvq.training.training_limit import TrainingLimit, seconds_of
+from scanvq.training.training_limit import TrainingLimit, parse_duration
 
 
 def test_steps() -> None:
@@ -23,7 +23,7 @@ def test_seconds() -> None:
 
 
 @pytest.mark.parametrize("given", [{}, {"steps": 1, "seconds": 1.0}])
-def test_exactly_one_of_the_two(given: dict[str, int]) -> None:
+def test_exactly_one_of_steps_and_seconds(given: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="either"):
         TrainingLimit(**given)
 
@@ -33,10 +33,10 @@ def test_exactly_one_of_the_two(given: dict[str, int]) -> None:
     [("90s", 90), ("10m", 600), ("1.5h", 5400), ("2d", 172800), ("1h30m", 5400), (" 4M ", 240)],
 )
 def test_durations(text: str, seconds: float) -> None:
-    assert seconds_of(text) == seconds
+    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "10", "m", "ten minutes", "10m!", "-5m", "0s", "1h 30m", "1.h"])
-def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ValueError, match="is no duration; write for example 90s"):
-        seconds_of(text)
+def test_an_invalid_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration; write for example 90s"):
+        parse_duration(text)

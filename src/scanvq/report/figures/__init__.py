@@ -1,1 +1,1 @@
-"""Figures: charts as Matplotlib figures, pictures as sheets of tiles; both end as PNG and SVG."""
+"""Figures: charts as Matplotlib figures, images as sheets of tiles, all as PNG and SVG."""

@@ -18,10 +18,16 @@ from scanvq.report.figures.rendered_figure import RenderedFigure
 from scanvq.report.figures.scores import ssim_histogram
 from scanvq.report.figures.tiles import Row, Sheet, Tile
 from scanvq.report.labels import label_of
-from scanvq.report.report_data import Completed, Generated, Moments, Rebuilt, ReportData
+from scanvq.report.report_data import (
+    GeneratedImages,
+    InpaintedImage,
+    ProgressImages,
+    ReconstructedImage,
+    ReportData,
+)
 
 CODES_SHOWN = 6
-MOMENT_TILES = 6
+PROGRESS_TILES = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +35,8 @@ class Figures:
     """The figures of a page.
 
     Attributes:
-        charts: by name, drawn.
-        curves: stage to (number, name of its chart, name of its last fifth's chart).
+        charts: by name.
+        curves: (number, name of the chart of all epochs, name of the chart of the last fifth), by stage.
         sheets: by name.
     """
 
@@ -40,11 +46,11 @@ class Figures:
 
 
 def all_figures(report_data: ReportData, *, progress: Callable[[int, int], None] | None = None) -> Figures:
-    """Draws what there is to draw.
+    """Draws the figures for which there is data.
 
     Args:
-        material: of the page.
-        progress: called with charts drawn and all.
+        report_data: of the page.
+        progress: called with the number of finished charts and of all charts.
     """
     curves = {
         stage: tuple(
@@ -55,8 +61,8 @@ def all_figures(report_data: ReportData, *, progress: Callable[[int, int], None]
     }
     total = 2 * sum(map(len, curves.values())) + (report_data.ssim is not None) + len(report_data.usage)
     charts: dict[str, RenderedFigure] = {}
-    for drawn in _charts(report_data, curves):
-        charts[drawn.name] = drawn
+    for figure in _charts(report_data, curves):
+        charts[figure.name] = figure
         if progress is not None:
             progress(len(charts), total)
     sheets = {sheet.name: sheet for sheet in _sheets(report_data) if any(row.tiles for row in sheet.rows)}
@@ -67,19 +73,19 @@ def _charts(
     report_data: ReportData, curves: Mapping[str, tuple[tuple[str, str, str], ...]]
 ) -> Iterator[RenderedFigure]:
     for stage, names in curves.items():
-        for name, whole, last in names:
+        for name, all_epochs, last_fifth in names:
             records, label = report_data.histories[stage], label_of(name)
-            yield draw(curve(records, name, label=label), whole)
-            yield draw(curve(records, name, label=label, last_fifth=True), last)
+            yield draw(curve(records, name, label=label), all_epochs)
+            yield draw(curve(records, name, label=label, last_fifth=True), last_fifth)
     if report_data.ssim is not None:
         yield draw(ssim_histogram(report_data.ssim), "ssim-histogram")
     for level, counts in enumerate(report_data.usage):
         yield draw(code_use(counts), f"codebook-{level}")
 
 
-def _name(*words: str) -> str:
-    """A chart's name, which its files and ids share: letters, digits and dashes, whatever a history holds."""
-    return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
+def _name(*parts: str) -> str:
+    """The name of a chart, for its files and ids: letters, digits and dashes for any text in a history."""
+    return re.sub(r"[^a-z0-9]+", "-", " ".join(parts).lower()).strip("-")
 
 
 def _sheets(report_data: ReportData) -> Iterator[Sheet]:
@@ -90,92 +96,98 @@ def _sheets(report_data: ReportData) -> Iterator[Sheet]:
             for split, examples in report_data.examples.items()
         ),
     )
-    for name, shown in (("reconstructions", report_data.rebuilt), ("best-median-worst", report_data.ranked)):
-        rows = tuple(_panel(one, report_data.codebook_sizes) for one in shown)
+    for name, images in (
+        ("reconstructions", report_data.reconstructions),
+        ("best-median-worst", report_data.ranked),
+    ):
+        rows = tuple(_panel(image, report_data.codebook_sizes) for image in images)
         yield Sheet(
             name=name, rows=rows, columns=max((len(row.tiles) for row in rows), default=0), fixed=True
         )
-    yield Sheet(name="generated", rows=tuple(chain.from_iterable(map(_beside_real, report_data.generated))))
+    yield Sheet(
+        name="generated", rows=tuple(chain.from_iterable(map(_samples_and_real, report_data.generated)))
+    )
     yield Sheet(
         name="generated-codes",
         rows=_with_codes(report_data),
         columns=1 + len(report_data.codebook_sizes),
         fixed=True,
     )
-    most = max((len(one.completions) for one in report_data.completed), default=0)
-    rows = tuple(map(_completion, report_data.completed))
-    yield Sheet(name="completions", rows=rows, columns=2 + most, fixed=True)
-    for stage, moments in report_data.progress.items():
-        rows = _moments(stage, moments)
-        most = max((len(row.tiles) for row in rows), default=0)
-        yield Sheet(name=f"{stage}-progress", rows=rows, columns=most, fixed=True)
+    longest = max((len(image.completions) for image in report_data.inpainted), default=0)
+    rows = tuple(map(_completion, report_data.inpainted))
+    yield Sheet(name="completions", rows=rows, columns=2 + longest, fixed=True)
+    for stage, pictures in report_data.progress.items():
+        rows = _progress_rows(stage, pictures)
+        columns = max((len(row.tiles) for row in rows), default=0)
+        yield Sheet(name=f"{stage}-progress", rows=rows, columns=columns, fixed=True)
 
 
-def _panel(one: Rebuilt, codebook_sizes: tuple[int, ...]) -> Row:
-    rank = f"{one.rank}: " if one.rank else ""
+def _panel(reconstructed: ReconstructedImage, codebook_sizes: tuple[int, ...]) -> Row:
+    rank = f"{reconstructed.rank}: " if reconstructed.rank else ""
     return panel_row(
-        one.image,
-        one.codes,
-        one.reconstruction,
+        reconstructed.image,
+        reconstructed.codes,
+        reconstructed.reconstruction,
         codebook_sizes=codebook_sizes,
-        coarsest=one.coarsest,
-        heading=f"{rank}SSIM {one.ssim:.3f} · {one.name}",
+        coarsest=reconstructed.coarsest,
+        heading=f"{rank}SSIM {reconstructed.ssim:.3f} · {reconstructed.name}",
     )
 
 
-def _beside_real(one: Generated) -> Iterator[Row]:
-    label = f" · {one.label}" if one.label else ""
+def _samples_and_real(samples: GeneratedImages) -> Iterator[Row]:
+    label = f" · {samples.label}" if samples.label else ""
     yield Row(
         heading=f"generated (synthetic){label}",
-        tiles=tuple(Tile(pixels=gray(image), synthetic=True) for image in one.images),
+        tiles=tuple(Tile(pixels=gray(image), synthetic=True) for image in samples.images),
     )
-    if len(one.real):
-        tiles = tuple(Tile(pixels=gray(image), label="real") for image in one.real)
+    if len(samples.real):
+        tiles = tuple(Tile(pixels=gray(image), label="real") for image in samples.real)
         yield Row(heading=f"real test scans{label}", tiles=tiles)
 
 
 def _with_codes(report_data: ReportData) -> tuple[Row, ...]:
-    each = -(-CODES_SHOWN // max(1, len(report_data.generated)))
+    per_label = -(-CODES_SHOWN // max(1, len(report_data.generated)))
     return tuple(
         Row(
             tiles=(
                 *code_tiles(
-                    [level[n] for level in one.codes],
+                    [level[n] for level in samples.codes],
                     codebook_sizes=report_data.codebook_sizes,
                     synthetic=True,
                 ),
-                Tile(pixels=gray(one.images[n]), label="decoded", synthetic=True),
+                Tile(pixels=gray(samples.images[n]), label="decoded", synthetic=True),
             ),
-            heading=one.label,
+            heading=samples.label,
         )
-        for one in report_data.generated
-        for n in range(min(each, len(one.images)))
+        for samples in report_data.generated
+        for n in range(min(per_label, len(samples.images)))
     )
 
 
-def _completion(one: Completed) -> Row:
+def _completion(inpainted: InpaintedImage) -> Row:
     return Row(
         tiles=(
-            Tile(pixels=gray(one.image), label="original"),
-            Tile(pixels=gray(one.given), label="given"),
-            *(Tile(pixels=gray(image), label="", synthetic=True) for image in one.completions),
+            Tile(pixels=gray(inpainted.image), label="original"),
+            Tile(pixels=gray(inpainted.given), label="given"),
+            *(Tile(pixels=gray(image), label="", synthetic=True) for image in inpainted.completions),
         ),
-        heading=one.name,
+        heading=inpainted.name,
     )
 
 
-def _moments(stage: str, moments: Moments) -> tuple[Row, ...]:
-    """One row a moment; a tokenizer's pictures are originals, then as many reconstructions."""
+def _progress_rows(stage: str, pictures: ProgressImages) -> tuple[Row, ...]:
+    """One row per step; the pictures of a tokenizer are originals, then as many reconstructions."""
     rows = []
-    for step, images in moments:
-        shown = images[len(images) // 2 :] if stage == "tokenizer" else images
+    for step, images in pictures:
+        visible = images[len(images) // 2 :] if stage == "tokenizer" else images
         tiles = tuple(
             Tile(pixels=np.ascontiguousarray(image), synthetic=stage == "prior")
-            for image in shown[:MOMENT_TILES]
+            for image in visible[:PROGRESS_TILES]
         )
         rows.append(Row(tiles=tiles, heading=f"step {step:,}"))
-    if stage == "tokenizer" and moments:
-        originals = moments[-1][1]
-        kept = originals[: len(originals) // 2][:MOMENT_TILES]
-        rows.append(Row(tiles=tuple(Tile(pixels=np.ascontiguousarray(i)) for i in kept), heading="originals"))
+    if stage == "tokenizer" and pictures:
+        originals = pictures[-1][1]
+        first = originals[: len(originals) // 2][:PROGRESS_TILES]
+        tiles = tuple(Tile(pixels=np.ascontiguousarray(image)) for image in first)
+        rows.append(Row(tiles=tiles, heading="originals"))
     return tuple(rows)

@@ -1,4 +1,4 @@
-"""The look that all charts share, and a chart as files."""
+"""The common style of all charts, and a chart as files."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ DPI = 160
 
 @contextmanager
 def chart(*, x: str, y: str) -> Iterator[tuple[Figure, Axes]]:
-    """A figure with one pair of axes, named, ready to be drawn on.
+    """A figure with one pair of labeled axes to draw on.
 
     Args:
-        x: what runs to the right.
-        y: what runs up.
+        x: label of the x axis.
+        y: label of the y axis.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -45,7 +45,7 @@ def chart(*, x: str, y: str) -> Iterator[tuple[Figure, Axes]]:
 
 
 def draw(figure: Figure, name: str) -> RenderedFigure:
-    """A chart as PNG and SVG, the same bytes for the same chart."""
+    """A chart as PNG and SVG, deterministic bytes."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -53,6 +53,6 @@ def draw(figure: Figure, name: str) -> RenderedFigure:
     png, svg = io.BytesIO(), io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": f"scanvq-{name}"}):
         FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
-        figure.set_layout_engine("none")  # what was laid out for the PNG holds for the SVG
+        figure.set_layout_engine("none")  # the SVG keeps the layout of the PNG
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
     return RenderedFigure(name=name, png=png.getvalue(), svg=svg.getvalue())

@@ -1,4 +1,4 @@
-"""How much of a codebook the test images use."""
+"""Codebook use on the test images."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def code_use(counts: NDArray[np.int64]) -> Figure:
-    """Each code's share of all cells, the most used first, beside equal use of all.
+    """The share of each code in all cells, the most used first, with a line for uniform use.
 
     Args:
-        counts: (K,), how often each code occurs.
+        counts: (K,), occurrences of each code.
     """
     share = 100 * np.sort(counts)[::-1] / max(1, counts.sum())
     size = len(counts)
@@ -28,7 +28,7 @@ def code_use(counts: NDArray[np.int64]) -> Figure:
         axes.set_xlim(0, size)
         axes.set_ylim(0, max(float(share.max()) * 1.1, 1e-9))
         axes.set_title(
-            f"{int((counts > 0).sum())} of {size} used (dashed: equal use of all)",
+            f"{int((counts > 0).sum())} of {size} used (dashed: uniform use)",
             fontsize=8.5, color=MUTED, loc="left",
         )  # fmt: skip
     return figure

@@ -19,14 +19,14 @@ def gray(image: NDArray[Any]) -> Pixels:
 
 
 def code_colors(codes: NDArray[np.integer[Any]], *, codebook_size: int) -> Pixels:
-    """Codes (h, w) as pixels (h, w, 3): neighboring numbers look alike. UNKNOWN is gray."""
+    """Codes (h, w) as pixels (h, w, 3): similar indices have similar colors. UNKNOWN is gray."""
     pixels = _colored(codes / max(1, codebook_size - 1), "viridis")
     pixels[codes < 0] = 128
     return pixels
 
 
 def difference_colors(image: NDArray[Any], other: NDArray[Any]) -> Pixels:
-    """The absolute difference of two images (H, W) as pixels (H, W, 3): black is none."""
+    """The absolute difference of two images (H, W) as pixels (H, W, 3): black = equal."""
     return _colored(np.abs(np.asarray(image) - np.asarray(other)) / DIFFERENCE_WHITE, "inferno")
 
 

@@ -1,4 +1,4 @@
-"""An image and what the tokenizer makes of it: original | codes | reconstruction | difference."""
+"""Panels of one image: original | codes | reconstruction | difference."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def panel_row(
         grids: the codes (h, w) of every level.
         reconstruction: (H, W) in [0, 1].
         codebook_sizes: K of every level.
-        coarsest: (H, W) in [0, 1], what the coarsest codes give alone; None to leave it out.
+        coarsest: (H, W) in [0, 1], decoded from the coarsest codes only; None to leave it out.
         heading: of the row.
-        difference: also show where the two differ.
+        difference: also show the absolute difference.
     """
     tiles = [Tile(pixels=gray(image), label="original"), *code_tiles(grids, codebook_sizes=codebook_sizes)]
     if coarsest is not None:
-        tiles.append(Tile(pixels=gray(coarsest), label="coarsest alone"))
+        tiles.append(Tile(pixels=gray(coarsest), label="coarsest level only"))
     tiles.append(Tile(pixels=gray(reconstruction), label="reconstruction"))
     if difference:
         tiles.append(Tile(pixels=difference_colors(image, reconstruction), label="difference"))
@@ -49,7 +49,7 @@ def panel_row(
 def code_tiles(
     grids: Sequence[NDArray[np.integer[Any]]], *, codebook_sizes: Sequence[int], synthetic: bool = False
 ) -> list[Tile]:
-    """The codes of every level as pictures, one pixel a code."""
+    """The codes of every level as images, one pixel per code."""
     return [
         Tile(
             pixels=code_colors(grid, codebook_size=size),
@@ -73,12 +73,12 @@ def save_panel(
     """Writes original | codes of every level | reconstruction as one labeled PNG.
 
     Args:
-        path: of the PNG; its folder is made where it is missing.
+        path: of the PNG; its folder is created if missing.
         image: (H, W) in [0, 1].
         grids: the codes (h, w) of every level.
         reconstruction: (H, W) in [0, 1].
         codebook_sizes: K of every level.
-        provenance: what the file says of what made it.
+        provenance: of the file, written into the PNG.
     """
     row = panel_row(image, grids, reconstruction, codebook_sizes=codebook_sizes, difference=False)
     sheet = Sheet(name=path.stem, rows=(row,), columns=len(row.tiles), fixed=True)

@@ -1,4 +1,4 @@
-"""A finished figure: its files' bytes, and how it goes into a page."""
+"""A rendered figure: the bytes of its files, and its markup for the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from html import escape
 
-# What a chart draws in one of these colors follows the page's light or dark theme once it is inside it.
+# On the page, these colors of a chart follow the light or dark theme.
 THEMED = {
     "#14181f": "var(--ink)",
     "#5b6472": "var(--muted)",
@@ -27,7 +27,7 @@ class RenderedFigure:
     Attributes:
         name: of its files, and in the page.
         png: bytes of the PNG.
-        svg: text of the SVG, complete in itself.
+        svg: text of the self-contained SVG.
     """
 
     name: str
@@ -35,10 +35,10 @@ class RenderedFigure:
     svg: str
 
     def inline(self, description: str) -> str:
-        """The SVG for the inside of a page: themed, its ids its own, described for a screen reader."""
+        """The SVG for a page: themed, with unique ids and a description for screen readers."""
         body = self.svg[self.svg.index("<svg") :]
         body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.S)
-        body = _IDS.sub(self._own_id, body)
+        body = _IDS.sub(self._unique_id, body)
         for color, variable in THEMED.items():
             body = body.replace(color, variable)
         body = re.sub(r"font-family: [^;\"]+", "font-family: inherit", body)
@@ -48,10 +48,11 @@ class RenderedFigure:
         names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
         return f'<svg {names} {box} role="img" aria-label="{escape(description)}">' + body[len(opening) :]
 
-    def _own_id(self, match: re.Match[str]) -> str:
-        whole, (name,) = match.group(0), [group for group in match.groups() if group]
-        return whole.replace(name, f"{self.name}-{name}")
+    def _unique_id(self, match: re.Match[str]) -> str:
+        text, (name,) = match.group(0), [group for group in match.groups() if group]
+        return text.replace(name, f"{self.name}-{name}")
 
 
 def data_uri(png: bytes) -> str:
+    """A PNG as a data URI."""
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

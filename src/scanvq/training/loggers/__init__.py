@@ -1,1 +1,1 @@
-"""Who looks on while a stage trains."""
+"""Loggers of a training: the terminal, TensorBoard and W&B."""

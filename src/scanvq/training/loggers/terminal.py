@@ -1,4 +1,4 @@
-"""Training as seen in a terminal: a progress bar with losses and time left, or plain lines in a log."""
+"""Training in a terminal: a progress bar with losses and time left, or plain lines in a log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from scanvq.training.history import Record
 
-LINE_SECONDS = 15.0  # between lines where there is no terminal
+LINE_SECONDS = 15.0  # between lines if the output is not a terminal
 SHOWN = (
     "loss",
     "reconstruction",
@@ -29,10 +29,10 @@ SHOWN = (
 
 
 class TerminalLogger:
-    """A bar for each stage and for every other long piece of work.
+    """A progress bar for each stage and for every other long task.
 
     Args:
-        console: where to write; plain lines where it is no terminal.
+        console: for the output; plain lines if it is not a terminal.
     """
 
     def __init__(self, console: Console) -> None:
@@ -40,11 +40,11 @@ class TerminalLogger:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._stage = ""
-        self._begun_at = self._line_at = 0.0
+        self._started_at = self._line_at = 0.0
 
     def begin(self, stage: str) -> None:
         self._stage = stage
-        self._begun_at = self._line_at = time.monotonic()
+        self._started_at = self._line_at = time.monotonic()
         if self.console.is_terminal:
             self._progress = Progress(
                 TextColumn("[bold]{task.description:<10}"),
@@ -70,8 +70,8 @@ class TerminalLogger:
             )
 
     def count(self, done: int, total: int) -> None:
-        """Progress of work that is counted in pieces; between `begin` and `end`."""
-        elapsed = time.monotonic() - self._begun_at
+        """Progress of counted work, between `begin` and `end`."""
+        elapsed = time.monotonic() - self._started_at
         self.step(done / max(1, total), elapsed / max(1, done) * (total - done), {})
 
     def record(self, stage: str, record: Record) -> None:
@@ -90,15 +90,15 @@ class TerminalLogger:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: 45s, 3m20s, 2h05m."""
+    """Seconds as text: 45s, 3m20s, 2h05m."""
     if seconds == float("inf"):
         return "?"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded}s"
+    if rounded < 3600:
+        return f"{rounded // 60}m{rounded % 60:02d}s"
+    return f"{rounded // 3600}h{rounded % 3600 // 60:02d}m"
 
 
 def _shown(values: Mapping[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""Training as seen in TensorBoard and W&B, through Accelerate's trackers."""
+"""Training in TensorBoard and W&B, through the trackers of Accelerate."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ TRACKERS = ("tensorboard", "wandb")
 
 
 class TrackerLogger:
-    """Sends every record and picture to TensorBoard (files under `logs`) and, if asked, to W&B.
+    """Sends every record and picture to TensorBoard (files under `logs`) and, if named, to W&B.
 
     Args:
-        accelerator: of the run; only its main process writes.
+        accelerator: of the run; only the main process writes.
         names: some of `TRACKERS`.
-        logs: the folder for the trackers' files.
-        run_name: what the run is called there.
+        logs: the folder for the files of the trackers.
+        run_name: name of the run there.
 
     Raises:
         ValueError: an unknown tracker, or one that is not installed.
@@ -55,7 +55,7 @@ class TrackerLogger:
             f"{stage}/{record['split']}/{name}": value for name, value in numbers.items()
         }
         for tracker in self._trackers:
-            if isinstance(tracker, WandBTracker):  # its own step may only grow, and every stage begins at 0
+            if isinstance(tracker, WandBTracker):  # W&B steps must grow, but every stage begins at 0
                 tracker.log({**values, f"{stage}/step": record["step"]})
             else:
                 tracker.log(values, step=record["step"])

@@ -14,18 +14,19 @@ from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.storage.weights import content_id, save_weights
 from scanvq.store.run_data import RunData
-from scanvq.training.batch_sources import CodeSource
+from scanvq.training.datasets import CodeDataset
 from scanvq.training.engine import Engine
 from scanvq.training.history import Loggers
 from scanvq.training.initialization import load_pretrained
 from scanvq.training.interrupt import StopRequest
-from scanvq.training.loop import Stage, State, train
+from scanvq.training.loop import train
+from scanvq.training.stage import Stage, TrainingState
 from scanvq.training.stages.codes import read_codes
 from scanvq.training.training_limit import TrainingLimit
-from scanvq.training.validation import mean_parts
+from scanvq.training.validation import mean_losses
 from scanvq.types import UNKNOWN, SamplingParams, Tokenizer
 
-WATCHED_SAMPLES = 4
+PROGRESS_SAMPLES = 4
 
 
 def train_prior(
@@ -39,12 +40,12 @@ def train_prior(
     seed: int,
     engine: Engine,
     loggers: Loggers,
-    request: StopRequest,
-    start: Path | None = None,
-) -> State:
+    stop_request: StopRequest,
+    initial_weights: Path | None = None,
+) -> TrainingState:
     """Trains the recipe's prior on the codes of the training split.
 
-    `start` is a weights file to begin from, in place of random weights.
+    `initial_weights` is a weights file to begin with in place of random weights.
     """
     torch.manual_seed(seed)
     settings = recipe.stage("prior")
@@ -55,11 +56,11 @@ def train_prior(
         code_dims=tokenizer.code_dims,
         classes=len(data.labels),
     )
-    if start is not None:
-        load_pretrained(prior, start, PriorHeader)
+    if initial_weights is not None:
+        load_pretrained(prior, initial_weights, PriorHeader)
     prior.set_codebook(tokenizer.codebooks())
     objective = make_objective(recipe.objective("prior"), prior=prior)
-    validation = _source(run, data, "validation")
+    validation = _dataset(run, data, "validation")
     tokenizer.to(engine.device)
 
     def save(path: Path) -> None:
@@ -79,13 +80,15 @@ def train_prior(
     def validate() -> dict[str, float]:
         values: dict[str, float] = {}
         for player in objective.players:
-            values |= mean_parts(objective, player, validation, batch_size=settings.batch_size, engine=engine)
+            values |= mean_losses(
+                objective, player, validation, batch_size=settings.batch_size, engine=engine
+            )
         return values
 
     def pictures() -> NDArray[np.float32]:
         generator = torch.Generator(engine.device).manual_seed(seed)
         known = tuple(
-            torch.full((WATCHED_SAMPLES, *shape), UNKNOWN, device=engine.device)
+            torch.full((PROGRESS_SAMPLES, *shape), UNKNOWN, device=engine.device)
             for shape in tokenizer_header.code_shapes
         )
         codes = prior.sample(known, params=SamplingParams(), generator=generator)
@@ -94,23 +97,23 @@ def train_prior(
     stage = Stage(
         name="prior",
         objective=objective,
-        source=_source(run, data, "train", mirrored=settings.augment == "flip"),
+        dataset=_dataset(run, data, "train", mirrored=settings.augment == "flip"),
         settings=settings,
         limit=limit,
         seed=seed,
         directory=run.prior,
-        context=tokenizer_header.id,
+        depends_on=tokenizer_header.id,
         validate=validate,
         criterion=objective.criterion,
         larger_is_better=False,
         save=save,
         pictures=pictures,
     )
-    return train(stage, engine, loggers, request)
+    return train(stage, engine, loggers, stop_request)
 
 
-def _source(run: RunDirectory, data: RunData, split: str, *, mirrored: bool = False) -> CodeSource:
-    return CodeSource(
+def _dataset(run: RunDirectory, data: RunData, split: str, *, mirrored: bool = False) -> CodeDataset:
+    return CodeDataset(
         read_codes(run.codes, split),
         mirrored=read_codes(run.codes, split, mirrored=True) if mirrored else None,
         conditions=data.dataset(split).conditions,

@@ -18,17 +18,18 @@ from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.storage.weights import content_id, save_weights
 from scanvq.store.run_data import RunData
-from scanvq.training.batch_sources import ImageSource
 from scanvq.training.codebook_monitor import CodebookMonitor
+from scanvq.training.datasets import ImageDataset
 from scanvq.training.engine import Engine
 from scanvq.training.history import Loggers
 from scanvq.training.initialization import load_pretrained
 from scanvq.training.interrupt import StopRequest
-from scanvq.training.loop import Stage, State, train
+from scanvq.training.loop import train
+from scanvq.training.stage import Stage, TrainingState
 from scanvq.training.training_limit import TrainingLimit
-from scanvq.training.validation import mean_parts
+from scanvq.training.validation import mean_losses
 
-WATCHED_IMAGES = 6
+PROGRESS_IMAGES = 6
 
 
 def train_tokenizer(
@@ -41,22 +42,22 @@ def train_tokenizer(
     seed: int,
     engine: Engine,
     loggers: Loggers,
-    request: StopRequest,
-    start: Path | None = None,
-) -> State:
+    stop_request: StopRequest,
+    initial_weights: Path | None = None,
+) -> TrainingState:
     """Trains the recipe's tokenizer on the training split; best and last weights are kept in the run.
 
-    `precision` is that of encoding, kept in the weights' header. `start` is a weights file to begin from, in
-    place of random weights.
+    `precision` is that of encoding, kept in the weights' header. `initial_weights` is a weights file to
+    begin with in place of random weights.
     """
     torch.manual_seed(seed)
     spec = tokenizer_spec(recipe, data)
     tokenizer = make_tokenizer(spec)
-    if start is not None:
-        load_pretrained(tokenizer, start, TokenizerHeader)
+    if initial_weights is not None:
+        load_pretrained(tokenizer, initial_weights, TokenizerHeader)
     settings = recipe.stage("tokenizer")
     objective = make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer, variance=data.std**2)
-    validation = ImageSource(data.dataset("validation"))
+    validation = ImageDataset(data.dataset("validation"))
     geometry = data.preparation.geometry
 
     def save(path: Path) -> None:
@@ -74,15 +75,17 @@ def train_tokenizer(
         )
         save_weights(path, tensors, header)
 
-    watched = np.linspace(0, len(validation) - 1, min(WATCHED_IMAGES, len(validation))).astype(np.int64)
+    progress_rows = np.linspace(0, len(validation) - 1, min(PROGRESS_IMAGES, len(validation))).astype(
+        np.int64
+    )
 
-    def watched_images() -> Tensor:
-        images = validation.batch(watched, np.ones(len(watched)), engine.device).images
+    def progress_images() -> Tensor:
+        images = validation.batch(progress_rows, np.ones(len(progress_rows)), engine.device).images
         assert images is not None
         return images
 
     def pictures() -> NDArray[np.float32]:
-        images = watched_images()
+        images = progress_images()
         rebuilt = tokenizer.decode(tokenizer.encode(images)).float().clamp(0, 1)
         return torch.cat([images, rebuilt])[:, 0].cpu().numpy()
 
@@ -94,7 +97,7 @@ def train_tokenizer(
                 len(validation) * height * width
                 for height, width in tokenizer.code_shapes(geometry.height, geometry.width)
             ),
-            images=watched_images,
+            images=progress_images,
             adjusts=settings.codebook_monitor == "adjust",
             engine=engine,
             info=loggers.info,
@@ -103,14 +106,14 @@ def train_tokenizer(
     stage = Stage(
         name="tokenizer",
         objective=objective,
-        source=ImageSource(data.dataset("train"), flip=settings.augment == "flip"),
+        dataset=ImageDataset(data.dataset("train"), flip=settings.augment == "flip"),
         settings=settings,
         limit=limit,
         seed=seed,
         directory=run.tokenizer,
-        context=data.content,
+        depends_on=data.content,
         validate=partial(
-            mean_parts,
+            mean_losses,
             objective,
             "tokenizer",
             validation,
@@ -123,7 +126,7 @@ def train_tokenizer(
         pictures=pictures,
         callback=monitor,
     )
-    return train(stage, engine, loggers, request)
+    return train(stage, engine, loggers, stop_request)
 
 
 def tokenizer_spec(recipe: Recipe, data: RunData) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Runs that stand on another: only its prior anew, or on from its weights."""
+"""Runs initialized from another run: with its tokenizer, or from all of its weights."""
 
 import json
 
@@ -25,17 +25,17 @@ def test_another_prior_on_the_same_tokenizer(other, tmp_path):
     assert (out / "tokenizer/best.safetensors").read_bytes() == (
         other / "tokenizer/best.safetensors"
     ).read_bytes()
-    assert (out / "data.json").read_bytes() == (other / "data.json").read_bytes()  # nobody changes sides
+    assert (out / "data.json").read_bytes() == (other / "data.json").read_bytes()  # the same splits
     assert read_weights(out / "prior/best.safetensors", PriorHeader).header.spec["channels"] == 12
     assert run.sample(1).shape == (1, 32, 32)
     made = [(folder / "codes/train.npz").stat().st_mtime_ns for folder in (other, out)]
-    assert made[0] == made[1]  # taken over, not encoded again
+    assert made[0] == made[1]  # copied, not encoded again
 
 
-def test_begins_from_the_other_weights(other, scans, tmp_path):
+def test_training_begins_with_the_weights_of_another_run(other, scans, tmp_path):
     out = tmp_path / "run"
     slow = ["training.tokenizer.learning_rate=1e-9", "training.prior.learning_rate=1e-9"]
-    scanvq.fit(scans, out=out, start=other, overrides=slow, epochs=1, seed=9)
+    scanvq.fit(scans, out=out, initial_run=other, overrides=slow, epochs=1, seed=9)
     ours = load_file(out / "tokenizer/last.safetensors")
     theirs = load_file(other / "tokenizer/best.safetensors")
     name = "encoder.0.weight"
@@ -43,12 +43,14 @@ def test_begins_from_the_other_weights(other, scans, tmp_path):
     assert json.loads((out / "data.json").read_text()) == json.loads((other / "data.json").read_text())
 
 
-def test_what_does_not_fit_is_refused(other, scans, tmp_path):
+def test_incompatible_runs_raise(other, scans, tmp_path):
     with pytest.raises(WeightsError, match="does not fit this recipe"):
-        scanvq.fit(scans, out=tmp_path / "a", start=other, overrides=["tokenizer.channels=[8, 12]"], epochs=1)
-    with pytest.raises(ValueError, match="taken as it is"):
+        scanvq.fit(
+            scans, out=tmp_path / "a", initial_run=other, overrides=["tokenizer.channels=[8, 12]"], epochs=1
+        )
+    with pytest.raises(ValueError, match="reused unchanged"):
         scanvq.fit(None, out=tmp_path / "b", tokenizer=other, overrides=["tokenizer.channels=[4, 4]"])
     with pytest.raises(RunError, match="leave the folder out"):
         scanvq.fit(tmp_path, out=tmp_path / "c", tokenizer=other)
     with pytest.raises(RunError):
-        scanvq.fit(None, out=tmp_path / "d", start=tmp_path / "nothing")
+        scanvq.fit(None, out=tmp_path / "d", initial_run=tmp_path / "nothing")

@@ -1,4 +1,4 @@
-"""What a user sees when something is wrong: one message, exit code 2, nothing half done."""
+"""Errors of the commands: one message, exit code 2, no partial output."""
 
 from __future__ import annotations
 
@@ -17,16 +17,14 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[[Sequence[Sequence[object]]], list[str]]
 
 
-def said(done: subprocess.CompletedProcess[str]) -> str:
-    """What a command that failed tells, which must be one message and nothing else."""
+def error_message(done: subprocess.CompletedProcess[str]) -> str:
+    """The message of a failed command, which must be its only output."""
     assert done.stdout == ""
     assert done.stderr.startswith("scanvq: ")
     return done.stderr.removeprefix("scanvq: ").strip()
 
 
-def test_fit_tells_what_is_wrong_before_anything_is_trained(
-    cohorts: dict[str, Path], refused: Refused, tmp_path: Path
-) -> None:
+def test_fit_raises_before_training(cohorts: dict[str, Path], refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     scans, out = cohorts["adni"], ("--recipe", "tiny", "--out", tmp_path / "run")
     calls: list[tuple[Sequence[object], str]] = [
@@ -37,7 +35,7 @@ def test_fit_tells_what_is_wrong_before_anything_is_trained(
         ((scans, *out, "--set", "tokenizer.kind=vqvea"), "Did you mean vqvae?"),
         ((scans, *out, "--set", "codebook"), "not of the form section.key=value"),
         ((scans, *out, "--set", "preparation.size=[30,30]"), "divisible by 4: try 32x32"),
-        ((scans, *out, "--budget", "soon"), "'soon' is no duration"),
+        ((scans, *out, "--budget", "soon"), "'soon' is not a duration"),
         ((tmp_path / "nothing", *out), "there is no folder"),
         ((tmp_path / "empty", *out), "holds no scans that ScanVQ reads; found no files; supported are .png"),
         (out, "name the folder of scans"),
@@ -54,7 +52,7 @@ def test_a_run_is_not_overwritten(
     trained: Path, cohorts: dict[str, Path], tiny: tuple[str, ...], scanvq: Command
 ) -> None:
     before = (trained / "tokenizer" / "best.safetensors").stat().st_mtime_ns
-    reported = said(scanvq("fit", cohorts["adni"], *tiny, "--out", trained, code=2))
+    reported = error_message(scanvq("fit", cohorts["adni"], *tiny, "--out", trained, code=2))
     assert "exists" in reported
     assert "--resume" in reported
     assert (trained / "tokenizer" / "best.safetensors").stat().st_mtime_ns == before
@@ -83,7 +81,7 @@ def bad_scans(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     }
 
 
-def test_files_of_no_use_are_listed_all_at_once(
+def test_unusable_files_are_listed_together(
     bad_scans: tuple[Path, dict[str, str]], tiny: tuple[str, ...], scanvq: Command, tmp_path: Path
 ) -> None:
     folder, reasons = bad_scans
@@ -107,7 +105,7 @@ def test_files_of_no_use_are_listed_all_at_once(
     assert "20 test images" in scored
 
 
-def test_a_split_of_files_of_no_use_is_told(tiny: tuple[str, ...], scanvq: Command, tmp_path: Path) -> None:
+def test_a_split_of_unusable_files_raises(tiny: tuple[str, ...], scanvq: Command, tmp_path: Path) -> None:
     folder = tmp_path / "scans"
     random = np.random.default_rng(0)
     for split in ("train", "val", "test"):
@@ -117,13 +115,11 @@ def test_a_split_of_files_of_no_use_is_told(tiny: tuple[str, ...], scanvq: Comma
             Image.fromarray(random.integers(0, 255, (40, 40), np.uint8)).save(path)
             if split == "val":
                 path.write_bytes(b"")
-    reported = said(scanvq("fit", folder, *tiny, "--out", tmp_path / "run", "--skip-bad", code=2))
+    reported = error_message(scanvq("fit", folder, *tiny, "--out", tmp_path / "run", "--skip-bad", code=2))
     assert "no usable slice for validation (4 files are skipped)" in reported
 
 
-def test_what_is_wrong_with_a_call_is_told(
-    trained: Path, own_scans: Path, refused: Refused, tmp_path: Path
-) -> None:
+def test_wrong_arguments_raise(trained: Path, own_scans: Path, refused: Refused, tmp_path: Path) -> None:
     nothing, empty, mask, other = (tmp_path / name for name in ("nothing", "empty", "mask.png", "other.npz"))
     empty.mkdir()
     Image.fromarray(np.zeros((20, 30), np.uint8)).save(mask)
@@ -159,14 +155,14 @@ def test_what_is_wrong_with_a_call_is_told(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_without_a_prior_says_so(trained: Path, scanvq: Command, tmp_path: Path) -> None:
+def test_a_run_without_a_prior_raises(trained: Path, scanvq: Command, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(trained, run, ignore=shutil.ignore_patterns("prior"))
-    reported = said(scanvq("sample", run, "--out", tmp_path / "samples", code=2))
+    reported = error_message(scanvq("sample", run, "--out", tmp_path / "samples", code=2))
     assert "prior" in reported
     assert not (tmp_path / "samples").exists()
 
 
-def test_wrong_options_are_wrong_use(scanvq: Command) -> None:
+def test_wrong_options_are_usage_errors(scanvq: Command) -> None:
     assert "--budget" in scanvq("fit", "x", "--bugdet", "3m", code=2).stderr
     assert "sampel" in scanvq("sampel", code=2).stderr

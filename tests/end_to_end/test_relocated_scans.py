@@ -1,4 +1,4 @@
-"""A run knows its scans again by what is in them, not by where they lie or when they were copied."""
+"""A run identifies its scans by content, not by folder or time of modification."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_files_with_new_times_are_the_same(own: Path, run: Path, tmp_path: Path)
     assert json.loads((run / "tokenizer/history.json").read_text())["step"] == 2 * done
 
 
-def test_moved_scans_are_taken_where_they_lie_now(own: Path, run: Path, tmp_path: Path) -> None:
+def test_moved_scans_are_read_from_their_new_folder(own: Path, run: Path, tmp_path: Path) -> None:
     before = scanvq.load(run).evaluate()
     own.rename(tmp_path / "elsewhere")
     with pytest.raises(DataChangedError, match=r"are not in .*own.* --resume"):
@@ -53,7 +53,7 @@ def test_moved_scans_are_taken_where_they_lie_now(own: Path, run: Path, tmp_path
     assert scanvq.load(run).evaluate()["tokenizer"] == before["tokenizer"]
 
 
-def test_other_scans_are_refused_and_leave_the_run_alone(own: Path, run: Path, tmp_path: Path) -> None:
+def test_other_scans_raise_and_do_not_change_the_run(own: Path, run: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(own, tmp_path / "other"))
     changed = pictures(other)[0]
     pixels = np.array(Image.open(changed))

@@ -1,4 +1,4 @@
-"""What goes in comes out: DICOM series, arrays and their geometry, each file marked as synthetic."""
+"""Output keeps format and geometry of the input, for DICOM series and arrays, and is marked as synthetic."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def ids(run: Path) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def test_reconstructions_keep_format_geometry_and_say_what_they_are(
+def test_reconstructions_keep_format_and_geometry_and_are_marked(
     trained: Path, scanvq: Command, tmp_path: Path
 ) -> None:
     own, out = tmp_path / "own", tmp_path / "out"
@@ -95,7 +95,7 @@ def test_reconstructions_keep_format_geometry_and_say_what_they_are(
         assert panel.info["Description"] == provenance
 
 
-def test_completions_and_samples_say_which_prior_and_seed_made_them(
+def test_completions_and_samples_have_their_prior_and_seed(
     trained: Path, scanvq: Command, tmp_path: Path
 ) -> None:
     _, prior = ids(trained)
@@ -114,7 +114,7 @@ def test_completions_and_samples_say_which_prior_and_seed_made_them(
             assert opened.info["Description"] == str(Provenance(model=prior, seed=6))
 
 
-def test_a_folder_of_series_is_trained_on_at_one_spacing(scanvq: Command, tmp_path: Path) -> None:
+def test_training_on_a_folder_of_series_at_one_spacing(scanvq: Command, tmp_path: Path) -> None:
     for patient in ("A", "BB", "CCC", "DDDD"):
         write_series(tmp_path / "scans" / patient / "t2", patient=patient)
     settings = ("--recipe=tiny", "--set=preparation.size=native", "--set=preparation.fit=pad")
@@ -127,7 +127,7 @@ def test_a_folder_of_series_is_trained_on_at_one_spacing(scanvq: Command, tmp_pa
 
 
 @pytest.mark.parametrize("slices", ["20", "80:20", "middle:0"])
-def test_wrong_slices_are_refused_before_anything_is_read(
+def test_wrong_slices_raise_before_reading(
     slices: str, refused: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     (message,) = refused([["data", "prepare", tmp_path, "--slices", slices]])

@@ -14,7 +14,7 @@ from scanvq.store.dataset import SliceDataset
 from scanvq.types import Batch, Codes
 
 
-class ImageSource:
+class ImageDataset:
     """Images of one split.
 
     Args:
@@ -38,8 +38,8 @@ class ImageSource:
         return Batch(images=images, condition=condition)
 
 
-class CodeSource:
-    """Codes of one split, and of its mirrored images where those were encoded too.
+class CodeDataset:
+    """Codes of one split, and of the mirrored images if these are encoded too.
 
     Args:
         levels: one array (n, h, w) for each level of codes.

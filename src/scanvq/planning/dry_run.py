@@ -1,0 +1,110 @@
+"""The full pipeline on a few scans, to measure its time and memory.
+
+`python -m scanvq.planning.dry_run FOLDER DEVICE [--skip-bad]` reads scans.csv and recipe.toml in FOLDER, and
+writes measurements.json there. It runs as a separate process, so that peak memory is that of the run.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanvq.evaluation.evaluate_run import evaluate_run
+from scanvq.model.model import Model
+from scanvq.model.source import RunSource
+from scanvq.nn.device import choose_device
+from scanvq.recipe.reading import read_recipe
+from scanvq.storage.run_directory import RunDirectory, StageDirectory
+from scanvq.store.run_data import open_data
+from scanvq.training.engine import Engine, peak_process_mb
+from scanvq.training.fit import new_run, train_run
+from scanvq.training.fit_request import FitRequest
+from scanvq.training.history import Loggers
+from scanvq.training.progress_pictures import KEPT, read_progress
+from scanvq.training.stages.prior import PROGRESS_SAMPLES
+from scanvq.training.stages.tokenizer import PROGRESS_IMAGES
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRunMeasurements:
+    """The measurements of a dry run.
+
+    Attributes:
+        prepare: seconds per file.
+        evaluate: seconds per test image.
+        memory_mb: peak memory of the process.
+        slice_bytes: bytes per prepared slice.
+        slices: prepared slices per file.
+        progress_bytes: bytes of the progress pictures of a complete run.
+    """
+
+    prepare: float
+    evaluate: float
+    memory_mb: float
+    slice_bytes: float
+    slices: float
+    progress_bytes: float
+
+
+def measure_run(folder: Path, device: str, *, skip_bad: bool) -> DryRunMeasurements:
+    """Prepares the scans, trains each stage for an epoch, and evaluates.
+
+    Args:
+        folder: has scans.csv and recipe.toml; the run and its cache are written there.
+        device: as for `fit`.
+        skip_bad: leave unreadable files out instead of failing.
+    """
+    cache, run = folder / "cache", RunDirectory(folder / "run")
+    started: dict[str, float] = {}
+    ended: dict[str, float] = {}
+
+    def progress_for(name: str) -> Callable[[int, int], None]:
+        started.setdefault(name, time.perf_counter())
+
+        def progress(done: int, total: int) -> None:
+            ended[name] = time.perf_counter()
+
+        return progress
+
+    recipe = read_recipe(folder / "recipe.toml", overrides=['data.subject=""'])
+    request = FitRequest(
+        folder=str((folder / "scans.csv").resolve()),
+        epochs=1,
+        skip_bad=skip_bad,
+        allow_leak=True,  # the run itself checks all scans for leaks
+    )
+    new_run(run, recipe, request)
+    engine = Engine(device=device)
+    train_run(run, recipe, request, engine=engine, loggers=Loggers(), cache=cache, progress_for=progress_for)
+    model = Model(RunSource(run), device=choose_device(device))
+    data = open_data(run, model.recipe.data, cache=cache)
+    started["evaluate"] = time.perf_counter()
+    evaluate_run(model, run, cache=cache)
+    ended["evaluate"] = time.perf_counter()
+    seconds = {name: ended[name] - started[name] for name in ("prepare", "evaluate")}
+    files = len(data.catalog.entries)
+    return DryRunMeasurements(
+        prepare=seconds["prepare"] / files,
+        evaluate=seconds["evaluate"] / len(data.rows("test")),
+        memory_mb=peak_process_mb(),
+        slice_bytes=sum(file.stat().st_size for file in data.store.folder.glob("*")) / len(data.store),
+        slices=len(data.store) / files,
+        progress_bytes=_progress_bytes(run.tokenizer, 2 * PROGRESS_IMAGES)
+        + _progress_bytes(run.prior, PROGRESS_SAMPLES),
+    )
+
+
+def _progress_bytes(stage: StageDirectory, images: int) -> float:
+    """Bytes of the progress pictures of a complete run, with `images` at each of the kept steps."""
+    saved = sum(len(pictures) for _, pictures in read_progress(stage.progress))
+    return stage.progress.stat().st_size / saved * images * KEPT if saved else 0.0
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    measurements = measure_run(folder, sys.argv[2], skip_bad="--skip-bad" in sys.argv)
+    (folder / "measurements.json").write_text(json.dumps(vars(measurements)), encoding="utf-8")
