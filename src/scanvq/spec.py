@@ -25,6 +25,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Tables = Mapping[type, Mapping[str, Callable[..., Any]]]
 """Abstract class -> kind -> concrete class: what `build.py` knows."""
 
+RENAMED = {"label_dropout": "condition_dropout"}
+"""Settings of older recipes whose new name a message gives, since no likeness would find it."""
+
 
 class SpecError(ValueError):
     """A setting that does not exist or cannot have that value. The message is for the user."""
@@ -124,7 +127,8 @@ def setting_names(maker: Callable[..., Any]) -> tuple[str, ...]:
 
 def nearest(name: str, known: Any) -> str:
     """The end of a message about an unknown name: the likely one meant, or all there are."""
-    match = difflib.get_close_matches(name, list(known), n=1)
+    renamed = RENAMED.get(name)
+    match = [renamed] if renamed in known else difflib.get_close_matches(name, list(known), n=1)
     if match:
         return f"Did you mean {match[0]}?"
     return f"There are: {', '.join(sorted(known))}."

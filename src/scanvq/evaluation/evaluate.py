@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from scanvq.conditions.condition import Condition
 from scanvq.evaluation.tokenizer_scores import TokenizerScores, score_tokenizer
 from scanvq.metrics.rate import bits_per_pixel
 from scanvq.model.model import Model
@@ -57,7 +58,9 @@ def evaluate(
         bits = bits_of(
             model.prior,
             codes,
-            labels=torch.from_numpy(dataset.conditions["label"]) if model.labels else None,
+            condition=Condition.of(
+                {name: torch.from_numpy(values) for name, values in dataset.conditions.items()}
+            ),
             device=model.device,
             progress=progress_for("score codes"),
         )

@@ -79,7 +79,10 @@ def best_median_worst(scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], t
 
 
 def generated(model: Model, data: RunData | None) -> tuple[Generated, ...]:
-    """New images from the prior, for each label, beside real test images of that label."""
+    """New images from the prior, for each label, beside real test images of that label.
+
+    Without labels, all conditions are drawn from their joint distribution.
+    """
     labels: tuple[str | None, ...] = model.labels[:MOST_LABELS] or (None,)
     count = max(2, SAMPLES // len(labels))
     found = []

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from torch import nn
 
-from scanvq.model.headers import TokenizerHeader
+from scanvq.conditions.space import ConditionSpace, NumberCondition
+from scanvq.model.headers import PriorHeader, TokenizerHeader
 from scanvq.recipe.recipe import Recipe, read_recipe
 from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.storage.weights import Header, WeightsError, read_weights
@@ -50,9 +51,51 @@ def inherit_from(run: RunDirectory, request: FitRequest) -> None:
             raise RunError(f"the tokenizer of {name} goes with that run's scans; leave the folder out")
         _copy_tokenizer(run, other)
     if same:
+        _check_conditions(run, other)
         other.read(other.fingerprint)
         shutil.copyfile(other.fingerprint, run.fingerprint)
         shutil.copyfile(other.data, run.data)
+
+
+def _check_conditions(run: RunDirectory, other: RunDirectory) -> None:
+    ours, theirs = (read_recipe(one.recipe).data.conditions for one in (run, other))
+    if ours != theirs:
+        named = [", ".join(names) or "none" for names in (ours, theirs)]
+        raise RunError(
+            f"data.conditions names {named[0]}, but this run stands on {other.path}, which names {named[1]}; "
+            "leave data.conditions out, or start from random weights"
+        )
+
+
+def space_of_start(space: ConditionSpace, start: Path) -> ConditionSpace:
+    """The conditions of a run's data as the prior that it begins from knows them.
+
+    Args:
+        space: of the data.
+        start: weights file of that prior.
+
+    Returns:
+        The same conditions, with numbers standardized as that prior has learned them.
+
+    Raises:
+        WeightsError: that prior was trained with other conditions, or with categories of other values.
+    """
+    theirs = read_weights(start, PriorHeader).header.conditions
+    known = {one.name: one for one in theirs.numbers}
+    if (
+        space.names != theirs.names
+        or space.categories != theirs.categories
+        or len(space.numbers) != len(known)
+    ):
+        raise WeightsError(f"the prior in {start} was trained with {theirs}; these scans have {space}")
+    return ConditionSpace(
+        tuple(
+            replace(one, mean=known[one.name].mean, std=known[one.name].std)
+            if isinstance(one, NumberCondition)
+            else one
+            for one in space.conditions
+        )
+    )
 
 
 def _copy_tokenizer(run: RunDirectory, other: RunDirectory) -> None:
