@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-from scanvq.conditions.condition import Condition
 from scanvq.evaluation.tokenizer_scores import TokenizerScores, score_tokenizer
 from scanvq.metrics.rate import bits_per_pixel
 from scanvq.model.model import Model
@@ -36,7 +33,7 @@ def evaluate(
     *,
     progress_for: ProgressFactory,
 ) -> Evaluation:
-    """Scores a model on a split.
+    """Scores a model on a split. The bits of its prior are without conditions.
 
     Args:
         model: with a prior or without.
@@ -58,9 +55,7 @@ def evaluate(
         bits = bits_of(
             model.prior,
             codes,
-            condition=Condition.of(
-                {name: torch.from_numpy(values) for name, values in dataset.conditions.items()}
-            ),
+            condition=None,  # they would be bits of the stream, too
             device=model.device,
             progress=progress_for("score codes"),
         )
