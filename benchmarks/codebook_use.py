@@ -1,14 +1,14 @@
-"""How much of its codebook does the planned tokenizer use after training? Twenty seeds on synthetic brains.
+"""Codebook use of the planned tokenizer after training: twenty seeds on synthetic brains.
 
 The tokenizer is the one that `scanvq plan` chooses for the cohort, its 512 codes, quantizer, losses and
-learning rate unchanged. Images are scaled down, the batch is another and the steps are few, as each row
-says, so that all seeds take minutes on one thread; the seed is of weights, order and augmentation, the split
-stays. The weights are those of the best validation, which a run keeps.
+learning rate unchanged. Images are scaled down, the batch size differs and the steps are few, as given in
+each row, so that all seeds take minutes on one thread. The seed determines weights, order and augmentation,
+not the split. The weights are those of the best validation, which a run keeps.
 
-Beside the plan, whose codebook follows with a decay of .95: the usual decay of .99, with a codebook monitor
-that only warns and with one that adjusts.
+Compared with the plan, which has a decay of .95: the usual decay of .99, with `codebook_monitor = "warn"`
+and `"adjust"`.
 
-Columns: seconds of training with its validations; codes that occur at all in the training split, in % of the
+Columns: seconds of training with its validations; codes that occur in the training split, in % of the
 codebook; their perplexity; SSIM of the validation split. Wanted: at least 80 % in use with every seed.
 """
 

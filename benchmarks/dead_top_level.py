@@ -1,14 +1,15 @@
-"""Does the top level of a VQ-VAE-2 die on brain MRI, and what keeps it alive?
+"""Collapse of the top level of a VQ-VAE-2 on brain MRI, and what prevents it.
 
 Reproduces the setting of rosinality/vq-vae-2-pytorch issue 58 (near-perfect reconstructions of 256x256
 brain MRI, top codes collapsed, samples pure noise): two levels of 512 codes of 64 numbers, codebooks as
 moving averages that start from random numbers with counts of zero and are never restarted. In a short
-training its bottom dies too; the second arm gives the bottom our guards, and so has the thread's outcome:
-good reconstructions that owe nothing to the top. Then the same network with the guards that ScanVQ has, one
-at a time and together.
+training the bottom level collapses too; the second arm has ScanVQ's measures for the bottom level only, and
+reproduces the thread's outcome: good reconstructions that do not depend on the top level. The other arms
+have the measures of ScanVQ for the top level, one at a time and together.
 
 Columns: seconds of training; SSIM of unseen images; the same with the top codes of another image (no drop =
-the top says nothing); SSIM from the top level alone; codes used and perplexity of top and bottom.
+the top level carries no information); SSIM from the top level alone; codes used and perplexity of top and
+bottom.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How time and memory grow: the exponent of a power law through a few sizes, 1 being in proportion.
+"""Growth of time and memory: the exponent of a power law fitted to a few sizes; 1 is linear.
 
 A training step and encoding against image size, batch and codebook; sampling against cells and batch;
-preparation against the number of slices (2-D NIfTI files of noise, made for this in a temporary folder).
-Memory is the most that the work adds to a process of its own.
+preparation against the number of slices (2-D NIfTI files of noise, generated in a temporary folder). Memory
+is the peak that the work adds to a process of its own.
 """
 
 from __future__ import annotations

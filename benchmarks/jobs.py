@@ -1,9 +1,9 @@
-"""Whole jobs as a user waits for them: train to a given SSIM, sample 64 images, prepare 10,000 slices.
+"""Whole jobs: training to a given SSIM, sampling 64 images, preparing 10,000 slices.
 
-Training is `fit` with the demo's recipe on synthetic brains (or on a folder given by `--scans`); the time to
-an SSIM of unseen subjects is read from the run's own history, so it includes validation. Preparation is of
-gzipped 2-D NIfTI slices; its floor is to read and unpack the same files on as many threads. Loading is the
-share that making a batch has in a training step of report 000's network.
+Training is `fit` with the demo's recipe on synthetic brains (or on a folder given by `--scans`); the time
+to an SSIM of unseen subjects is read from the run's history, so it includes validation. Preparation is of
+gzipped 2-D NIfTI slices; its floor is to read and decompress the same files on as many threads. Loading is
+the share of a training step of report 000's network that is spent on making a batch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Times in turns, extra memory in a process of its own, and what the machine itself can do."""
+"""Times in turns, peak extra memory in a process of its own, and the speed of the machine."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.__main__ import TABLES
 from benchmarks.gpu_check import section as gpu
-from benchmarks.record import RESULTS, file_of, told_number, told_ratio, told_seconds
+from benchmarks.record import RESULTS, file_of, format_number, format_ratio, format_seconds
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "explanation" / "speed.md"
@@ -20,11 +20,12 @@ DEVICES = ("cpu", "cuda")
 INTRODUCTION = """# Speed
 
 `make bench` measures everything on this page on your machine, `make bench TABLE=quantizer` one table of it.
-Within a row all candidates take turns, in one process or in one each, so other work on the machine falls on
-all of them; a time is the median of its turns. **Ratios** are times of ScanVQ's time (the first line): 4x
-means four times as long. **Wanted** is what was aimed at before it was measured. A floor is what the
-machine needs for the arithmetic alone. Machines differ: compare ratios, not times. All raw times are in
-`benchmarks/results/`. This page is written from them; what was not measured stays empty.
+Within a row all candidates are measured in turns, in one process or in one each, so other work on the
+machine affects all of them; a time is the median over the turns. A **ratio** is a time divided by ScanVQ's
+time (the first line): 4x means four times as long. **Wanted** is the goal that was set before measuring. A
+floor is the time of the arithmetic alone on the same machine. Machines differ: compare ratios, not times.
+All raw times are in `benchmarks/results/`, from which this page is generated; what was not measured is
+empty.
 """
 
 
@@ -38,7 +39,7 @@ def main() -> None:
 
 
 def read(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """(table, device) -> its record, of those that were measured; the check's where a GPU has no other."""
+    """(table, device) -> its record, where measured; of a GPU also from the GPU check."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     brief = gpu.tables(gpu.read(folder))
     for table in TABLES:
@@ -55,12 +56,12 @@ def page(records: Mapping[tuple[str, str], dict[str, Any]], check: gpu.Record | 
     """The text of the page.
 
     Args:
-        records: what `read` gives.
+        records: of `read`.
         check: the record of the check on a GPU; None where it was not run.
     """
     lines = [INTRODUCTION]
     if bars(records):
-        lines += [f"![Times of ScanVQ's time](../pictures/{PLOT.name})", ""]
+        lines += [f"![Times relative to ScanVQ](../pictures/{PLOT.name})", ""]
     lines += ["| table | CPU | GPU |", "|---|---|---|"]
     for table in TABLES:
         machines = (_machine(records.get((table, device))) for device in DEVICES)
@@ -75,7 +76,7 @@ def page(records: Mapping[tuple[str, str], dict[str, Any]], check: gpu.Record | 
 
 
 def bars(records: Mapping[tuple[str, str], dict[str, Any]]) -> list[tuple[str, str, float]]:
-    """(work, candidate, ratio) of all that was compared on the CPU, ours and the floors left out."""
+    """(work, candidate, ratio) of every comparison on the CPU, without ScanVQ's own and the floors."""
     return [
         (f"{table}: {row['case']}", name, ratio)
         for (table, device), record in records.items()
@@ -86,7 +87,7 @@ def bars(records: Mapping[tuple[str, str], dict[str, Any]]) -> list[tuple[str, s
 
 
 def plot(ratios: Sequence[tuple[str, str, float]]) -> None:
-    """One bar for each candidate of each piece of work, on a logarithmic scale."""
+    """Plots one bar for each candidate of each row, on a logarithmic scale."""
     from matplotlib.figure import Figure
 
     works = list(dict.fromkeys(work for work, _, _ in ratios))
@@ -99,7 +100,7 @@ def plot(ratios: Sequence[tuple[str, str, float]]) -> None:
         ticks[work] = place - (len(own) - 1) / 2
         for name, ratio in own:
             axes.barh(place, ratio, color=f"C{names.index(name) % 10}")
-            axes.text(ratio, place, f" {told_ratio(ratio)}", va="center", fontsize=7)
+            axes.text(ratio, place, f" {format_ratio(ratio)}", va="center", fontsize=7)
             place -= 1
         place -= 0.8
     for name in names:
@@ -107,7 +108,7 @@ def plot(ratios: Sequence[tuple[str, str, float]]) -> None:
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xscale("log")
     axes.margins(x=0.1)
-    axes.set_xlabel("times of ScanVQ's time (logarithmic); right of the line ScanVQ is faster")
+    axes.set_xlabel("time relative to ScanVQ (logarithmic); right of the line ScanVQ is faster")
     axes.set_yticks(list(ticks.values()), list(ticks), fontsize=7)
     axes.legend(fontsize=7, loc="upper right")
     PLOT.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +130,7 @@ def _machine(record: Mapping[str, Any] | None) -> str:
 def _table(record: Mapping[str, Any]) -> list[str]:
     rows = record["rows"]
     numbers = list(dict.fromkeys(name for row in rows for one in row["numbers"].values() for name in one))
-    head = ["work", "by", "median", "ratio", "wanted", *numbers]
+    head = ["work", "candidate", "median", "ratio", "wanted", *numbers]
     lines = [f"| {' | '.join(head)} |", "|---|---|" + "---:|" * (len(head) - 2)]
     for row in rows:
         for place, name in enumerate(row["median_seconds"]):
@@ -137,21 +138,21 @@ def _table(record: Mapping[str, Any]) -> list[str]:
             cells = [
                 row["case"] if place == 0 else "",
                 name,
-                told_seconds(row["median_seconds"][name]),
-                told_ratio(row["ratios"].get(name)),
-                told_ratio(row["wanted"].get(name)),
-                *(told_number(own.get(one)) for one in numbers),
+                format_seconds(row["median_seconds"][name]),
+                format_ratio(row["ratios"].get(name)),
+                format_ratio(row["wanted"].get(name)),
+                *(format_number(own.get(one)) for one in numbers),
             ]
             lines.append(f"| {' | '.join(cells)} |")
         for name, value in row["facts"].items():
-            lines.append(f"| | {name} | {told_number(value)} |{' |' * (len(head) - 3)}")
+            lines.append(f"| | {name} | {format_number(value)} |{' |' * (len(head) - 3)}")
         if row["notes"]:
             lines.append(f"| | {row['notes']} |{' |' * (len(head) - 2)}")
     return lines
 
 
 def _docstring(table: str) -> str:
-    """What a table is, from its file, without importing the peers."""
+    """The module docstring of a table, read without importing the libraries that it compares."""
     tree = ast.parse((Path(__file__).parent / f"{table}.py").read_text(encoding="utf-8"))
     return ast.get_docstring(tree) or ""
 

@@ -1,4 +1,4 @@
-"""The other software that the tables compare with, and which of it is installed."""
+"""The libraries that the tables compare with, and which of them are installed."""
 
 from __future__ import annotations
 

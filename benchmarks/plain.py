@@ -1,4 +1,4 @@
-"""The plain way: what the course reports' code computes, in the open, with nothing done for speed."""
+"""The plain implementation: the arithmetic of the course reports' code, not optimized."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Quantizers alone: forward, and forward with backward, in training and in evaluation.
 
-All get the same features, laid out channels last as our networks lay them out (which saves the peers a copy
-too), of random numbers, with a codebook of such features. The floors: the search for the nearest code alone,
-and the matrix product in it alone. Memory is the most that one call adds to a process of its own.
+All get the same random features in channels-last layout, as ScanVQ's networks produce them (which saves the
+other libraries a copy, too), and a codebook drawn from such features. Floors: the search for the nearest
+code alone, and the matrix product in it alone. Memory is the peak that one call adds to a process of its
+own.
 """
 
 from __future__ import annotations

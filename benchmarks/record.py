@@ -1,4 +1,4 @@
-"""What a table holds, how it is printed, and the file it is kept in."""
+"""The rows of a table, how they are printed, and the file that they are kept in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Setup:
     """How a table is to be run.
 
     Attributes:
-        short: tiny sizes, to see that it works; the times then mean nothing.
+        short: tiny sizes, to test the table; the times then mean nothing.
         device: where networks run.
         scans: a folder of scans in place of synthetic ones, for tables that train.
         turns: the most turns of each candidate; None takes as many as the table has.
@@ -42,14 +42,14 @@ class Setup:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One piece of work, done by several candidates in turns.
+    """One piece of work, measured for several candidates in turns.
 
     Attributes:
         case: what is done.
         seconds: candidate -> every time measured, in the order of the turns; () = not run.
-        ours: the candidate that ratios are of: others' median / its median; None = no ratios.
+        ours: the candidate that ratios are relative to: another's median / its median; None = no ratios.
         times: candidate -> how many of its measured pieces make one whole work, where that is not 1.
-        wanted: candidate -> the ratio that is aimed at.
+        wanted: candidate -> the ratio that was set as a goal before measuring.
         numbers: candidate -> other measured numbers, the name carrying the unit.
         facts: measured numbers of the row as a whole.
         notes: what else must be known to read the row.
@@ -111,11 +111,11 @@ def write(folder: Path, table: str, machine: Mapping[str, Any], setup: Setup, ro
 
 
 def show(title: str, rows: Sequence[Row]) -> None:
-    """Prints a table; ratios are times of our time, so above 1 we are faster."""
+    """Prints a table; a ratio above 1 means that ScanVQ is faster."""
     names = list(dict.fromkeys(name for row in rows for values in row.numbers.values() for name in values))
     columns = Columns(title=title, title_justify="left")
     columns.add_column("work", overflow="fold")
-    columns.add_column("by", overflow="fold")
+    columns.add_column("candidate", overflow="fold")
     for name in ("median", "ratio", "wanted", *names):
         columns.add_column(name, justify="right")
     for row in rows:
@@ -124,13 +124,13 @@ def show(title: str, rows: Sequence[Row]) -> None:
             columns.add_row(
                 row.case if place == 0 else "",
                 name,
-                told_seconds(row.median(name)),
-                told_ratio(row.ratio(name)),
-                told_ratio(row.wanted.get(name)),
-                *(told_number(numbers.get(one)) for one in names),
+                format_seconds(row.median(name)),
+                format_ratio(row.ratio(name)),
+                format_ratio(row.wanted.get(name)),
+                *(format_number(numbers.get(one)) for one in names),
             )
         for fact, value in row.facts.items():
-            columns.add_row("", fact, told_number(value))
+            columns.add_row("", fact, format_number(value))
         if row.notes:
             columns.add_row("", row.notes)
         columns.add_section()
@@ -140,7 +140,7 @@ def show(title: str, rows: Sequence[Row]) -> None:
     console.print(columns)
 
 
-def told_seconds(value: float | None) -> str:
+def format_seconds(value: float | None) -> str:
     if value is None:
         return ""
     if value < 1e-3:
@@ -148,11 +148,11 @@ def told_seconds(value: float | None) -> str:
     return f"{value * 1e3:.{1 if value < 0.1 else 0}f} ms" if value < 1 else f"{value:.2f} s"
 
 
-def told_ratio(value: float | None) -> str:
+def format_ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.{2 if value < 10 else 0}f}x"
 
 
-def told_number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return ""
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"

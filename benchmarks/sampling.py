@@ -1,12 +1,13 @@
-"""How long does a sample take: from caches, or with the network run again for every cell?
+"""Sampling time: from caches, and with the network run again for every cell.
 
 Gated PixelCNN (report 004) and PixelCNN (report 002) on grids of 32x32 and 64x64, both levels of a VQ-VAE-2
-(report 000), the transformer and MaskGIT on 256 and 1,024 codes; untrained, since time does not depend on the
-weights. "Plain" is one forward pass of our own network, measured, times the number of cells; where it is also
-run whole it must give the same codes. MONAI samples its transformer by `VQVAETransformerInferer`. The
-transformer's floor is one pass of one token through the same matrices, without attention, times the tokens.
-On a CUDA device ScanVQ records a row of cells, or a cell of the transformer, as a CUDA graph. The cached and
-the plain way round differently there, so the share of equal codes is shown; on a CPU all must be equal.
+(report 000), the transformer and MaskGIT on 256 and 1,024 codes; untrained, since time does not depend on
+the weights. "Plain" is one forward pass of the same network, measured, times the number of cells; where it
+is also run whole it must give the same codes. MONAI samples its transformer by `VQVAETransformerInferer`.
+The transformer's floor is one pass of one token through the same matrices, without attention, times the
+tokens. On a CUDA device ScanVQ records a row of cells, or a cell of the transformer, as a CUDA graph.
+Cached and plain sampling round differently there, so the share of equal codes is shown; on a CPU all must
+be equal.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Case:
 
 
 def rows(setup: Setup) -> Iterator[Row]:
-    for case in (*_pixelcnns(setup.short), *_pyramids(setup.short)):
+    for case in (*_pixelcnns(setup.short), *_hierarchies(setup.short)):
         yield _row(case, setup)
     yield from _transformers(setup)
 
@@ -85,7 +86,7 @@ def _pixelcnns(short: bool) -> list[Case]:
     ]
 
 
-def _pyramids(short: bool) -> list[Case]:
+def _hierarchies(short: bool) -> list[Case]:
     recipe = read_recipe("hipmri-vqvae2")
     sizes = tuple(one["codebook_size"] for one in recipe.tokenizer["quantizers"])
     shapes = ((4, 2), (8, 4)) if short else ((32, 16), (64, 32))

@@ -1,14 +1,13 @@
 """One training step of the networks of reports 000 and 004: forward, backward, optimizer.
 
-"Plain" is the report's arithmetic: the same layers with a quantizer of N x K distances and one-hot rows and a
-codebook learned by gradient, in fp32, contiguous, Adam as PyTorch has it. MONAI's `VQVAE` is at its closest
-setting: the same widths, grid and codebook. The floor is the time that the step's own floating-point
-operations take as one large matrix product. Each candidate has a process of its own, and they take turns; in
-each turn a step goes before, which is not counted, because in training step follows on step.
-Ours runs as `fit` does: in the fastest of the settings that it measures at its start, and in the fastest one
-of fp32.
-torch.compile is not among them: with encoder and decoder compiled, the first network's step took 98 ms
-against 90 in bf16 on two cores, after 17 seconds of compiling.
+"Plain" is the report's arithmetic: the same layers with a quantizer of N x K distances and one-hot rows and
+a codebook learned by gradient, in fp32, contiguous, Adam as PyTorch has it. MONAI's `VQVAE` is at its
+closest setting: the same widths, grid and codebook. The floor is the time that the step's own
+floating-point operations take as one large matrix product. Each candidate has a process of its own, and
+they take turns; each turn starts with a step that is not counted, because in training step follows on step.
+ScanVQ runs as in `fit`: in the fastest of the settings that are measured at its start, and in the fastest
+one of fp32. torch.compile is not among them: with encoder and decoder compiled, the first network's step
+took 98 ms against 90 in bf16 on two cores, after 17 seconds of compiling.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writes docs/reference/ from signatures and docstrings: `python docs/make_reference.py`."""
+"""Generates docs/reference/ from signatures and docstrings: `python docs/make_reference.py`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROLES = {"Tokenizer": "tokenizer", "Quantizer": "quantizer", "CodePrior": "prior
 
 
 def pages() -> dict[str, str]:
-    """File name to text."""
+    """The text of each page, by file name."""
     return {"commands.md": _commands(), "recipes.md": _recipes(), "python.md": _python()}
 
 
@@ -42,14 +42,18 @@ def _commands() -> str:
     lines = [
         "# Commands",
         "",
-        "Exit codes: 0 done, 1 leaks found by `data check`, 2 wrong use or bad input, "
+        "Exit codes: 0 success, 1 leakage found by `data check`, 2 wrong usage or bad input, "
         "130 interrupted (state saved).",
     ]
     root = typer.main.get_command(app)
     for name, command in _leaves(root, "scanvq"):
         lines += ["", f"## {name}", "", inspect.cleandoc(command.help or ""), ""]
-        lines += ["| argument | what it is |", "|---|---|"]
-        lines += [f"| {_parameter(one)} | {_said(one)} |" for one in command.params if one.name != "help"]
+        lines += ["| argument | meaning |", "|---|---|"]
+        lines += [
+            f"| {_parameter(argument)} | {_meaning(argument)} |"
+            for argument in command.params
+            if argument.name != "help"
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -61,21 +65,21 @@ def _leaves(command: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield name, command
 
 
-def _parameter(one: Any) -> str:
-    if one.param_type_name == "argument":
-        return f"`{one.name.upper()}`"
-    return ", ".join(f"`{option}`" for option in one.opts)
+def _parameter(argument: Any) -> str:
+    if argument.param_type_name == "argument":
+        return f"`{argument.name.upper()}`"
+    return ", ".join(f"`{option}`" for option in argument.opts)
 
 
-def _said(one: Any) -> str:
-    said = (getattr(one, "help", None) or "").replace("|", "\\|")
-    default = one.default
-    shown = default not in (None, (), [], False) and getattr(one, "show_default", True)
-    return f"{said} Default: `{getattr(default, 'value', default)}`." if shown else said
+def _meaning(argument: Any) -> str:
+    meaning = (getattr(argument, "help", None) or "").replace("|", "\\|")
+    default = argument.default
+    shown = default not in (None, (), [], False) and getattr(argument, "show_default", True)
+    return f"{meaning} Default: `{getattr(default, 'value', default)}`." if shown else meaning
 
 
 def _recipes() -> str:
-    lines = ["# Recipe settings", "", "Every setting, read off the signature of what it sets."]
+    lines = ["# Recipe settings", "", "All settings of a recipe, generated from the signatures of its parts."]
     for section, maker in SECTIONS.items():
         lines += ["", f"## [{section}]", "", _summary(maker), "", *_settings_table(maker)]
     for role, kinds in TABLES.items():
@@ -94,14 +98,14 @@ def _recipes() -> str:
 def _settings_table(maker: Callable[..., Any]) -> list[str]:
     names = setting_names(maker)
     if not names:
-        return ["It has no settings."]
-    told = _arguments(maker)
+        return ["No settings."]
+    meanings = _arguments(maker)
     parameters = inspect.signature(maker).parameters
     rows = ["| setting | default | meaning |", "|---|---|---|"]
     for name in names:
         default = parameters[name].default
         shown = "required" if default is inspect.Parameter.empty else f"`{default!r}`"
-        rows.append(f"| `{name}` | {shown} | {told.get(name, '')} |")
+        rows.append(f"| `{name}` | {shown} | {meanings.get(name, '')} |")
     return rows
 
 
@@ -110,7 +114,7 @@ def _summary(maker: Any) -> str:
 
 
 def _arguments(maker: Any) -> dict[str, str]:
-    """Name to meaning, from the Args part of the class's and the constructor's docstring."""
+    """Name to meaning, from the Args sections of the docstrings of the class and its constructor."""
     found: dict[str, str] = {}
     for text in (maker.__doc__, getattr(maker.__init__, "__doc__", None)):
         block = re.search(r"Args:\n(.*?)(\n\S|\n\n\S|\Z)", inspect.cleandoc(text or ""), re.DOTALL)
@@ -125,10 +129,11 @@ def _python() -> str:
     lines = ["# Python", ""]
     for function in (api.fit, api.load):
         lines += [f"## scanvq.{function.__name__}", "", *_code(function, function.__name__), *_doc(function)]
-    lines += ["## scanvq.Run", "", *_doc(api.Run)]
-    for name, method in inspect.getmembers(api.Run, inspect.isfunction):
-        if not name.startswith("_"):
-            lines += [f"### Run.{name}", "", *_code(method, name), *_doc(method)]
+    for shown in (api.Model, api.Run):
+        lines += [f"## scanvq.{shown.__name__}", "", *_doc(shown)]
+        for name, method in inspect.getmembers(shown, inspect.isroutine):
+            if not name.startswith("_"):
+                lines += [f"### {shown.__name__}.{name}", "", *_code(method, name), *_doc(method)]
     return "\n".join(lines)
 
 

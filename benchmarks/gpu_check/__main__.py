@@ -30,7 +30,7 @@ from benchmarks.gpu_check.wheels import WHEELS
 from scanvq.storage.files import write_json
 
 TIME = 475.0  # seconds of everything
-REHEARSED = OWN / "gpu_check.json"
+DRY_RUN = OWN / "gpu_check.json"
 RESULT = ROOT / "benchmarks" / "results" / "gpu_check.json"
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     given = _arguments()
     begun = time.monotonic()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the part under way
-    out = (given.out or (REHEARSED if given.device == "cpu" else RESULT)).resolve()
+    out = (given.out or (DRY_RUN if given.device == "cpu" else RESULT)).resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="gpu-check-", ignore_cleanup_errors=True) as work:
         record = check(given, out, Path(work), begun)

@@ -17,7 +17,7 @@ def main() -> None:
             raise SystemExit("--device is cuda, but PyTorch sees no CUDA device here")
         raise SystemExit(
             "PyTorch sees no CUDA device here, so there is nothing to check; "
-            "`--device cpu --tiny` rehearses the check on the CPU"
+            "`--device cpu --tiny` is a dry run of the check on the CPU"
         )
     chosen = torch.device("cpu" if device == "cpu" else "cuda")
     memory = torch.cuda.get_device_properties(chosen).total_memory / 2**20 if chosen.type == "cuda" else None

@@ -106,7 +106,7 @@ def _fit(part: Record) -> str:
         found.append(f"SSIM {metrics['tokenizer']['test']['ssim']['mean']:.3f}")
         prior = metrics["prior"]["test"]
         if prior is not None:
-            found.append(f"{prior['bits_per_code']:.2f} bits a code")
+            found.append(f"{prior['bits_per_code']:.2f} bits per code")
         for stage in ("tokenizer", "prior"):
             if stage in metrics["cost"]:
                 found.append(f"{stage} {metrics['cost'][stage]['images_per_second']:,.0f} images/s")

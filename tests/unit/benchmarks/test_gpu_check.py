@@ -197,7 +197,7 @@ def test_page_shows_the_check(tmp_path):
     assert "No GPU" not in text
     assert "a GPU, 80 GiB, CUDA 13.0, PyTorch 2.11, Python 3.12; demo cohort; 400 seconds in all." in text
     assert "| tests | failed | 12 | 50 passed, 1 failed, 0 skipped |" in text
-    assert "SSIM 0.810; 4.50 bits a code; tokenizer 1,234 images/s" in text
+    assert "SSIM 0.810; 4.50 bits per code; tokenizer 1,234 images/s" in text
     assert "peak memory 3,000 MB of the GPU, 2,000 MB of the process" in text
     assert "| samples | not begun | 12 |  |" in text
     assert "| quantizer | stopped | 12 | 1 rows, [below](#quantizer) |" in text
