@@ -48,12 +48,6 @@ def inpaint(
         raise ValueError("give either --mask or --keep")
     wishes = wishes_of(condition, label)
     model = Model.load(run, device=device)
-    if all(prior.inpainting_support == "later codes" for prior in model.prior.priors):
-        typer.echo(
-            "note: this prior fills cell by cell; each code sees only those before it: in raster order, what "
-            "is above and left of it",
-            err=True,
-        )
     written = inpaint_file(
         model,
         file,
@@ -67,4 +61,10 @@ def inpaint(
         ),
         seed=seed,
     )
+    if all(prior.inpainting_support == "later codes" for prior in model.prior.priors):
+        typer.echo(
+            "note: this prior fills cell by cell; each code sees only those before it: in raster order, what "
+            "is above and left of it",
+            err=True,
+        )
     print(f"wrote {len(written)} completions of {file.name} to {out}")
