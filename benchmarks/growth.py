@@ -22,6 +22,7 @@ from benchmarks.record import Row, Setup
 from benchmarks.training_step import ours
 from scanvq.build import TABLES, make_prior, make_tokenizer
 from scanvq.cohort.catalog_reader import read_catalog
+from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.geometry import Geometry
 from scanvq.nn.precision import Precision
 from scanvq.recipe.reading import read_recipe
@@ -105,7 +106,7 @@ def encoding(side: int, batch: int, device: str) -> Work:
 def sampling(side: int, batch: int, device: str) -> Work:
     """Samples of the gated PixelCNN of report 004, from caches."""
     spec = complete_part(CodePrior, read_recipe(RECIPE).prior, where="prior", tables=TABLES)
-    prior = make_prior(spec, codebook_sizes=(256,), code_shapes=((side, side),), classes=0)
+    prior = make_prior(spec, codebook_sizes=(256,), code_shapes=((side, side),), conditions=ConditionSpace())
     prior.to(device).eval()
     known = (torch.full((batch, side, side), UNKNOWN, device=device),)
 

@@ -25,6 +25,7 @@ from benchmarks.measuring import Work, turns
 from benchmarks.peers import absent, left_out
 from benchmarks.record import Row, Setup
 from scanvq.build import TABLES, make_prior
+from scanvq.conditions.space import ConditionSpace
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.recipe.reading import read_recipe
 from scanvq.sampling.raster import sample_raster
@@ -128,7 +129,7 @@ def _prior(case: Case, setup: Setup) -> tuple[HierarchicalPrior, Any]:
     """An untrained prior, and the work of one batch of samples."""
     torch.manual_seed(0)
     spec = complete_part(CodePrior, case.prior, where="prior", tables=TABLES)
-    prior = make_prior(spec, codebook_sizes=case.sizes, code_shapes=case.shapes, classes=0)
+    prior = make_prior(spec, codebook_sizes=case.sizes, code_shapes=case.shapes, conditions=ConditionSpace())
     prior.to(setup.device).eval()
     known = tuple(torch.full((case.batch, *shape), UNKNOWN, device=setup.device) for shape in case.shapes)
 

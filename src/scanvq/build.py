@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scanvq.conditions.space import ConditionSpace
 from scanvq.objectives.adversarial_codes import AdversarialCodes
 from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.objectives.next_code import NextCode
@@ -59,7 +60,7 @@ def make_prior(
     codebook_sizes: tuple[int, ...],
     code_shapes: tuple[tuple[int, int], ...],
     code_dims: tuple[int, ...] = (),
-    classes: int,
+    conditions: ConditionSpace,
 ) -> HierarchicalPrior:
     """Builds a prior for every level of codes; one level is a pyramid of one.
 
@@ -68,7 +69,7 @@ def make_prior(
         codebook_sizes: K of every level, coarse to fine.
         code_shapes: (h, w) of every level.
         code_dims: D of every level; may be left out for priors that look at the integers only.
-        classes: number of labels; 0 for an unconditional prior.
+        conditions: those that it is made for; none for an unconditional prior.
 
     Raises:
         ValueError: a number of priors that is not the number of levels.
@@ -84,7 +85,7 @@ def make_prior(
         derived = {
             "codebook_size": codebook_sizes[level],
             "context_sizes": codebook_sizes[:level],
-            "classes": classes,
+            "conditions": conditions,
             "height": code_shapes[level][0],
             "width": code_shapes[level][1],
         }

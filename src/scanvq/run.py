@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scanvq.conditions.space import ConditionSpace
 from scanvq.evaluation.cost import cost_of
 from scanvq.evaluation.evaluate_run import evaluate_run
 from scanvq.model.model import Model
 from scanvq.model.scans import Array
 from scanvq.model.source import ModelSource, RunSource
+from scanvq.model.wishes import Wishes
 from scanvq.nn.device import choose_device
 from scanvq.planning.measured_cost import measure_cost
 from scanvq.report.write import write_run_report
@@ -46,8 +48,13 @@ class Run:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Class names; () for a model without classes."""
+        """The values of the condition `label`; () where it is none."""
         return self.model.labels
+
+    @property
+    def conditions(self) -> ConditionSpace:
+        """What samples can be asked to be, see `Model.conditions`."""
+        return self.model.conditions
 
     def encode(self, images: Array) -> tuple[Array, ...]:
         """Images to codes, see `Model.encode`."""
@@ -65,6 +72,7 @@ class Run:
         self,
         count: int,
         *,
+        condition: Wishes | None = None,
         label: str | None = None,
         temperature: float | None = None,
         top_k: int | None = None,
@@ -75,6 +83,7 @@ class Run:
         """New images, see `Model.sample`."""
         return self.model.sample(
             count,
+            condition=condition,
             label=label,
             temperature=temperature,
             top_k=top_k,
@@ -89,12 +98,15 @@ class Run:
         mask: Array,
         *,
         count: int = 1,
+        condition: Wishes | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
         seed: int = 0,
     ) -> Array:
         """Completions of an image, see `Model.inpaint`."""
-        return self.model.inpaint(image, mask, count=count, label=label, params=params, seed=seed)
+        return self.model.inpaint(
+            image, mask, count=count, condition=condition, label=label, params=params, seed=seed
+        )
 
     def evaluate(
         self,

@@ -1,4 +1,4 @@
-"""What a prior may be asked to sample: codes of its codebook, labels that it has."""
+"""What a prior may be asked to sample: codes of its codebook."""
 
 from __future__ import annotations
 
@@ -13,13 +13,3 @@ def check_codes(codes: Tensor, *, batch: int, lowest: int, size: int) -> None:
         raise ValueError(
             f"codes are {int(codes.min())} to {int(codes.max())}; this prior takes {lowest} to {size - 1}"
         )
-
-
-def check_labels(labels: Tensor | None, classes: int) -> None:
-    """Raises ValueError for labels (B,) that a prior of so many classes does not have."""
-    if labels is None:
-        return
-    if classes == 0:
-        raise ValueError("this prior was trained without labels; sample it without one")
-    if not bool(((labels >= 0) & (labels <= classes)).all()):
-        raise ValueError(f"labels are {labels.tolist()}; this prior knows 0 to {classes} (= any class)")

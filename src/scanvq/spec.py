@@ -25,6 +25,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Tables = Mapping[type, Mapping[str, Callable[..., Any]]]
 """Abstract class -> kind -> concrete class: the build tables of `build.py`."""
 
+RENAMED = {"label_dropout": "condition_dropout"}
+"""Settings of older recipes whose new name a message gives, since no likeness would find it."""
+
 
 class SpecError(ValueError):
     """A setting that does not exist or has an invalid value. The message is for the user."""
@@ -126,7 +129,8 @@ def setting_names(factory: Callable[..., Any]) -> tuple[str, ...]:
 
 def did_you_mean(name: str, known: Any) -> str:
     """The end of a message about an unknown name: the most similar known name, or all known names."""
-    match = difflib.get_close_matches(name, list(known), n=1)
+    renamed = RENAMED.get(name)
+    match = [renamed] if renamed in known else difflib.get_close_matches(name, list(known), n=1)
     if match:
         return f"Did you mean {match[0]}?"
     return f"Allowed: {', '.join(sorted(known))}."

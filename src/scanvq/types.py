@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from scanvq.conditions.condition import Condition
-from scanvq.sample_checks import check_codes, check_labels
+from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
+from scanvq.sample_checks import check_codes
 
 Codes = tuple[Tensor, ...]
 """Integer codes, coarse to fine, each (B, h, w) int64: one level for VQ-VAE, two for VQ-VAE-2."""
@@ -153,7 +154,7 @@ class CodePrior(nn.Module, ABC):
     """
 
     codebook_size: int
-    classes: int = 0  # 0 = unconditional; the label `classes` means any class
+    conditions: ConditionSpace = NO_CONDITIONS  # those that it was made for; any may be absent
     context_sizes: tuple[int, ...] = ()  # codebook sizes of the coarser levels that it sees, coarse to fine
     inpainting_support: ClassVar[InpaintingSupport]
 
@@ -175,7 +176,7 @@ class CodePrior(nn.Module, ABC):
         Args:
             known: codes, UNKNOWN where one is to be drawn.
             context: the codes of all coarser levels, coarse to fine, each (B, h', w').
-            condition: what is asked for; None = anything.
+            condition: what is asked for; None, or what it does not name, = anything.
             params: how a code is drawn.
             generator: where the randomness comes from; None = torch's own CPU generator.
 
@@ -183,14 +184,14 @@ class CodePrior(nn.Module, ABC):
             Codes (B, h, w), none UNKNOWN; they may be trained on.
 
         Raises:
-            ValueError: codes of a wrong shape or outside the codebook, a wrong number of coarser levels, a
-                label that the prior does not have, or whatever else this prior cannot do.
+            ValueError: codes of a wrong shape or outside the codebook, a wrong number of coarser levels,
+                conditions that the prior does not have, or whatever else this prior cannot do.
         """
         self._check_context(context)
         check_codes(known, batch=len(known), lowest=UNKNOWN, size=self.codebook_size)
         for codes, size in zip(context, self.context_sizes, strict=True):
             check_codes(codes, batch=len(known), lowest=0, size=size)
-        check_labels(None if condition is None else condition.label, self.classes)
+        self.conditions.check(condition)
         device = next(self.parameters(), known).device
         with torch.inference_mode(), torch.autocast(device.type, enabled=False):
             filled = self._fill(
@@ -261,7 +262,7 @@ class LikelihoodPrior(CodePrior):
         Args:
             shape: (B, h, w) of the grids, which lie on the device of the weights.
             context: the codes of all coarser levels, coarse to fine, each (B, h', w').
-            condition: what is asked for; None = anything.
+            condition: what is asked for; None, or what it does not name, = anything.
 
         Raises:
             ValueError: a grid that the prior was not made for, or not the codes of every coarser level.
@@ -282,14 +283,16 @@ class LikelihoodPrior(CodePrior):
 class SamplingParams:
     """How a code is drawn from its logits. `top_k` 0 and `top_p` 1 leave all codes in.
 
-    `guidance` says how far from the logits without a label: 1 = plain, else unconditional + guidance *
-    (conditional - unconditional) (arXiv 2207.12598).
+    `guidance` says how far from the logits without conditions: 1 = plain, else unconditional + guidance *
+    (conditional - unconditional) (arXiv 2207.12598). `guided` names the conditions that are absent from the
+    unconditional logits; None = all.
     """
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
     guidance: float = 1.0
+    guided: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.temperature >= 0:

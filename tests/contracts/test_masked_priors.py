@@ -12,9 +12,12 @@ from torch.nn import functional as F
 
 from scanvq.build import TABLES
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.maskgit import MaskGIT
 from scanvq.types import UNKNOWN, CodePrior, SamplingParams
+
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
 SIZE, HEIGHT, WIDTH = 5, 4, 5
 
@@ -134,7 +137,7 @@ def test_chunks_give_the_samples_of_one_batch(maker: Maker) -> None:
 
 
 def test_every_parameter_gets_a_gradient(maker: Maker) -> None:
-    prior = maker(classes=2, context_sizes=(3,)).train()
+    prior = maker(conditions=LABELS, context_sizes=(3,)).train()
     condition = Condition(label=torch.tensor([0, 1]))
     known = torch.where(torch.rand(2, HEIGHT, WIDTH, generator=seeded()) < 0.5, UNKNOWN, some_codes())
     logits = prior.logits(known, context=(some_codes(2, 2, 3, size=3),), condition=condition)
@@ -144,7 +147,7 @@ def test_every_parameter_gets_a_gradient(maker: Maker) -> None:
 
 
 def test_labels_matter_and_no_label_means_any_class(maker: Maker) -> None:
-    prior = maker(classes=2).eval()
+    prior = maker(conditions=LABELS).eval()
     conditions = [None, *(Condition(label=torch.full((2,), label)) for label in (0, 1, 2))]
     null, zero, one, anything = (prior.logits(some_codes(), condition=condition) for condition in conditions)
     assert not torch.allclose(zero, one)
@@ -153,7 +156,7 @@ def test_labels_matter_and_no_label_means_any_class(maker: Maker) -> None:
 
 
 def test_labels_of_one_sample_leave_the_others_alone(maker: Maker) -> None:
-    prior = maker(classes=2).eval()
+    prior = maker(conditions=LABELS).eval()
     one, other = (
         prior.logits(some_codes(), condition=Condition(label=torch.tensor(label)))
         for label in ([0, 0], [0, 1])
@@ -162,17 +165,17 @@ def test_labels_of_one_sample_leave_the_others_alone(maker: Maker) -> None:
 
 
 def test_labels_that_it_does_not_have_are_refused(maker: Maker) -> None:
-    with pytest.raises(ValueError, match="without labels"):
+    with pytest.raises(ValueError, match="label: no such condition"):
         maker().sample(unknown(1), condition=Condition(label=torch.tensor([0])), params=SamplingParams())
-    with pytest.raises(ValueError, match="knows 0 to 2"):
-        maker(classes=2).sample(
+    with pytest.raises(ValueError, match="known are 0 to 2"):
+        maker(conditions=LABELS).sample(
             unknown(1), condition=Condition(label=torch.tensor([3])), params=SamplingParams()
         )
 
 
 def test_guidance_goes_from_any_class_to_the_label_and_beyond(maker: Maker) -> None:
     """0 is any class, 1 the label; far beyond, the codes are those that the label makes likelier most."""
-    prior = maker(classes=2, steps=1).eval()
+    prior = maker(conditions=LABELS, steps=1).eval()
     label = Condition(label=torch.ones(2, dtype=torch.int64))
 
     def drawn(guidance: float, condition: Condition | None = label, temperature: float = 1.0) -> torch.Tensor:
@@ -181,7 +184,7 @@ def test_guidance_goes_from_any_class_to_the_label_and_beyond(maker: Maker) -> N
 
     assert torch.equal(drawn(0), drawn(1, None))
     assert not torch.equal(drawn(0), drawn(1))
-    with pytest.raises(ValueError, match="no label is asked for"):
+    with pytest.raises(ValueError, match="nothing is asked for"):
         drawn(7, None)
     with torch.no_grad():
         cond, free = prior.logits(unknown(2), condition=label), prior.logits(unknown(2))
@@ -206,7 +209,7 @@ def test_another_grid_is_refused(maker: Maker) -> None:
 
 
 def test_bfloat16_autocast_is_near_float32_and_changes_no_sample(maker: Maker) -> None:
-    prior = maker(classes=2, context_sizes=(3,)).eval()
+    prior = maker(conditions=LABELS, context_sizes=(3,)).eval()
     for parameter in prior.parameters():
         parameter.data /= 4
     codes, coarse = some_codes(), some_codes(2, 2, 3, size=3)

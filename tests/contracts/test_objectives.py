@@ -10,6 +10,7 @@ import torch
 
 from scanvq.build import TABLES
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.objectives.adversarial_codes import AdversarialCodes
 from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.objectives.next_code import NextCode
@@ -22,6 +23,8 @@ from scanvq.quantizers import MovingAverageQuantizer, NearestQuantizer
 from scanvq.tokenizers import VQVAE
 from scanvq.types import Batch, Objective, Quantizer
 
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
+
 K = 8
 
 
@@ -33,7 +36,9 @@ def tokenizer(quantizer: Quantizer) -> VQVAE:
     return VQVAE(quantizer=quantizer, channels=(8, 8), norm="batch", residual_channels=4)
 
 
-def prior(*, levels: int = 1, classes: int = 0, dropout: float = 0.2) -> HierarchicalPrior:
+def prior(
+    *, levels: int = 1, conditions: ConditionSpace = NO_CONDITIONS, dropout: float = 0.2
+) -> HierarchicalPrior:
     return HierarchicalPrior(
         levels=[
             GatedPixelCNN(
@@ -42,7 +47,7 @@ def prior(*, levels: int = 1, classes: int = 0, dropout: float = 0.2) -> Hierarc
                 embedding_dim=4,
                 dropout=dropout,
                 codebook_size=K,
-                classes=classes,
+                conditions=conditions,
                 context_sizes=(K,) * level,
             )
             for level in range(levels)
@@ -50,14 +55,16 @@ def prior(*, levels: int = 1, classes: int = 0, dropout: float = 0.2) -> Hierarc
     )
 
 
-def gan(*, classes: int = 0) -> HierarchicalPrior:
+def gan(*, conditions: ConditionSpace = NO_CONDITIONS) -> HierarchicalPrior:
     sizes = {"codebook_size": K, "code_dim": 4, "height": 4, "width": 3}
-    one = LatentGAN(noise_dim=8, channels=8, critic_channels=8, classes=classes, **sizes)
+    one = LatentGAN(noise_dim=8, channels=8, critic_channels=8, conditions=conditions, **sizes)
     one.set_codebook(torch.randn(K, 4, generator=seeded(5)))
     return HierarchicalPrior(levels=[one])
 
 
-def masked(*, levels: int = 1, classes: int = 0, dropout: float = 0.0) -> HierarchicalPrior:
+def masked(
+    *, levels: int = 1, conditions: ConditionSpace = NO_CONDITIONS, dropout: float = 0.0
+) -> HierarchicalPrior:
     return HierarchicalPrior(
         levels=[
             MaskGIT(
@@ -66,7 +73,7 @@ def masked(*, levels: int = 1, classes: int = 0, dropout: float = 0.0) -> Hierar
                 heads=2,
                 dropout=dropout,
                 codebook_size=K,
-                classes=classes,
+                conditions=conditions,
                 context_sizes=(K,) * level,
                 height=4 * (level + 1),
                 width=3 * (level + 1),
@@ -82,8 +89,8 @@ def image_batch() -> Batch:
     return Batch(images=torch.exp(-(rows**2 + columns**2) / widths))
 
 
-def code_batch(levels: int = 1, classes: int = 0) -> Batch:
-    labels = torch.arange(4) % classes if classes else None
+def code_batch(levels: int = 1, conditions: ConditionSpace = NO_CONDITIONS) -> Batch:
+    labels = torch.arange(4) % 2 if conditions.names else None
     codes = tuple(
         torch.randint(3, (4, 4 * (level + 1), 3 * (level + 1)), generator=seeded(level))
         for level in range(levels)
@@ -109,22 +116,22 @@ CASES: dict[str, Case] = {
         lambda: Reconstruct(tokenizer=tokenizer(MovingAverageQuantizer(codebook_size=K, code_dim=4)), l1=1.0),
         image_batch,
     ),
-    "next_code": (lambda: NextCode(prior=prior(), label_dropout=0.0), code_batch),
+    "next_code": (lambda: NextCode(prior=prior(), condition_dropout=0.0), code_batch),
     "next_code, two levels with labels": (
-        lambda: NextCode(prior=prior(levels=2, classes=2), label_dropout=0.5),
-        lambda: code_batch(2, 2),
+        lambda: NextCode(prior=prior(levels=2, conditions=LABELS), condition_dropout=0.5),
+        lambda: code_batch(2, LABELS),
     ),
-    "masked_codes": (lambda: MaskedCodes(prior=masked(), label_dropout=0.0), code_batch),
+    "masked_codes": (lambda: MaskedCodes(prior=masked(), condition_dropout=0.0), code_batch),
     "masked_codes, two levels with labels": (
         lambda: MaskedCodes(
-            prior=masked(levels=2, classes=2, dropout=0.1), label_smoothing=0.1, label_dropout=0.5
+            prior=masked(levels=2, conditions=LABELS, dropout=0.1), label_smoothing=0.1, condition_dropout=0.5
         ),
-        lambda: code_batch(2, 2),
+        lambda: code_batch(2, LABELS),
     ),
     "adversarial_codes": (lambda: AdversarialCodes(prior=gan()), code_batch),
     "adversarial_codes, with labels": (
-        lambda: AdversarialCodes(prior=gan(classes=2), label_smoothing=0.1, label_dropout=0.5),
-        lambda: code_batch(1, 2),
+        lambda: AdversarialCodes(prior=gan(conditions=LABELS), label_smoothing=0.1, condition_dropout=0.5),
+        lambda: code_batch(1, LABELS),
     ),
 }
 
@@ -258,7 +265,7 @@ def test_a_prior_of_another_kind_is_refused(
 def test_hidden_labels_train_any_class() -> None:
     """With every label hidden, labels make no difference in training, and do in evaluation."""
     torch.manual_seed(0)
-    objective = NextCode(prior=prior(classes=2, dropout=0.0), label_dropout=1.0)
+    objective = NextCode(prior=prior(conditions=LABELS, dropout=0.0), condition_dropout=1.0)
     (codes,) = code_batch().codes or ()
     zeros, ones = (
         Batch(codes=(codes,), condition=Condition(label=torch.full((4,), label))) for label in (0, 1)

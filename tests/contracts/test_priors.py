@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from scanvq.build import TABLES
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.guidance import guided
 from scanvq.priors.hierarchical import HierarchicalPrior
@@ -22,6 +23,8 @@ from scanvq.priors.transformer import TransformerPrior
 from scanvq.sampling.ordered import sample_ordered
 from scanvq.sampling.ordering import Ordering
 from scanvq.types import UNKNOWN, CodePrior, LikelihoodPrior, SamplingParams
+
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
 SIZE, HEIGHT, WIDTH = 5, 4, 5
 
@@ -156,7 +159,7 @@ def test_samples_are_those_of_running_the_network_for_every_cell(maker: Maker) -
 
 
 def test_guidance_moves_the_logits_or_is_refused(maker: Maker) -> None:
-    prior = maker(classes=2).eval()
+    prior = maker(conditions=LABELS).eval()
     known = torch.full((3, HEIGHT, WIDTH), UNKNOWN)
     condition, params = Condition(label=torch.tensor([0, 1, 1])), SamplingParams(guidance=40.0)
 
@@ -176,9 +179,9 @@ def test_guidance_moves_the_logits_or_is_refused(maker: Maker) -> None:
     assert not torch.equal(
         sampled, prior.sample(known, condition=condition, params=SamplingParams(), generator=seeded())
     )
-    with pytest.raises(ValueError, match="no label is asked for"):
+    with pytest.raises(ValueError, match="nothing is asked for"):
         prior.sample(known, params=params)
-    with pytest.raises(ValueError, match="trained without labels"):
+    with pytest.raises(ValueError, match="trained without conditions"):
         maker().sample(known, params=params)
 
 
@@ -190,7 +193,7 @@ def test_likelihood_sums_to_one_over_every_grid(maker: Maker) -> None:
 
 
 def test_every_parameter_gets_a_gradient(maker: Maker) -> None:
-    prior = maker(classes=2, context_sizes=(3,)).train()
+    prior = maker(conditions=LABELS, context_sizes=(3,)).train()
     condition = Condition(label=torch.tensor([0, 1]))
     logits = prior.logits(some_codes(), context=(some_codes(2, 2, 3, size=3),), condition=condition)
     F.cross_entropy(logits, some_codes()).backward()
@@ -199,7 +202,7 @@ def test_every_parameter_gets_a_gradient(maker: Maker) -> None:
 
 
 def test_labels_matter_and_no_label_means_any_class(maker: Maker) -> None:
-    prior = maker(classes=2).eval()
+    prior = maker(conditions=LABELS).eval()
     codes = some_codes()
     one, other, anything, null = (
         prior.logits(codes, condition=condition)
@@ -216,7 +219,7 @@ def test_labels_matter_and_no_label_means_any_class(maker: Maker) -> None:
 
 
 def test_labels_of_one_sample_leave_the_others_alone(maker: Maker) -> None:
-    prior = maker(classes=2).eval()
+    prior = maker(conditions=LABELS).eval()
     codes = some_codes()
     one, other = (
         prior.logits(codes, condition=Condition(label=torch.tensor(label))) for label in ([0, 0], [0, 1])
@@ -260,7 +263,7 @@ def test_every_coarser_level_matters_to_logits_and_samples(maker: Maker) -> None
 @pytest.mark.parametrize("asked_share", [0.0, 0.5, 1.0])
 def test_cell_by_cell_it_gives_the_logits_of_the_whole_grid(maker: Maker, asked_share: float) -> None:
     """Whichever cells are only set, as known codes are, without asking for their logits."""
-    prior = maker(classes=2, context_sizes=(3,)).eval()
+    prior = maker(conditions=LABELS, context_sizes=(3,)).eval()
     codes, condition = some_codes(3), Condition(label=torch.tensor([0, 2, 1]))
     given = {"context": (some_codes(3, 2, 3, size=3),), "condition": condition}
     asked = torch.rand(HEIGHT * WIDTH, generator=seeded(4)) < asked_share
@@ -290,7 +293,7 @@ def test_a_cell_that_was_gone_through_is_refused(maker: Maker) -> None:
 
 def test_a_stepper_gives_equal_logits_each_time(maker: Maker) -> None:
     """To the last bit: what one pass encodes, another decodes."""
-    prior = maker(classes=2).eval()
+    prior = maker(conditions=LABELS).eval()
     codes = some_codes(2)
 
     def bits() -> torch.Tensor:
@@ -329,7 +332,7 @@ def test_samples_may_be_trained_on(maker: Maker) -> None:
 
 
 def test_bfloat16_autocast_is_near_float32(maker: Maker) -> None:
-    prior = maker(classes=2, context_sizes=(3,)).eval()
+    prior = maker(conditions=LABELS, context_sizes=(3,)).eval()
     codes, coarse = some_codes(), some_codes(2, 2, 3, size=3)
     sample = partial(prior.sample, context=(coarse,), params=SamplingParams())
     exact = F.cross_entropy(prior.logits(codes, context=(coarse,)), codes)

@@ -10,9 +10,12 @@ import torch
 
 from scanvq.build import TABLES
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.latent_gan import LatentGAN
 from scanvq.types import UNKNOWN, CodePrior, SamplingParams
+
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
 SIZE, DIM, HEIGHT, WIDTH = 7, 3, 9, 6
 
@@ -107,7 +110,7 @@ def test_choices_among_codes_are_refused(maker: Maker) -> None:
 
 
 def test_labels_matter_and_no_label_means_any_class(maker: Maker) -> None:
-    prior = maker(classes=2)
+    prior = maker(conditions=LABELS)
     conditions = [None, *(Condition(label=torch.full((4,), label)) for label in (0, 1, 2))]
     null, zero, one, anything = (
         prior.sample(unknown(4), condition=condition, params=SamplingParams(), generator=seeded())
@@ -119,10 +122,10 @@ def test_labels_matter_and_no_label_means_any_class(maker: Maker) -> None:
 
 
 def test_labels_that_it_does_not_have_are_refused(maker: Maker) -> None:
-    with pytest.raises(ValueError, match="without labels"):
+    with pytest.raises(ValueError, match="label: no such condition"):
         maker().sample(unknown(1), condition=Condition(label=torch.tensor([0])), params=SamplingParams())
-    with pytest.raises(ValueError, match="knows 0 to 2"):
-        maker(classes=2).sample(
+    with pytest.raises(ValueError, match="known are 0 to 2"):
+        maker(conditions=LABELS).sample(
             unknown(1), condition=Condition(label=torch.tensor([3])), params=SamplingParams()
         )
 

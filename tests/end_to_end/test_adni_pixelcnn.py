@@ -50,7 +50,7 @@ def test_the_run_has_the_labels_and_the_aspect_ratio(folder: Path) -> None:
     run = load(folder / "run", device="cpu")
     assert run.labels == ("AD", "NC")
     assert run.model.code_shapes == ((15, 16),)
-    assert run.model.prior.classes == 2
+    assert run.model.prior.conditions.labels == ("AD", "NC")
 
 
 def test_samples_of_a_class(folder: Path, environment: dict[str, str]) -> None:

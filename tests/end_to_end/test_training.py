@@ -162,7 +162,7 @@ def test_two_processes_equal_one_with_twice_the_batch(scans: Path, command: Comm
     def fit(name: str, batch: int, *launcher: str | Path) -> str:
         settings = [f"--set=training.{stage}.batch_size={batch}" for stage in STAGES]
         settings += [f"--set=training.{stage}.learning_rate=1e-4" for stage in STAGES]
-        settings += ["--set=training.prior.objective.label_dropout=0.0", "--epochs=3"]
+        settings += ["--set=training.prior.objective.condition_dropout=0.0", "--epochs=3"]
         return command.run(*launcher, "fit", scans, f"--out={tmp_path / name}", *SHRUNKEN, *settings)
 
     alone = fit("one", 16, SCANVQ)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.nn.precision import Precision
 from scanvq.objectives.adversarial_codes import AdversarialCodes
 from scanvq.objectives.masked_codes import MaskedCodes
@@ -21,11 +22,13 @@ from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.priors.transformer import TransformerPrior
 from scanvq.types import UNKNOWN, Batch, CodePrior, Objective, SamplingParams
 
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
+
 pytestmark = pytest.mark.gpu
 
 CPU = torch.device("cpu")
 K, DIM, HEIGHT, WIDTH, BATCH = 32, 8, 16, 12, 4
-GRID = {"codebook_size": K, "height": HEIGHT, "width": WIDTH, "classes": 2}
+GRID = {"codebook_size": K, "height": HEIGHT, "width": WIDTH, "conditions": LABELS}
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -34,22 +37,22 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 def gated_pixelcnn() -> Objective:
     level = GatedPixelCNN(channels=32, dilations=(1, 2), embedding_dim=16, positions=True, **GRID)
-    return NextCode(prior=HierarchicalPrior(levels=[level]), label_dropout=0.0)
+    return NextCode(prior=HierarchicalPrior(levels=[level]), condition_dropout=0.0)
 
 
 def pixelcnn() -> Objective:
     level = PixelCNN(channels=32, hidden=16, kernel=5, positions=True, **GRID)
-    return NextCode(prior=HierarchicalPrior(levels=[level]), label_dropout=0.0)
+    return NextCode(prior=HierarchicalPrior(levels=[level]), condition_dropout=0.0)
 
 
 def transformer() -> Objective:
     level = TransformerPrior(layers=2, channels=32, heads=4, **GRID)
-    return NextCode(prior=HierarchicalPrior(levels=[level]), label_dropout=0.0)
+    return NextCode(prior=HierarchicalPrior(levels=[level]), condition_dropout=0.0)
 
 
 def maskgit() -> Objective:
     level = MaskGIT(layers=2, channels=32, heads=4, **GRID)
-    return MaskedCodes(prior=HierarchicalPrior(levels=[level]), label_dropout=0.0)
+    return MaskedCodes(prior=HierarchicalPrior(levels=[level]), condition_dropout=0.0)
 
 
 def latent_gan() -> Objective:

@@ -10,6 +10,7 @@ import torch
 
 from scanvq.build import make_objective, make_prior, make_tokenizer
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.recipe.description import describe_recipe
 from scanvq.recipe.reading import read_recipe, recipe_names, recipe_text
 from scanvq.settings import StageSettings
@@ -78,7 +79,7 @@ def test_a_recipe_trains_two_shrunken_steps(name: str) -> None:
         codebook_sizes=tokenizer.codebook_sizes,
         code_shapes=tokenizer.code_shapes(size, size),
         code_dims=tokenizer.code_dims,
-        classes=CLASSES,
+        conditions=ConditionSpace.of_labels([str(number) for number in range(CLASSES)]),
     )
     prior.set_codebook(tokenizer.codebooks())
     objective = make_objective(recipe.objective("prior"), prior=prior)

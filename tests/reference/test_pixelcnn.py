@@ -10,9 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.nn.raster_convolution import RasterConvolution
 from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.priors.pixelcnn_layer import LayerCondition
+
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
 SIZE = 9
 
@@ -51,8 +54,8 @@ def plain_logits(prior: PixelCNN, codes: Tensor, label: Tensor) -> Tensor:
 
 
 def bias_of(condition: LayerCondition, label: Tensor) -> Tensor:
-    assert condition.label is not None
-    return condition.label.weight[label][:, :, None, None]
+    assert condition.embedding is not None
+    return condition.embedding.categories[0].weight[label][:, :, None, None]
 
 
 @pytest.mark.parametrize("codes_in", ["one_hot", "embedded"])
@@ -70,7 +73,7 @@ def test_logits_equal_those_of_masked_kernels(
         codes_in=codes_in,
         embedding_dim=6,
         codebook_size=SIZE,
-        classes=2,
+        conditions=LABELS,
     ).double()
     codes, label = torch.randint(SIZE, shape), torch.tensor([0, 1])
     logits = prior.logits(codes, condition=Condition(label=label))

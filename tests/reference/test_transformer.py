@@ -7,8 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.priors.transformer import TransformerPrior
 from scanvq.sampling.ordering import OrderName
+
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
 SIZE, HEIGHT, WIDTH, CHANNELS, HEADS = 9, 4, 5, 24, 3
 
@@ -41,10 +44,14 @@ def reference_layers(prior: TransformerPrior) -> list[nn.TransformerEncoderLayer
 def reference_logits(prior: TransformerPrior, codes: Tensor, label: Tensor) -> Tensor:
     """Place after place: the cell read last, where it was, and where the next one is."""
     cells = [divmod(cell, WIDTH) for cell in prior.ordering.cells.tolist()]
-    assert prior.label is not None
+    assert prior.condition_embedding is not None
     inputs = []
     for place, (row, column) in enumerate(cells):
-        features = prior.next_rows[row] + prior.next_columns[column] + prior.label.weight[label]
+        features = (
+            prior.next_rows[row]
+            + prior.next_columns[column]
+            + prior.condition_embedding.categories[0].weight[label]
+        )
         if place == 0:
             features = features + prior.start[0]
         else:
@@ -73,7 +80,7 @@ def test_logits_equal_those_of_torch_layers(order: OrderName) -> None:
         heads=HEADS,
         order=order,
         codebook_size=SIZE,
-        classes=2,
+        conditions=LABELS,
         height=HEIGHT,
         width=WIDTH,
     ).double()

@@ -65,7 +65,7 @@ def demo(
     chosen = test_scans[:: max(1, len(test_scans) // RECONSTRUCTED)][:RECONSTRUCTED]
     reconstruct(out, chosen, out / "reconstructions", True, device)
     for scan in chosen[:COMPLETED]:
-        inpaint(out, scan, out / "completions", None, "top-half", 2, None, None, None, None, seed, device)
-    sample(out, out / "samples", SAMPLED, None, None, None, None, None, seed, "png", device)
+        inpaint(out, scan, out / "completions", keep="top-half", count=2, seed=seed, device=device)
+    sample(out, out / "samples", count=SAMPLED, seed=seed, device=device)
     evaluate_and_report(run, display)
     print(f"samples {out / 'samples' / 'samples.png'}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, wishes_of
+
 
 def inpaint(
     run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
@@ -23,26 +25,19 @@ def inpaint(
         typer.Option(help="Keep one half: top-half, bottom-half, left-half, right-half.", show_default=False),
     ] = None,
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many completions.")] = 4,
-    label: Annotated[
-        str | None, typer.Option(help="Complete as this class. Default: any.", show_default=False)
-    ] = None,
+    condition: ConditionOption = None,
+    label: LabelOption = None,
     temperature: Annotated[
         float | None, typer.Option(help="Default: the recipe's.", show_default=False)
     ] = None,
     top_p: Annotated[float | None, typer.Option(help="Default: the recipe's.", show_default=False)] = None,
-    guidance: Annotated[
-        float | None,
-        typer.Option(
-            help="With --label, above 1: more of what sets the class apart. Default: the recipe's.",
-            show_default=False,
-        ),
-    ] = None,
+    guidance: GuidanceOption = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same completions.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Fill in a region of a scan, several times. Every known pixel comes back bit for bit (JPEG, which
     stores no pixel exactly, comes back as PNG). Every file says that it is synthetic, which model made it and
-    with which seed.
+    with which seed. Conditions that are not asked for are left open: the known part tells them.
 
     Example: `scanvq inpaint runs/first scan.png --keep top-half -n 4 --out completed`
     """
@@ -51,13 +46,8 @@ def inpaint(
 
     if (mask is None) == (keep is None):
         raise ValueError("give either --mask or --keep")
+    wishes = wishes_of(condition, label)
     model = Model.load(run, device=device)
-    if all(prior.inpainting_support == "later codes" for prior in model.prior.priors):
-        typer.echo(
-            "note: this prior fills cell by cell; each code sees only those before it: in raster order, what "
-            "is above and left of it",
-            err=True,
-        )
     written = inpaint_file(
         model,
         file,
@@ -65,8 +55,16 @@ def inpaint(
         mask=mask,
         keep=keep,
         count=count,
-        label=label,
-        params=model.sampling_params(label=label, temperature=temperature, top_p=top_p, guidance=guidance),
+        condition=wishes,
+        params=model.sampling_params(
+            condition=wishes, temperature=temperature, top_p=top_p, guidance=guidance
+        ),
         seed=seed,
     )
+    if all(prior.inpainting_support == "later codes" for prior in model.prior.priors):
+        typer.echo(
+            "note: this prior fills cell by cell; each code sees only those before it: in raster order, what "
+            "is above and left of it",
+            err=True,
+        )
     print(f"wrote {len(written)} completions of {file.name} to {out}")

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, wishes_of
+
 
 def sample(
     run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
     out: Annotated[Path, typer.Option(help="Where the samples go.")],
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many.")] = 64,
-    label: Annotated[
-        str | None, typer.Option(help="Only of this class, such as AD. Default: any.", show_default=False)
-    ] = None,
+    condition: ConditionOption = None,
+    label: LabelOption = None,
     temperature: Annotated[
         float | None,
         typer.Option(
@@ -27,13 +28,7 @@ def sample(
     top_p: Annotated[
         float | None, typer.Option(help="Draw from the likeliest codes that sum to p.", show_default=False)
     ] = None,
-    guidance: Annotated[
-        float | None,
-        typer.Option(
-            help="With --label, above 1: more of what sets the class apart. Default: the recipe's.",
-            show_default=False,
-        ),
-    ] = None,
+    guidance: GuidanceOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Sample i depends on the seed and i alone.")] = 0,
     format: Annotated[str, typer.Option(help="png, nifti or npz.")] = "png",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -43,7 +38,10 @@ def sample(
     Writes the images, `samples.png` with all of them on one sheet, and `codes.npz`. Every file says that it
     is synthetic, which model made it and with which seed.
 
-    Example: `scanvq sample runs/first -n 16 --label AD --top-p 0.9 --out samples`
+    Conditions that are not asked for, such as the label or the age, are drawn as they occur together in the
+    training set, given those that are.
+
+    Example: `scanvq sample runs/first -n 16 --label AD --condition age=70 --top-p 0.9 --out samples`
     """
     from scanvq.cli.progress_display import ProgressDisplay
     from scanvq.inference.image_files import check_kind
@@ -51,14 +49,15 @@ def sample(
     from scanvq.model.model import Model
 
     check_kind(format)
+    wishes = wishes_of(condition, label)
     model = Model.load(run, device=device)
     sheet = sample_files(
         model,
         out,
         count,
-        label=label,
+        condition=wishes,
         params=model.sampling_params(
-            label=label, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
+            condition=wishes, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
         ),
         seed=seed,
         kind=format,

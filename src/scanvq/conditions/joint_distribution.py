@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -66,31 +66,44 @@ class JointDistribution:
         counts = np.bincount(flat, minlength=math.prod(sizes)).reshape(sizes).astype(np.float64)
         return cls(space=space, tables=(_smoothed(counts),))
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Condition:
+    def sample(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        *,
+        wishes: Mapping[str, int | float] | None = None,
+    ) -> Condition:
         """Draws the conditions of `count` samples: a cell, and within the bin of a number any value.
+
+        Sample i depends on the generator's seed and on i alone.
 
         Args:
             count: B.
             generator: of the CPU; None is torch's own.
+            wishes: values of `ConditionSpace.values`, which every sample gets; the other conditions are drawn
+                given those. A wish that no slice of the training set is near tells nothing of the others.
         """
         import torch
 
         from scanvq.conditions.condition import Condition
 
+        wishes = wishes or {}
+        columns = len(self.tables) + len(self.space.numbers)
+        uniform = torch.rand(count, columns, dtype=torch.float64, generator=generator).T  # (columns, B)
+        names = [one.name for one in self.space.numbers]
+        shares = dict(zip(names, uniform[len(self.tables) :], strict=True))
         values: dict[str, Tensor] = {}
         conditions = iter(self.space.conditions)
-        for table in self.tables:
-            flat = torch.from_numpy(table.reshape(-1))
-            drawn = torch.multinomial(flat, count, replacement=True, generator=generator)
-            for cells in torch.unravel_index(drawn, table.shape):
-                one = next(conditions)
-                if isinstance(one, CategoryCondition):
-                    values[one.name] = cells
-                    continue
-                bins = _size(one) - 1
-                share = torch.rand(count, generator=generator, dtype=torch.float64)
-                number = one.low + (one.high - one.low) * (cells + share) / bins
-                values[one.name] = torch.where(cells == bins, math.nan, number).float()
+        for table, own in zip(self.tables, uniform[: len(self.tables)], strict=True):
+            axes = [next(conditions) for _ in range(table.ndim)]
+            free = [one for one in axes if one.name not in wishes]
+            for one, cells in zip(free, _drawn(_given(table, axes, wishes), own), strict=True):
+                values[one.name] = (
+                    cells if isinstance(one, CategoryCondition) else _within(one, cells, shares[one.name])
+                )
+        for name, value in wishes.items():
+            dtype = torch.float32 if name in shares else torch.int64
+            values[name] = torch.full((count,), value, dtype=dtype)
         return Condition.of(values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,3 +153,39 @@ def _smoothed(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     marginals = [counts.sum(axis=tuple(axis for axis in axes if axis != own)) / total for own in axes]
     smoothed: NDArray[np.float64] = counts + SMOOTHING * total * reduce(np.multiply.outer, marginals)
     return smoothed
+
+
+def _given(
+    table: NDArray[np.float64],
+    axes: Sequence[CategoryCondition | NumberCondition],
+    wishes: Mapping[str, int | float],
+) -> NDArray[np.float64]:
+    """The counts of the axes that are not wished for, where the others have the wished-for values."""
+    left = table
+    for axis in reversed(range(len(axes))):
+        one = axes[axis]
+        if one.name in wishes:
+            wish = wishes[one.name]
+            known = np.array([wish], np.int64) if isinstance(wish, int) else np.array([wish], np.float32)
+            own = left.take(_cells(one, known)[:1], axis=axis)
+            left = (own if own.any() else left).sum(axis=axis)
+    return left
+
+
+def _drawn(table: NDArray[np.float64], uniform: Tensor) -> tuple[Tensor, ...]:
+    """The cells of each sample, (B,) an axis, by the inverse of the cumulative counts at `uniform` (B,)."""
+    import torch
+
+    if not table.ndim:
+        return ()
+    cumulative = torch.from_numpy(table.reshape(-1)).cumsum(0)
+    flat = torch.searchsorted(cumulative, uniform * cumulative[-1], right=True)
+    return torch.unravel_index(flat.clamp(max=len(cumulative) - 1), table.shape)
+
+
+def _within(one: NumberCondition, cells: Tensor, share: Tensor) -> Tensor:
+    """Numbers (B,) float32 at `share` of the width of their bins; NaN in the cell for absent."""
+    import torch
+
+    number = one.low + (one.high - one.low) * (cells + share) / BINS
+    return torch.where(cells == BINS, math.nan, number).float()

@@ -118,11 +118,32 @@ class ConditionSpace:
         """What can be asked for, for messages."""
         return ", ".join(map(str, self.conditions)) or "no conditions"
 
-    def parse(self, wishes: Mapping[str, str], count: int, device: torch.device | str = "cpu") -> Condition:
+    def values(self, wishes: Mapping[str, str | float]) -> dict[str, int | float]:
+        """Wishes as a `Condition` has them: the number of a category's value, a number as it is.
+
+        Args:
+            wishes: by name, such as {"age": 70, "label": "AD"}; numbers may be text, too.
+
+        Raises:
+            ValueError: a condition or a value that the run does not know; it says what is known.
+        """
+        known = {one.name: one for one in self.conditions}
+        values: dict[str, int | float] = {}
+        for name, wish in wishes.items():
+            one = known.get(name)
+            if one is None:
+                raise ValueError(f"{name} is no condition of this run, which knows {self}")
+            text = str(wish)
+            values[name] = one.number_of(text) if isinstance(one, CategoryCondition) else one.value_of(text)
+        return values
+
+    def parse(
+        self, wishes: Mapping[str, str | float], count: int, device: torch.device | str = "cpu"
+    ) -> Condition:
         """The same wishes for each of `count` samples; what is not wished for is absent.
 
         Args:
-            wishes: by name, such as {"age": "70", "label": "AD"}.
+            wishes: as of `values`.
             count: B.
             device: of the tensors.
 
@@ -133,17 +154,14 @@ class ConditionSpace:
 
         from scanvq.conditions.condition import Condition
 
-        known = {one.name: one for one in self.conditions}
-        values: dict[str, Tensor] = {}
-        for name, text in wishes.items():
-            one = known.get(name)
-            if one is None:
-                raise ValueError(f"{name} is no condition of this run, which knows {self}")
-            if isinstance(one, CategoryCondition):
-                values[name] = torch.full((count,), one.number_of(text), device=device)
+        categories: dict[str, Tensor] = {}
+        numbers: dict[str, Tensor] = {}
+        for name, value in self.values(wishes).items():
+            if isinstance(value, int):
+                categories[name] = torch.full((count,), value, device=device)
             else:
-                values[name] = torch.full((count,), one.value_of(text), dtype=torch.float32, device=device)
-        return Condition.of(values)
+                numbers[name] = torch.full((count,), value, dtype=torch.float32, device=device)
+        return Condition(categories=categories, numbers=numbers)
 
     def check(self, condition: Condition | None) -> None:
         """Raises ValueError for names and category numbers that the run does not know."""
@@ -181,3 +199,6 @@ class ConditionSpace:
                 for name, reported in record.items()
             )
         )
+
+
+NO_CONDITIONS = ConditionSpace()

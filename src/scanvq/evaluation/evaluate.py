@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from scanvq.evaluation.tokenizer_scores import TokenizerScores, score_tokenizer
 from scanvq.metrics.rate import bits_per_pixel
 from scanvq.model.model import Model
@@ -35,7 +33,7 @@ def evaluate(
     *,
     progress_for: ProgressFactory,
 ) -> Evaluation:
-    """Scores a model on a split.
+    """Scores a model on a split. The bits of its prior are without conditions.
 
     Args:
         model: with a prior or without.
@@ -57,7 +55,7 @@ def evaluate(
         bits = bits_of(
             model.prior,
             codes,
-            labels=torch.from_numpy(dataset.conditions["label"]) if model.labels else None,
+            condition=None,  # they would be bits of the stream, too
             device=model.device,
             progress=progress_for("score codes"),
         )

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from scanvq.conditions.space import ConditionSpace
 from scanvq.evaluation.cost import cost_of
 from scanvq.evaluation.evaluate import Evaluation, evaluate
 from scanvq.model.model import Model
@@ -64,7 +63,7 @@ def evaluate_run(
             partial(open_data, directory, model.recipe.data, cache=cache),
             model.recipe.data,
             model.preparation,
-            ConditionSpace.of_labels(model.labels),
+            model.conditions,
             skip_bad=skip_bad,
             allow_leak=allow_leak,
             cache=cache,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scanvq.imaging.formats import FORMATS, Format, Scan, format_of, output_name, stem_of
 from scanvq.model.inpaint import unknown_region
 from scanvq.model.model import Model
+from scanvq.model.wishes import Wishes
 from scanvq.types import SamplingParams
 
 
@@ -21,7 +22,7 @@ def inpaint_file(
     mask: Path | None = None,
     keep: str | None = None,
     count: int,
-    label: str | None = None,
+    condition: Wishes | None = None,
     params: SamplingParams,
     seed: int,
 ) -> list[Path]:
@@ -34,7 +35,7 @@ def inpaint_file(
         mask: a picture of the scan's size, white where pixels are unknown.
         keep: the half that is known, instead of a mask: see `model.inpaint.REGIONS`.
         count: how many.
-        label: complete as this class; None for any.
+        condition: wishes by name, see `Model.inpaint`.
         params: how codes are drawn.
         seed: of the first completion; the next ones count up.
 
@@ -46,7 +47,7 @@ def inpaint_file(
     """
     scan = model.read(file)
     completions = model.inpaint(
-        scan, mask_of(scan, mask, keep), count=count, label=label, params=params, seed=seed
+        scan, mask_of(scan, mask, keep), count=count, condition=condition, params=params, seed=seed
     )
     out.mkdir(parents=True, exist_ok=True)
     written = []

@@ -8,6 +8,7 @@ from scanvq.imaging.formats import FORMATS, Scan
 from scanvq.inference.code_file import write_codes
 from scanvq.inference.image_files import check_kind, contact_sheet, write_pictures
 from scanvq.model.model import Model
+from scanvq.model.wishes import Wishes
 from scanvq.types import Progress, SamplingParams
 
 SHEET = "samples.png"
@@ -18,7 +19,7 @@ def sample_files(
     out: Path,
     count: int,
     *,
-    label: str | None = None,
+    condition: Wishes | None = None,
     params: SamplingParams,
     seed: int,
     kind: str = "png",
@@ -30,7 +31,7 @@ def sample_files(
         model: with a prior.
         out: the folder.
         count: how many.
-        label: only of this class; None for any.
+        condition: wishes by name, see `Model.sample`.
         params: how codes are drawn.
         seed: image i depends on it and on i alone.
         kind: "png", "nifti" or "npz".
@@ -40,10 +41,10 @@ def sample_files(
         The sheet.
 
     Raises:
-        ValueError: another kind of file, or a label that the model does not know.
+        ValueError: another kind of file, or a condition that the model does not know.
     """
     check_kind(kind)
-    codes = model.sample_codes(count, label=label, params=params, seed=seed, progress=progress)
+    codes = model.sample_codes(count, condition=condition, params=params, seed=seed, progress=progress)
     images = model.coder.decode(codes)[:, 0].numpy()
     provenance = model.provenance(seed=seed)
     write_pictures(out, images, kind, provenance, stem="sample")

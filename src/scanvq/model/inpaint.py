@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from scanvq.conditions.condition import Condition
 from scanvq.imaging.formats import Scan, Spacing
 from scanvq.imaging.preparation import Preparation
 from scanvq.model.coder import Coder
@@ -44,7 +45,7 @@ def inpaint_images(
     mask: NDArray[np.bool_],
     *,
     count: int = 1,
-    label: int | None = None,
+    condition: Condition | None = None,
     params: SamplingParams,
     seed: int,
     device: torch.device,
@@ -60,7 +61,7 @@ def inpaint_images(
         images: what is known.
         mask: (H, W), True where a pixel is unknown; the same for every slice.
         count: how many completions.
-        label: class number to be drawn, or None for any.
+        condition: of every slice, (n,) each; None = all absent.
         params: temperature, top-k, top-p.
         seed: of the completions.
         device: where to compute.
@@ -91,7 +92,9 @@ def inpaint_images(
     known = known_codes(codes, _prepared_mask(mask, scan.spacing, preparation))
     completions = []
     for number in range(count):
-        filled = fill_codes(prior, known, label=label, params=params, seed=seed + number, device=device)
+        filled = fill_codes(
+            prior, known, condition=condition, params=params, seed=seed + number, device=device
+        )
         restored = restore_scan(coder.decode(filled), blanked, preparation)
         slices = np.where(mask, restored.slices, scan.slices)
         completions.append(replace(scan, slices=slices))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.imaging.formats import Plane, Provenance, Scan, UnreadableScan, check, format_of
 from scanvq.imaging.geometry import NO_SPACING
 from scanvq.imaging.preparation import Preparation
@@ -21,6 +23,7 @@ from scanvq.model.sample import sample_codes
 from scanvq.model.scans import Array, Images, like
 from scanvq.model.score import CodeLength, bits_of
 from scanvq.model.source import ModelSource, read_model, write_model
+from scanvq.model.wishes import Wishes, all_wishes, draw_condition
 from scanvq.nn.device import choose_device
 from scanvq.nn.precision import Precision
 from scanvq.priors.hierarchical import HierarchicalPrior
@@ -29,7 +32,7 @@ from scanvq.types import Codes, SamplingParams, Tokenizer
 
 
 class Model:
-    """Tokenizer + prior + preparation + labels + sampling defaults + how it computes.
+    """Tokenizer + prior + preparation + conditions + sampling defaults + how it computes.
 
     ```
     Scan or array ──prepare──▶ images ──encode──▶ codes ──▶ prior
@@ -101,9 +104,14 @@ class Model:
         return self.header.plane
 
     @property
+    def conditions(self) -> ConditionSpace:
+        """What samples can be asked to be; none without a prior, or where it was trained without any."""
+        return self._loaded_prior()[1].conditions if self.has_prior else NO_CONDITIONS
+
+    @property
     def labels(self) -> tuple[str, ...]:
-        """Class names; () for a model without classes."""
-        return self.header.labels
+        """The values of the condition `label`; () where it is none."""
+        return self.conditions.labels
 
     @property
     def precision(self) -> Precision:
@@ -158,6 +166,7 @@ class Model:
         self,
         count: int,
         *,
+        condition: Wishes | None = None,
         label: str | None = None,
         temperature: float | None = None,
         top_k: int | None = None,
@@ -169,14 +178,21 @@ class Model:
 
         Args:
             count: how many.
-            label: one of `labels`, or None for any.
+            condition: wishes by name, such as {"age": 70}. All other conditions are drawn from the joint
+                distribution of the training set, given these.
+            label: short for the condition of this name.
             temperature, top_k, top_p, guidance: None for the recipe's own.
             seed: image i depends on it and on i alone.
         """
         params = self.sampling_params(
-            label=label, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
+            condition=condition,
+            label=label,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            guidance=guidance,
         )
-        codes = self.sample_codes(count, label=label, params=params, seed=seed)
+        codes = self.sample_codes(count, condition=condition, label=label, params=params, seed=seed)
         images: NDArray[np.float32] = self.coder.decode(codes)[:, 0].numpy()
         return images
 
@@ -184,18 +200,20 @@ class Model:
         self,
         count: int,
         *,
-        label: str | None,
+        condition: Wishes | None = None,
+        label: str | None = None,
         params: SamplingParams,
         seed: int,
         progress: Callable[[int, int], None] | None = None,
     ) -> Codes:
         """New codes, (count, h, w) a level; `progress` is called with samples done and all."""
+        wishes = all_wishes(condition, label)
         return sample_codes(
             self.prior,
             self.code_shapes,
             count,
-            label=self.label_number(label),
-            params=params,
+            condition=draw_condition(self._loaded_prior()[1].joint, count, wishes, seed=seed),
+            params=replace(params, guided=tuple(wishes)),
             seed=seed,
             device=self.device,
             progress=progress,
@@ -208,6 +226,7 @@ class Model:
         mask: Array,
         *,
         count: int = 1,
+        condition: Wishes | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
         seed: int = 0,
@@ -220,6 +239,7 @@ class Model:
         mask: Array,
         *,
         count: int = 1,
+        condition: Wishes | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
         seed: int = 0,
@@ -231,6 +251,7 @@ class Model:
         mask: Array,
         *,
         count: int = 1,
+        condition: Wishes | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
         seed: int = 0,
@@ -241,7 +262,8 @@ class Model:
             images: a scan, or an image (H, W).
             mask: true where a pixel is unknown; the same for every slice.
             count: how many completions.
-            label: one of `labels`, or None for any.
+            condition: wishes by name; all other conditions are absent, since the known part tells them.
+            label: short for the condition of this name.
             params: how codes are drawn; None for the recipe's own.
             seed: of the first completion; the next ones count up.
 
@@ -251,14 +273,16 @@ class Model:
         Raises:
             ValueError: a mask that does not fit, or a prior that makes whole images only.
         """
+        wishes, given = all_wishes(condition, label), Images.of(images, self.preparation)
+        params = params or self.sampling_params(condition=wishes)
         completions = inpaint_images(
             self.coder,
             self.prior,
-            Images.of(images, self.preparation),
+            given,
             np.asarray(mask).astype(bool),
             count=count,
-            label=self.label_number(label),
-            params=params or self.sampling_params(label=label),
+            condition=self.conditions.parse(wishes, len(given.scan.slices)),
+            params=replace(params, guided=tuple(wishes)),
             seed=seed,
             device=self.device,
         )
@@ -266,24 +290,23 @@ class Model:
             return completions
         return like(np.concatenate([one.slices for one in completions]), images)
 
-    def score(self, images: Array | Scan, *, label: str | None = None) -> CodeLength:
+    def score(self, images: Array | Scan, *, condition: Wishes | None = None) -> CodeLength:
         """The bits that the prior needs for the codes of each image.
 
         Args:
             images: a scan or an array.
-            label: score as of this class, or None for any.
+            condition: score as of these, by name; what is not named is absent.
 
         Raises:
             WeightsError: no prior is trained. TypeError: the prior has no likelihood.
         """
-        number = self.label_number(label)
         codes = self.coder.encode(self.prepare(images))
         geometry = self.preparation.geometry
         return CodeLength(
             bits=bits_of(
                 self.prior,
                 codes,
-                labels=None if number is None else torch.full((len(codes[0]),), number),
+                condition=self.conditions.parse(condition or {}, len(codes[0])),
                 device=self.device,
             ),
             cells=sum(h * w for h, w in self.code_shapes),
@@ -293,6 +316,7 @@ class Model:
     def sampling_params(
         self,
         *,
+        condition: Wishes | None = None,
         label: str | None = None,
         temperature: float | None = None,
         top_k: int | None = None,
@@ -301,26 +325,17 @@ class Model:
     ) -> SamplingParams:
         """The recipe's sampling defaults, with what is given in their place.
 
-        The recipe's guidance is for samples of a class, so it is left out where no `label` is asked for.
+        The recipe's guidance goes towards wishes, so it is left out where there are none.
         """
         own = self.recipe.sampling
         if guidance is None:
-            guidance = 1.0 if label is None else own.guidance
+            guidance = own.guidance if all_wishes(condition, label) else 1.0
         return SamplingParams(
             temperature=own.temperature if temperature is None else temperature,
             top_k=own.top_k if top_k is None else top_k,
             top_p=own.top_p if top_p is None else top_p,
             guidance=guidance,
         )
-
-    def label_number(self, label: str | None) -> int | None:
-        """The class number of a label. Raises ValueError for one that the model was not trained with."""
-        if label is None:
-            return None
-        if label not in self.labels:
-            known = ", ".join(self.labels) if self.labels else "none: its data had no labels"
-            raise ValueError(f"label is {label!r}; this run knows {known}")
-        return self.labels.index(label)
 
     def provenance(self, *, seed: int | None = None) -> Provenance:
         """What a file made by this model says of itself: sampled with a seed, or only decoded."""

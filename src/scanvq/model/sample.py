@@ -19,7 +19,7 @@ def sample_codes(
     code_shapes: tuple[tuple[int, int], ...],
     count: int,
     *,
-    label: int | None,
+    condition: Condition | None,
     params: SamplingParams,
     seed: int,
     device: torch.device,
@@ -31,14 +31,16 @@ def sample_codes(
         prior: on `device`, in evaluation mode.
         code_shapes: (h, w) of every level.
         count: number of samples.
-        label: class number, or None for any.
+        condition: of every sample, (count,) each, on the CPU; None = all absent.
         params: temperature, top-k, top-p.
         seed: sample i depends on it and on i alone, not on `count`.
         device: where the prior is.
         progress: called with samples done and all.
     """
     known = tuple(torch.full((count, *shape), UNKNOWN) for shape in code_shapes)
-    return fill_codes(prior, known, label=label, params=params, seed=seed, device=device, progress=progress)
+    return fill_codes(
+        prior, known, condition=condition, params=params, seed=seed, device=device, progress=progress
+    )
 
 
 @torch.no_grad()
@@ -46,21 +48,24 @@ def fill_codes(
     prior: HierarchicalPrior,
     known: Codes,
     *,
-    label: int | None,
+    condition: Condition | None,
     params: SamplingParams,
     seed: int,
     device: torch.device,
     progress: Callable[[int, int], None] | None = None,
 ) -> Codes:
-    """Draws every UNKNOWN code of `known`, (n, h, w) a level; the known ones come back unchanged."""
+    """Draws every UNKNOWN code of `known`, (n, h, w) a level; the known ones come back unchanged.
+
+    `condition` has n values, on the CPU.
+    """
     count = len(known[0])
     generators = level_generators(seed, len(known))
     filled: list[Codes] = []
     for start in range(0, count, BATCH):
         part = tuple(level[start : start + BATCH].to(device) for level in known)
         wanted = len(part[0])
-        condition = None if label is None else Condition(label=torch.full((wanted,), label, device=device))
-        codes = prior.sample(part, condition=condition, params=params, generator=generators)
+        own = None if condition is None else condition[start : start + BATCH].to(device)
+        codes = prior.sample(part, condition=own, params=params, generator=generators)
         filled.append(tuple(level.cpu() for level in codes))
         if progress is not None:
             progress(start + wanted, count)

@@ -45,7 +45,7 @@ def bits_of(
     prior: HierarchicalPrior,
     codes: Codes,
     *,
-    labels: Tensor | None,
+    condition: Condition | None,
     device: torch.device,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
@@ -54,7 +54,7 @@ def bits_of(
     Args:
         prior: with a likelihood, in evaluation mode, on `device`.
         codes: (n, h, w) a level.
-        labels: (n,) class numbers, or None to score them as of any class.
+        condition: of every image, (n,) each; None = all absent.
         device: where the prior is.
         progress: called with images done and all.
     """
@@ -62,8 +62,8 @@ def bits_of(
     bits = []
     for start in range(0, count, BATCH):
         part = tuple(level[start : start + BATCH].long().to(device) for level in codes)
-        condition = None if labels is None else Condition(label=labels[start : start + BATCH].to(device))
-        bits.append(prior.bits(part, condition=condition).cpu())
+        own = None if condition is None else condition[start : start + BATCH].to(device)
+        bits.append(prior.bits(part, condition=own).cpu())
         if progress is not None:
             progress(start + len(part[0]), count)
     return torch.cat(bits)

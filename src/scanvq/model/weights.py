@@ -49,7 +49,7 @@ def prior_of(header: PriorHeader, tensors: Mapping[str, Tensor], path: Path) -> 
         codebook_sizes=header.codebook_sizes,
         code_shapes=header.code_shapes,
         code_dims=header.code_dims,
-        classes=len(header.labels),
+        conditions=header.conditions,
     )
     _load(prior, tensors, path, "prior")
     return prior.eval()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scanvq.conditions.condition import Condition
@@ -12,6 +13,13 @@ from scanvq.conditions.space import ConditionSpace
 
 OCTAVES = 6
 """Fourier features of a number: waves of 8, 4, 2, ... standard deviations."""
+HIDDEN_SPREAD = 0.3
+"""Root mean square of the hidden features of a number, before training."""
+
+
+def embedding_of(space: ConditionSpace, dim: int) -> ConditionEmbedding | None:
+    """An embedding of width `dim`; None where there are no conditions."""
+    return ConditionEmbedding(space, dim) if space.conditions else None
 
 
 class ConditionEmbedding(nn.Module):
@@ -43,14 +51,17 @@ class ConditionEmbedding(nn.Module):
         )
 
     def reset(self, std: float) -> None:
-        """Draws the vectors of all category values anew.
+        """Draws the vectors of all category values and numbers anew.
 
         Args:
-            std: of their elements, which have mean 0; above 0.
+            std: of their elements, which have mean 0, about so for numbers; above 0. A new embedding has 1.
         """
         for embedding in self.categories:
             assert isinstance(embedding, nn.Embedding)
             nn.init.normal_(embedding.weight, std=std)
+        for embedding in self.numbers:
+            assert isinstance(embedding, _NumberEmbedding)
+            embedding.reset(std)
 
     def forward(self, condition: Condition | None, count: int) -> Tensor:
         """Vectors (B, dim).
@@ -75,32 +86,6 @@ class ConditionEmbedding(nn.Module):
             total = total + vector
         return total
 
-    def drop(self, condition: Condition, share: float, generator: torch.Generator | None = None) -> Condition:
-        """Makes a random share of the values absent, of each condition by itself (arXiv 2207.12598, 3.2).
-
-        A prior trained so can be sampled with any of its conditions left out.
-
-        Args:
-            condition: of a batch; names that are not embedded pass as they are.
-            share: of the samples, 0 to 1.
-            generator: of the values' device; None is torch's own.
-        """
-        if share == 0:
-            return condition
-
-        def dropped(value: Tensor, absent: float) -> Tensor:
-            hidden = torch.rand(value.shape, device=value.device, generator=generator) < share
-            return torch.where(hidden, absent, value)
-
-        categories, numbers = dict(condition.categories), dict(condition.numbers)
-        for category in self.space.categories:
-            if category.name in categories:
-                categories[category.name] = dropped(categories[category.name], category.absent)
-        for number in self.space.numbers:
-            if number.name in numbers:
-                numbers[number.name] = dropped(numbers[number.name], math.nan)
-        return Condition(categories=categories, numbers=numbers)
-
 
 class _NumberEmbedding(nn.Module):
     """Numbers (B,) to vectors (B, dim); NaN is absent.
@@ -114,13 +99,20 @@ class _NumberEmbedding(nn.Module):
     def __init__(self, dim: int, *, mean: float, std: float) -> None:
         super().__init__()
         self.mean, self.std = mean, std
-        self.network = nn.Sequential(nn.Linear(2 * OCTAVES + 1, dim), nn.SiLU(), nn.Linear(dim, dim))
+        self.first = nn.Linear(2 * OCTAVES + 1, dim)
+        self.last = nn.Linear(dim, dim)
         self.absent = nn.Parameter(torch.zeros(dim))
+        self.reset(1.0)
+
+    def reset(self, std: float) -> None:
+        """Draws the last layer anew, so that vectors have about this standard deviation."""
+        nn.init.normal_(self.last.weight, std=std / (HIDDEN_SPREAD * math.sqrt(self.last.in_features)))
+        nn.init.zeros_(self.last.bias)
 
     def forward(self, values: Tensor) -> Tensor:
         absent = values.isnan()[:, None]  # (B, 1)
         z = ((values - self.mean) / self.std).nan_to_num(0.0)[:, None]  # (B, 1)
         waves = z * (math.pi / 4 * 2.0 ** torch.arange(OCTAVES, device=z.device))  # (B, OCTAVES)
         features = torch.cat([z, waves.sin(), waves.cos()], dim=1)  # (B, 2 OCTAVES + 1)
-        vectors: Tensor = self.network(features.to(self.absent.dtype))  # (B, dim)
+        vectors: Tensor = self.last(F.silu(self.first(features.to(self.absent.dtype))))  # (B, dim)
         return torch.where(absent, self.absent.to(vectors.dtype), vectors)

@@ -6,7 +6,10 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.nn.batch_norm import BatchNorm
+from scanvq.nn.condition_embedding import ConditionEmbedding, embedding_of
 from scanvq.nn.dcgan_generator import SPREAD
 from scanvq.nn.dcgan_grid_size import DCGANGridSize
 
@@ -19,22 +22,24 @@ class DCGANDiscriminator(nn.Module):
     With n halvings (4 for a grid of 64 x 64) and c = channels:
 
         map (B, D, h, w) ─ halve ▸ c ─ halve ▸ 2c ─ ... ─ halve ▸ c 2^(n-1), start ─┬─▸ 1
-                                                            sum over cells · label ─┘
+                                                                sum over cells · conditions ─┘
 
     A halving is a 4 x 4 convolution of stride 2; batch normalization follows it, but not the first, and a
     leaky ReLU. The normalization takes its statistics from the batch at hand, in evaluation too: real maps
-    and made ones come in batches of their own, and an average over both kinds would fit neither. The label
-    comes in as a projection (arXiv 1802.05637, section 3).
+    and made ones come in batches of their own, and an average over both kinds would fit neither. Conditions
+    come in as a projection (arXiv 1802.05637, section 3).
     """
 
-    def __init__(self, *, channels: int, code_dim: int, height: int, width: int, classes: int) -> None:
+    def __init__(
+        self, *, channels: int, code_dim: int, height: int, width: int, conditions: ConditionSpace
+    ) -> None:
         """
         Args:
             channels: width after the first halving; each later one doubles it.
             code_dim: D, the depth of the map.
             height: h of the map.
             width: w of the map.
-            classes: number of labels; 0 = none. Label `classes` means any class.
+            conditions: those that it learns; none = unconditional.
         """
         super().__init__()
         self.grid = DCGANGridSize(height=height, width=width)
@@ -46,15 +51,18 @@ class DCGANDiscriminator(nn.Module):
             layers.append(nn.LeakyReLU(SLOPE, inplace=True))
         self.layers = nn.Sequential(*layers)
         self.score = nn.Conv2d(widths[-1], 1, self.grid.start, bias=False)
-        self.label = nn.Embedding(classes + 1, widths[-1]) if classes else None
-        for part in (*self.layers, self.score, self.label):
-            if isinstance(part, nn.Conv2d | nn.Embedding):
+        self.condition = embedding_of(conditions, widths[-1])
+        for part in (*self.layers, self.score, self.condition):
+            if isinstance(part, nn.Conv2d):
                 nn.init.normal_(part.weight, 0, SPREAD)
+            if isinstance(part, ConditionEmbedding):
+                part.reset(SPREAD)
 
-    def forward(self, maps: Tensor, label: Tensor | None) -> Tensor:
-        """Maps (B, D, h, w) and class numbers (B,), None without classes, to scores (B,)."""
+    def forward(self, maps: Tensor, condition: Condition | None) -> Tensor:
+        """Maps (B, D, h, w) and what they are said to be, None = anything, to scores (B,)."""
         features = self.layers(self.grid.pad(maps))  # (B, c 2^(n-1), start)
         score: Tensor = self.score(features).flatten()  # (B,)
-        if self.label is not None:
-            score = score + (self.label(label) * features.sum(dim=(2, 3))).sum(dim=1)
+        if self.condition is not None:
+            projection = self.condition(condition, len(maps)) * features.sum(dim=(2, 3))
+            score = score + projection.sum(dim=1)
         return score

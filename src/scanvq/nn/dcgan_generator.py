@@ -6,7 +6,10 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.nn.batch_norm import BatchNorm
+from scanvq.nn.condition_embedding import embedding_of
 from scanvq.nn.dcgan_grid_size import DCGANGridSize
 
 SPREAD = 0.02  # standard deviation of the first weights, as in DCGAN
@@ -17,13 +20,20 @@ class DCGANGenerator(nn.Module):
 
     With n doublings (4 for a grid of 64 x 64) and c = channels:
 
-        noise (B, Z) + label ─▸ start, c 2^(n-1) ─ double ▸ c 2^(n-2) ─ ... ─ double ▸ c ─ double ▸ D ─ Tanh
+        noise (B, Z) + vectors ─▸ start, c 2^(n-1) ─ double ▸ c 2^(n-2) ─ ... ─ double ▸ c ─ double ▸ D ─ Tanh
 
-    Batch normalization and ReLU follow each layer but the last. The label is a vector added to the noise.
+    Batch normalization and ReLU follow each layer but the last. The vectors are those of conditions.
     """
 
     def __init__(
-        self, *, noise_dim: int, channels: int, code_dim: int, height: int, width: int, classes: int
+        self,
+        *,
+        noise_dim: int,
+        channels: int,
+        code_dim: int,
+        height: int,
+        width: int,
+        conditions: ConditionSpace,
     ) -> None:
         """
         Args:
@@ -32,13 +42,13 @@ class DCGANGenerator(nn.Module):
             code_dim: D, the depth of the map.
             height: h of the map.
             width: w of the map.
-            classes: number of labels; 0 = none. Label `classes` means any class.
+            conditions: those that it learns; none = unconditional.
         """
         super().__init__()
         self.grid = DCGANGridSize(height=height, width=width)
         doublings = self.grid.doublings
         widths = [channels * 2**halvings for halvings in reversed(range(doublings))]
-        self.label = nn.Embedding(classes + 1, noise_dim) if classes else None
+        self.condition = embedding_of(conditions, noise_dim)
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(noise_dim, widths[0], self.grid.start, bias=False),
             BatchNorm(widths[0]),
@@ -56,9 +66,9 @@ class DCGANGenerator(nn.Module):
             if isinstance(layer, nn.ConvTranspose2d):
                 nn.init.normal_(layer.weight, 0, SPREAD)
 
-    def forward(self, noise: Tensor, label: Tensor | None) -> Tensor:
-        """Noise (B, Z) and class numbers (B,), None without classes, to maps (B, D, h, w)."""
-        if self.label is not None:
-            noise = noise + self.label(label)
+    def forward(self, noise: Tensor, condition: Condition | None) -> Tensor:
+        """Noise (B, Z) and what is asked for, None = anything, to maps (B, D, h, w)."""
+        if self.condition is not None:
+            noise = noise + self.condition(condition, len(noise))
         grown: Tensor = self.layers(noise[:, :, None, None])  # (B, D, start * 2^n)
         return self.grid.crop(grown)  # (B, D, h, w)

@@ -11,6 +11,7 @@ from torch import distributed as dist
 from torch.nn import functional as F
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.dropout import hide_conditions
 from scanvq.priors.adversarial_prior import AdversarialPrior
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.spec import Derived, Share
@@ -28,15 +29,19 @@ class AdversarialCodes(Objective):
     Args:
         prior: one level, an adversarial prior such as `latent_gan`.
         label_smoothing: taken off the critic's target for real maps (arXiv 1606.03498, section 3.4).
-        label_dropout: share of the images whose label is hidden, so that the generator also learns
-            the distribution without labels.
+        condition_dropout: share of the images from which a condition is absent, each condition by itself, so
+            that the generator also learns the distribution without any of them.
 
     Raises:
         ValueError: a prior that is no adversarial one, or more than one level.
     """
 
     def __init__(
-        self, *, prior: Derived[HierarchicalPrior], label_smoothing: Share = 0.0, label_dropout: Share = 0.1
+        self,
+        *,
+        prior: Derived[HierarchicalPrior],
+        label_smoothing: Share = 0.0,
+        condition_dropout: Share = 0.1,
     ) -> None:
         super().__init__()
         gan = prior.priors[0]
@@ -48,7 +53,7 @@ class AdversarialCodes(Objective):
             )
         self.prior = prior
         self.label_smoothing = label_smoothing
-        self.label_dropout = label_dropout
+        self.condition_dropout = condition_dropout
 
     @property
     def gan(self) -> AdversarialPrior:
@@ -64,17 +69,17 @@ class AdversarialCodes(Objective):
     def forward(self, batch: Batch, player: str, step: int) -> Losses:
         assert batch.codes is not None
         real = self.gan.maps(batch.codes[0])  # (B, D, h, w)
-        noise, hidden = self._draws(len(real), step, real.device)
-        label = self._label(len(real), batch.condition, hidden)
+        noise, uniform = self._draws(len(real), step, real.device)
+        condition = self._dropped(batch.condition, uniform)
         if player == "critic":
-            return self._critic_turn(real, noise, label)
-        return self._generator_turn(noise, label)
+            return self._critic_turn(real, noise, condition)
+        return self._generator_turn(noise, condition)
 
-    def _critic_turn(self, real: Tensor, noise: Tensor, label: Tensor | None) -> Losses:
+    def _critic_turn(self, real: Tensor, noise: Tensor, condition: Condition) -> Losses:
         with torch.no_grad():
-            made = self.gan.generator(noise, label)
-        for_real = self.gan.critic(real, label).float()  # (B,)
-        for_made = self.gan.critic(made, label).float()
+            made = self.gan.generator(noise, condition)
+        for_real = self.gan.critic(real, condition).float()  # (B,)
+        for_made = self.gan.critic(made, condition).float()
         total = _cross_entropy(for_real, 1 - self.label_smoothing) + _cross_entropy(for_made, 0)
         parts = {
             "critic_loss": total,
@@ -83,14 +88,14 @@ class AdversarialCodes(Objective):
         }
         return Losses(total=total, parts={name: value.detach() for name, value in parts.items()})
 
-    def _generator_turn(self, noise: Tensor, label: Tensor | None) -> Losses:
+    def _generator_turn(self, noise: Tensor, condition: Condition) -> Losses:
         with _still(self.gan.critic):
-            score = self.gan.critic(self.gan.generator(noise, label), label).float()
+            score = self.gan.critic(self.gan.generator(noise, condition), condition).float()
         total = _cross_entropy(score, 1)
         return Losses(total=total, parts={"generator_loss": total.detach()})
 
     def _draws(self, count: int, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Noise (B, Z) and uniform numbers (B,) of this process's part of a step.
+        """Noise (B, Z) and uniform numbers (conditions, B) of this process's part of a step.
 
         Both players meet the same in a step, however many processes share the batch; without training it
         is the same at every step.
@@ -99,15 +104,17 @@ class AdversarialCodes(Objective):
         rank, processes = (dist.get_rank(), dist.get_world_size()) if shared else (0, 1)
         generator = torch.Generator().manual_seed(_SEED + (step if self.training else -1))
         whole = torch.randn(count * processes, self.gan.noise_dim, generator=generator)
-        uniform = torch.rand(count * processes, generator=generator)
+        names = self.gan.conditions.names
+        uniform = torch.rand(len(names), count * processes, generator=generator)
         mine = slice(rank * count, (rank + 1) * count)
-        return whole[mine].to(device), uniform[mine].to(device)
+        return whole[mine].to(device), uniform[:, mine].to(device)
 
-    def _label(self, count: int, condition: Condition, uniform: Tensor) -> Tensor | None:
-        label = self.gan.labels(count, condition)
-        if label is None or not self.training:
-            return label
-        return torch.where(uniform < self.label_dropout, self.gan.classes, label)
+    def _dropped(self, condition: Condition, uniform: Tensor) -> Condition:
+        if not self.training:
+            return condition
+        space = self.gan.conditions
+        given = [number for number, name in enumerate(space.names) if name in condition.names]
+        return hide_conditions(condition, space, uniform[given] < self.condition_dropout)
 
 
 def _cross_entropy(score: Tensor, target: float) -> Tensor:

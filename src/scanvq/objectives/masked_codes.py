@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scanvq.conditions.dropout import drop_conditions
 from scanvq.priors.hierarchical import HierarchicalPrior
-from scanvq.priors.label_choice import with_hidden_labels
 from scanvq.priors.masked_prior import MaskedPrior
 from scanvq.spec import Derived, Share
 from scanvq.types import UNKNOWN, Batch, Losses, Objective
@@ -26,7 +26,7 @@ class MaskedCodes(Objective):
     Of each image's n codes ceil(n cos(pi u / 2)) are masked, anywhere, u being uniform in [0, 1) (sections
     3.1 and 3.3). A finer level sees all codes of the coarser ones.
 
-    In evaluation the masks are always the same, their u spread evenly, and labels are shown: the bits of
+    In evaluation the masks are always the same, their u spread evenly, and conditions are shown: the bits of
     different moments of training are comparable. They are no likelihood, nor a bound on one.
 
     Args:
@@ -34,8 +34,8 @@ class MaskedCodes(Objective):
         label_smoothing: share of the target that is spread evenly over all K codes. The paper has 0.1, but
             the network then learns to give that share to random codes, which the Halton order, unlike
             the order of confidence, never turns down.
-        label_dropout: share of the images whose label is hidden, so that one prior also learns
-            the distribution without labels (arXiv 2207.12598, section 3.2).
+        condition_dropout: share of the images from which a condition is absent, each condition by itself, so
+            that one prior also learns the distribution without any of them (arXiv 2207.12598, section 3.2).
 
     Raises:
         ValueError: a level that is no masked prior.
@@ -44,7 +44,11 @@ class MaskedCodes(Objective):
     criterion: ClassVar[str | None] = "bits_per_masked_code"
 
     def __init__(
-        self, *, prior: Derived[HierarchicalPrior], label_smoothing: Share = 0.0, label_dropout: Share = 0.1
+        self,
+        *,
+        prior: Derived[HierarchicalPrior],
+        label_smoothing: Share = 0.0,
+        condition_dropout: Share = 0.1,
     ) -> None:
         super().__init__()
         if not all(isinstance(level, MaskedPrior) for level in prior.priors):
@@ -56,7 +60,7 @@ class MaskedCodes(Objective):
             )
         self.prior = prior
         self.label_smoothing = label_smoothing
-        self.label_dropout = label_dropout
+        self.condition_dropout = condition_dropout
 
     @property
     def players(self) -> Mapping[str, Iterable[nn.Parameter]]:
@@ -67,7 +71,7 @@ class MaskedCodes(Objective):
         generator = None if self.training else torch.Generator().manual_seed(_SEED)
         condition = batch.condition
         if self.training:
-            condition = with_hidden_labels(condition, self.prior.classes, self.label_dropout)
+            condition = drop_conditions(condition, self.prior.conditions, self.condition_dropout)
         total = batch.codes[0].new_zeros((), dtype=torch.float32)
         bits, masked = total, 0
         parts: dict[str, Tensor] = {}

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scanvq.conditions.dropout import drop_conditions
 from scanvq.priors.hierarchical import HierarchicalPrior
-from scanvq.priors.label_choice import with_hidden_labels
 from scanvq.spec import Derived, Share
 from scanvq.types import Batch, Losses, Objective
 
@@ -21,8 +21,8 @@ class NextCode(Objective):
 
     Args:
         prior: the levels in training.
-        label_dropout: share of the images whose label is hidden, so that one prior also learns
-            the distribution without labels (arXiv 2207.12598, section 3.2).
+        condition_dropout: share of the images from which a condition is absent, each condition by itself, so
+            that one prior also learns the distribution without any of them (arXiv 2207.12598, section 3.2).
 
     Raises:
         ValueError: a level without a likelihood.
@@ -30,7 +30,7 @@ class NextCode(Objective):
 
     criterion: ClassVar[str | None] = "bits_per_code"
 
-    def __init__(self, *, prior: Derived[HierarchicalPrior], label_dropout: Share = 0.1) -> None:
+    def __init__(self, *, prior: Derived[HierarchicalPrior], condition_dropout: Share = 0.1) -> None:
         super().__init__()
         if not prior.has_likelihood:
             kinds = ", ".join(type(level).__name__ for level in prior.priors)
@@ -40,7 +40,7 @@ class NextCode(Objective):
                 "latent_gan"
             )
         self.prior = prior
-        self.label_dropout = label_dropout
+        self.condition_dropout = condition_dropout
 
     @property
     def players(self) -> Mapping[str, Iterable[nn.Parameter]]:
@@ -50,7 +50,7 @@ class NextCode(Objective):
         assert batch.codes is not None
         condition = batch.condition
         if self.training:
-            condition = with_hidden_labels(condition, self.prior.classes, self.label_dropout)
+            condition = drop_conditions(condition, self.prior.conditions, self.condition_dropout)
         nats, cells = batch.codes[0].new_zeros((), dtype=torch.float32), 0
         parts: dict[str, Tensor] = {}
         for level, logits in enumerate(self.prior.logits(batch.codes, condition=condition)):

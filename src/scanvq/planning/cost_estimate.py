@@ -15,9 +15,11 @@ import numpy as np
 
 from scanvq.build import make_prior, make_tokenizer
 from scanvq.cohort.catalog import Catalog
-from scanvq.cohort.condition_sources import condition_tables
+from scanvq.cohort.condition_sources import LABEL, POSITION, condition_tables
+from scanvq.cohort.conditions import used_columns
 from scanvq.cohort.entries import Entries
 from scanvq.cohort.survey import Survey
+from scanvq.conditions.space import CategoryCondition, ConditionSpace, NumberCondition
 from scanvq.model.coder import stored_type
 from scanvq.planning.dry_run import DryRunMeasurements
 from scanvq.recipe.recipe import Recipe
@@ -77,7 +79,7 @@ def estimate_cost(
         codebook_sizes=tokenizer.codebook_sizes,
         code_shapes=shapes,
         code_dims=tokenizer.code_dims,
-        classes=len(catalog.labels),
+        conditions=_conditions(recipe, survey),
     )
     weights = sum(
         value.numel() * value.element_size()
@@ -125,6 +127,20 @@ def dry_run(recipe: Recipe, catalog: Catalog, *, skip_bad: bool, device: str) ->
         if done.returncode != 0:
             raise DryRunError(f"the dry run of this plan failed: {_last_line(done.stderr)}")
         return DryRunMeasurements(**json.loads((folder / "measurements.json").read_text(encoding="utf-8")))
+
+
+def _conditions(recipe: Recipe, survey: Survey) -> ConditionSpace:
+    """Those that the run will have, as far as the sizes of weights depend on them."""
+    names, catalog = recipe.data.conditions, survey.catalog
+    found: list[CategoryCondition | NumberCondition] = []
+    for name, column in used_columns(catalog, names, volumes=survey.has_volumes).items():
+        if name == LABEL:
+            found.append(CategoryCondition(name=name, values=catalog.labels))
+        elif name == POSITION or column.is_number:
+            found.append(NumberCondition(name=name, low=0.0, high=1.0, mean=0.5, std=1.0))
+        else:
+            found.append(CategoryCondition(name=name, values=column.values))
+    return ConditionSpace(tuple(found))
 
 
 def _write_table(file: Path, catalog: Catalog) -> None:

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from scanvq.conditions.condition import Condition
 from scanvq.types import CodePrior, InpaintingSupport
 
 
@@ -16,8 +15,8 @@ class AdversarialPrior(CodePrior):
 
     Attributes:
         noise_dim: Z, numbers of standard normal noise that a map is made of.
-        generator: noise (B, Z) and labels (B,) or None to maps (B, D, h, w).
-        critic: maps (B, D, h, w) and labels (B,) or None to scores (B,), above 0 for real.
+        generator: noise (B, Z) and a condition or None to maps (B, D, h, w).
+        critic: maps (B, D, h, w) and a condition or None to scores (B,), above 0 for real.
     """
 
     inpainting_support: ClassVar[InpaintingSupport] = "nothing"
@@ -28,7 +27,3 @@ class AdversarialPrior(CodePrior):
     @abstractmethod
     def maps(self, codes: Tensor) -> Tensor:
         """Codes (B, h, w) as maps (B, D, h, w): what the critic takes for real."""
-
-    @abstractmethod
-    def labels(self, count: int, condition: Condition | None) -> Tensor | None:
-        """Class numbers (count,), `classes` for any class; None for an unconditional prior."""

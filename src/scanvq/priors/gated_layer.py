@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
+from scanvq.nn.condition_embedding import embedding_of
 from scanvq.nn.masked_convolution import HorizontalConvolution, VerticalConvolution
 from scanvq.nn.matrices import bias_of
 
@@ -31,11 +34,13 @@ class GatedLayer(nn.Module):
         channels: C, the width of both stacks.
         dilation: cells between taps.
         dropout: share of the horizontal stack's gated features dropped in training.
-        classes: number of class labels; 0 = none. One more is learned for "any class".
+        conditions: those that the prior learns.
         spatial: take a spatial condition of C channels.
     """
 
-    def __init__(self, channels: int, *, dilation: int, dropout: float, classes: int, spatial: bool) -> None:
+    def __init__(
+        self, channels: int, *, dilation: int, dropout: float, conditions: ConditionSpace, spatial: bool
+    ) -> None:
         super().__init__()
         self.dilation = dilation
         self.vertical = VerticalConvolution(channels, 2 * channels, dilation=dilation)
@@ -43,37 +48,37 @@ class GatedLayer(nn.Module):
         self.across = nn.Conv2d(2 * channels, 2 * channels, 1)
         self.out = nn.Conv2d(channels, channels, 1, bias=False)
         self.dropout = nn.Dropout(dropout)
-        self.label = nn.Embedding(classes + 1, 2 * channels) if classes else None
+        self.embedding = embedding_of(conditions, 2 * channels)
         self.place = nn.Conv2d(channels, 2 * channels, 1, bias=False) if spatial else None
-        if self.label is not None:
-            nn.init.normal_(self.label.weight, std=0.1)
+        if self.embedding is not None:
+            self.embedding.reset(0.1)
 
     def forward(
-        self, vertical: Tensor, horizontal: Tensor, labels: Tensor | None, place: Tensor | None
+        self, vertical: Tensor, horizontal: Tensor, condition: Condition | None, place: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """One step of both stacks.
 
         Args:
             vertical: (B, C, h, w).
             horizontal: (B, C, h, w).
-            labels: (B,), where the layer was made for classes.
+            condition: of the batch; None = all absent.
             place: (B or 1, C, h, w), where the layer was made for a spatial condition.
 
         Returns:
             The vertical features before their gate (B, 2C, h, w), and the horizontal ones (B, C, h, w).
         """
         vertical = self.vertical(vertical)  # (B, 2C, h, w)
-        condition = self.condition(labels, place)
-        if condition is not None:
-            vertical = vertical + condition.to(vertical.dtype)
+        given = self.given(condition, place, len(vertical))
+        if given is not None:
+            vertical = vertical + given.to(vertical.dtype)
         features = self.horizontal(horizontal) + self.across(vertical)  # (B, 2C, h, w)
         return vertical, horizontal + self.out(self.dropout(gate(features)))
 
-    def condition(self, labels: Tensor | None, place: Tensor | None) -> Tensor | None:
-        """What is added to the vertical features: (B or 1, 2C, h or 1, w or 1)."""
+    def given(self, condition: Condition | None, place: Tensor | None, count: int) -> Tensor | None:
+        """What is added to the vertical features of B = `count` samples: (B or 1, 2C, h or 1, w or 1)."""
         total = None
-        if self.label is not None and labels is not None:
-            total = self.label(labels)[:, :, None, None]
+        if self.embedding is not None:
+            total = self.embedding(condition, count)[:, :, None, None]
         if self.place is not None and place is not None:
             placed = self.place(place)
             total = placed if total is None else total.to(placed.dtype) + placed
@@ -87,12 +92,12 @@ class CachedGatedLayer:
 
     Args:
         layer: its weights are packed here, once.
-        labels: (B,), where the layer was made for classes.
+        condition: of the batch; None = all absent.
         width: w, cells of a row.
         batch: B.
     """
 
-    def __init__(self, layer: GatedLayer, labels: Tensor | None, width: int, batch: int) -> None:
+    def __init__(self, layer: GatedLayer, condition: Condition | None, width: int, batch: int) -> None:
         self.dilation = layer.dilation
         channels = layer.out.in_channels
         taps = layer.vertical.taps.weight  # (2C, C, 2, 3)
@@ -107,8 +112,8 @@ class CachedGatedLayer:
         self.out = layer.out.weight[:, :, 0, 0].t() * 0.5  # (C, C)
         self.across_bias = bias_of(layer.across) * half
         self.vertical_bias = bias_of(layer.vertical.taps)
-        if layer.label is not None and labels is not None:
-            self.vertical_bias = self.vertical_bias + layer.label(labels)  # (B, 2C)
+        if layer.embedding is not None:
+            self.vertical_bias = self.vertical_bias + layer.embedding(condition, batch)  # (B, 2C)
         self.place = None if layer.place is None else layer.place.weight[:, :, 0, 0].t()  # (C, 2C)
 
         self.rows = taps.new_zeros(self.dilation + 1, width + 2 * self.dilation, batch, channels)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.nn.masked_convolution import HorizontalConvolution, VerticalConvolution
 from scanvq.nn.matrices import bias_of, matrix_of
 from scanvq.priors.gated_layer import CachedGatedLayer, GatedLayer, gate
@@ -35,7 +36,7 @@ class GatedPixelCNN(RasterPrior):
         positions: learn an embedding of every row and column, added to each gate: for pictures that all
             stand in the same place, beyond what the receptive field tells. Fixes the grid's size.
         codebook_size: K.
-        classes: number of class labels; 0 = unconditional. Label `classes` means any class.
+        conditions: those that it learns, any of which may be absent; none = unconditional.
         context_sizes: codebook sizes of the coarser levels, coarse to fine; () = none.
         height: rows of the code grid; needed with `positions`.
         width: columns of the code grid; needed with `positions`.
@@ -53,7 +54,7 @@ class GatedPixelCNN(RasterPrior):
         dropout: float = 0.0,
         positions: bool = False,
         codebook_size: Derived[int],
-        classes: Derived[int] = 0,
+        conditions: Derived[ConditionSpace] = NO_CONDITIONS,
         context_sizes: Derived[tuple[int, ...]] = (),
         height: Derived[int] = 0,
         width: Derived[int] = 0,
@@ -66,7 +67,7 @@ class GatedPixelCNN(RasterPrior):
         if positions and not (height > 0 and width > 0):
             raise ValueError("positions needs height and width, the size of the code grid")
         self.codebook_size = codebook_size
-        self.classes = classes
+        self.conditions = conditions
         self.context_sizes = context_sizes
         self.embedding = nn.Embedding(codebook_size, embedding_dim)
         self.vertical_stem = VerticalConvolution(embedding_dim, channels, own_row=False)
@@ -77,7 +78,7 @@ class GatedPixelCNN(RasterPrior):
             SpatialCondition(dim=channels, grid=grid, context_sizes=context_sizes) if spatial else None
         )
         self.layers = nn.ModuleList(
-            GatedLayer(channels, dilation=dilation, dropout=dropout, classes=classes, spatial=spatial)
+            GatedLayer(channels, dilation=dilation, dropout=dropout, conditions=conditions, spatial=spatial)
             for dilation in dilations
         )
         self.head = nn.Conv2d(channels, codebook_size, 1)
@@ -90,17 +91,18 @@ class GatedPixelCNN(RasterPrior):
     def logits(self, codes: Tensor, *, context: Codes = (), condition: Condition | None = None) -> Tensor:
         """Codes (B, h, w), none UNKNOWN, to logits (B, K, h, w), each seeing only the cells before its own.
 
-        The label is ignored where `classes` is 0; no label means any class.
+        Conditions that the prior was not made for are ignored; an absent one means any value.
         """
         embedded = self.embedding(codes).permute(0, 3, 1, 2)  # (B, E, h, w), channels last in memory
-        labels = self.labels(codes, condition)
         place = self.place(codes, context)
         vertical = self.vertical_stem(embedded)  # (B, C, h, w)
         horizontal = self.horizontal_stem(embedded)  # (B, C, h, w)
         for number, layer in enumerate(self.layers):
             if number:
                 vertical = gate(vertical)  # (B, C, h, w)
-            vertical, horizontal = layer(vertical, horizontal, labels, place)  # (B, 2C, h, w), (B, C, h, w)
+            vertical, horizontal = layer(
+                vertical, horizontal, condition, place
+            )  # (B, 2C, h, w), (B, C, h, w)
         return self.head(F.elu(horizontal))  # (B, K, h, w)
 
     def stepper(
@@ -124,7 +126,7 @@ class GatedPixelCNNStepper(RasterStepper):
         network: its weights are packed here, once, in float32.
         shape: (B, h, w).
         context: codes of the coarser levels.
-        condition: the class labels.
+        condition: what is asked for; None = anything.
     """
 
     def __init__(
@@ -140,7 +142,7 @@ class GatedPixelCNNStepper(RasterStepper):
         self._left = torch.full((width + 1, batch), size, device=device)
         super().__init__(shape, self._left[1:])
         self._network = network
-        self._labels = network.labels(self._codes, condition)
+        self._condition = condition
         self._place = network.place(self._codes, context)  # (B or 1, C, h, w)
         channels = network.head.in_channels
 
@@ -156,7 +158,7 @@ class GatedPixelCNNStepper(RasterStepper):
         self._beside_table = embedding @ beside.weight[:, :, 0, 0].t() + bias_of(beside)
         self._above = self._left.new_full((width + 2, batch), size)  # codes of the row above, with borders
 
-        self._layers = [CachedGatedLayer(layer, self._labels, width, batch) for layer in network.gated_layers]
+        self._layers = [CachedGatedLayer(layer, condition, width, batch) for layer in network.gated_layers]
         outputs = [layer.history[layer.dilation :] for layer in self._layers[1:]]
         self._outputs = [*outputs, self._beside_table.new_empty(width, batch, channels)]
         self._head = matrix_of(network.head)
@@ -177,9 +179,9 @@ class GatedPixelCNNStepper(RasterStepper):
             for past in range(max(first, row - packed.dilation), row):
                 packed.keep_row(past, vertical[:, :, past - first].permute(2, 0, 1))
             vertical = layer.vertical(vertical)
-            condition = layer.condition(self._labels, place)
-            if condition is not None:
-                vertical = vertical + condition
+            given = layer.given(self._condition, place, len(vertical))
+            if given is not None:
+                vertical = vertical + given
 
     def _start_row(self, row: int, codes: Tensor) -> None:
         """The vertical stack over one row, and what it and the conditions give to the horizontal one."""

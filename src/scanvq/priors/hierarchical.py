@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.sampling.uniforms import generator_of_level
 from scanvq.types import CodePrior, Codes, LikelihoodPrior, SamplingParams
 
@@ -38,9 +39,9 @@ class HierarchicalPrior(nn.Module):
         return tuple(level for level in self.levels if isinstance(level, CodePrior))
 
     @property
-    def classes(self) -> int:
-        """Number of class labels the levels know; 0 for an unconditional prior."""
-        return max(level.classes for level in self.priors)
+    def conditions(self) -> ConditionSpace:
+        """Those that the levels were made for, which is the same for all; none for an unconditional prior."""
+        return self.priors[0].conditions
 
     @property
     def has_likelihood(self) -> bool:

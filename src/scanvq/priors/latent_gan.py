@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.kernels.nearest_search import nearest_codes
 from scanvq.nn.dcgan_discriminator import DCGANDiscriminator
 from scanvq.nn.dcgan_generator import DCGANGenerator
 from scanvq.priors.adversarial_prior import AdversarialPrior
 from scanvq.priors.grid_size import check_grid
 from scanvq.priors.guidance import refuse_guidance
-from scanvq.priors.label_choice import class_numbers
 from scanvq.quantizers.feature_rows import look_up, rows_of
 from scanvq.sampling.uniforms import uniform_table
 from scanvq.spec import Derived
@@ -37,7 +37,7 @@ class LatentGAN(AdversarialPrior):
         critic_channels: width of the critic after its first halving.
         codebook_size: K.
         code_dim: D.
-        classes: number of class labels; 0 = unconditional. Label `classes` means any class.
+        conditions: those that it learns, any of which may be absent; none = unconditional.
         context_sizes: must be (), see Raises.
         height: rows of the code grid.
         width: columns of the code grid.
@@ -54,7 +54,7 @@ class LatentGAN(AdversarialPrior):
         critic_channels: int = 32,
         codebook_size: Derived[int],
         code_dim: Derived[int],
-        classes: Derived[int] = 0,
+        conditions: Derived[ConditionSpace] = NO_CONDITIONS,
         context_sizes: Derived[tuple[int, ...]] = (),
         height: Derived[int],
         width: Derived[int],
@@ -71,7 +71,7 @@ class LatentGAN(AdversarialPrior):
             )
         self.codebook_size = codebook_size
         self.code_dim = code_dim
-        self.classes = classes
+        self.conditions = conditions
         self.noise_dim = noise_dim
         self.shape = (height, width)
         self.generator = DCGANGenerator(
@@ -80,10 +80,14 @@ class LatentGAN(AdversarialPrior):
             code_dim=code_dim,
             height=height,
             width=width,
-            classes=classes,
+            conditions=conditions,
         )
         self.critic = DCGANDiscriminator(
-            channels=critic_channels, code_dim=code_dim, height=height, width=width, classes=classes
+            channels=critic_channels,
+            code_dim=code_dim,
+            height=height,
+            width=width,
+            conditions=conditions,
         )
         self.register_buffer("vectors", torch.zeros(codebook_size, code_dim))
 
@@ -109,10 +113,6 @@ class LatentGAN(AdversarialPrior):
         rows = rows_of(maps, self.code_dim).float() * reach + middle  # (B * h * w, D)
         return nearest_codes(rows, self.vectors).view(maps.shape[0], *maps.shape[2:])
 
-    def labels(self, count: int, condition: Condition | None) -> Tensor | None:
-        """Class numbers (B,), `classes` for any class; None for an unconditional prior."""
-        return class_numbers(self.vectors.new_empty(count), condition, self.classes)
-
     def _fill(
         self,
         known: Tensor,
@@ -125,7 +125,7 @@ class LatentGAN(AdversarialPrior):
         """Makes whole grids of codes (B, h, w), in evaluation mode.
 
         A grid depends on the generator's seed and on how many grids it has served before, not on the batch.
-        `draw.temperature` multiplies the noise: 0 gives the one grid of no noise.
+        `params.temperature` multiplies the noise: 0 gives the one grid of no noise.
 
         Raises:
             ValueError: codes that are known already, a grid of another size, top_k, top_p or guidance, or
@@ -135,7 +135,7 @@ class LatentGAN(AdversarialPrior):
         device = self.vectors.device
         uniform = uniform_table(known.new_empty(known.shape[0], self.noise_dim), generator)
         noise = torch.special.ndtri(uniform.clamp(min=2**-54)) * params.temperature  # (B, Z)
-        maps = self.generator(noise.float().to(device), self.labels(known.shape[0], condition))
+        maps = self.generator(noise.float().to(device), condition)
         return self.quantized(maps).to(known.device)
 
     def _scale(self) -> tuple[Tensor, Tensor]:

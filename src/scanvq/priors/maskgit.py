@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
+from scanvq.nn.condition_embedding import ConditionEmbedding, embedding_of
 from scanvq.nn.transformer_block import TransformerBlock
 from scanvq.priors.grid_size import check_grid
-from scanvq.priors.guidance import check_guidance, guided
-from scanvq.priors.label_choice import class_numbers
+from scanvq.priors.guidance import check_guidance, guided, unguided
 from scanvq.priors.masked_prior import MaskedPrior
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.masked import fill_by_confidence, fill_by_halton
@@ -29,12 +30,12 @@ class MaskGIT(MaskedPrior):
     ```
     codes, mask token where UNKNOWN ─ embed ─┐
     rows + columns, coarser levels ─ map ──── + ─ [attention, feed-forward] x n ─ norm ─ linear ─▶ logits
-    label ─ embed ───────────────────────────┘
+    conditions ─ embed ──────────────────────┘
     ```
 
     It learns p(a masked cell | the cells that are not) for every choice of masked cells, and so completes
     any region with all known codes in sight. It has no exact likelihood. Other than in the paper, norms come
-    first, and the label and the places of row and column are added to every cell, not one more token.
+    first, and the conditions and the places of row and column are added to every cell, not one more token.
 
     Args:
         channels: width of the network, a multiple of `heads`.
@@ -48,7 +49,7 @@ class MaskGIT(MaskedPrior):
         choice_temperature: of the noise on the confidences at the first step; 0 = none. "halton" has no use
             for it.
         codebook_size: K.
-        classes: number of class labels; 0 = unconditional. Label `classes` means any class.
+        conditions: those that it learns, any of which may be absent; none = unconditional.
         context_sizes: codebook sizes of the coarser levels, coarse to fine; () = none.
         height: rows of the code grid.
         width: columns of the code grid.
@@ -69,7 +70,7 @@ class MaskGIT(MaskedPrior):
         order: Literal["confidence", "halton"] = "halton",
         choice_temperature: float = 4.5,
         codebook_size: Derived[int],
-        classes: Derived[int] = 0,
+        conditions: Derived[ConditionSpace] = NO_CONDITIONS,
         context_sizes: Derived[tuple[int, ...]] = (),
         height: Derived[int],
         width: Derived[int],
@@ -87,7 +88,7 @@ class MaskGIT(MaskedPrior):
         if not choice_temperature >= 0:
             raise ValueError(f"choice_temperature is {choice_temperature}; it must be 0 or more")
         self.codebook_size = codebook_size
-        self.classes = classes
+        self.conditions = conditions
         self.context_sizes = context_sizes
         self.shape = (height, width)
         self.steps = steps
@@ -95,7 +96,7 @@ class MaskGIT(MaskedPrior):
         self.choice_temperature = choice_temperature
         self.dropout = dropout
         self.embedding = nn.Embedding(codebook_size + 1, channels)  # one more: the mask token
-        self.label_embedding = nn.Embedding(classes + 1, channels) if classes else None
+        self.condition_embedding = embedding_of(conditions, channels)
         self.spatial = SpatialCondition(dim=channels, grid=(height, width), context_sizes=context_sizes)
         self.blocks = nn.ModuleList(
             TransformerBlock(channels, heads=heads, hidden=hidden, causal=False, dropout=dropout)
@@ -108,7 +109,7 @@ class MaskGIT(MaskedPrior):
     def logits(self, codes: Tensor, *, context: Codes = (), condition: Condition | None = None) -> Tensor:
         """Codes (B, h, w), UNKNOWN where masked, to logits (B, K, h, w), meant for masked cells.
 
-        The label is ignored where `classes` is 0; no label means any class.
+        Conditions that the prior was not made for are ignored; an absent one means any value.
 
         Raises:
             ValueError: a grid of another size, or not the codes of every coarser level.
@@ -118,9 +119,8 @@ class MaskGIT(MaskedPrior):
         self._check_context(context)
         features = self.embedding(torch.where(codes == UNKNOWN, self.codebook_size, codes))  # (B, h, w, C)
         features = features + self.spatial(height, width, context).permute(0, 2, 3, 1)
-        labels = class_numbers(codes, condition, self.classes)
-        if self.label_embedding is not None:
-            features = features + self.label_embedding(labels)[:, None, None]
+        if self.condition_embedding is not None:
+            features = features + self.condition_embedding(condition, len(codes))[:, None, None]
         features = F.dropout(features.flatten(1, 2), self.dropout, self.training)  # (B, N, C)
         for block in self.blocks:
             features = block(features)
@@ -138,15 +138,15 @@ class MaskGIT(MaskedPrior):
     ) -> Tensor:
         """In a few steps, all known codes in sight.
 
-        `draw.temperature` 0 takes the most likely code of each cell; the order of the cells stays random.
+        `params.temperature` 0 takes the most likely code of each cell; the order of the cells stays random.
 
         Raises:
-            ValueError: guidance without a label, or a grid of another size.
+            ValueError: guidance without a condition, or a grid of another size.
         """
-        check_guidance(params, condition, self.classes)
+        check_guidance(params, condition, self.conditions)
 
         def logits_of(codes: Tensor) -> Tensor:
-            return self._guided(codes, context, condition, params.guidance)
+            return self._guided(codes, context, condition, params)
 
         if self.order == "halton":
             return fill_by_halton(logits_of, known, steps=self.steps, params=params, generator=generator)
@@ -159,17 +159,24 @@ class MaskGIT(MaskedPrior):
             generator=generator,
         )
 
-    def _guided(self, codes: Tensor, context: Codes, condition: Condition | None, guidance: float) -> Tensor:
+    def _guided(
+        self, codes: Tensor, context: Codes, condition: Condition | None, params: SamplingParams
+    ) -> Tensor:
         logits = self.logits(codes, context=context, condition=condition)
-        if guidance == 1:
+        if params.guidance == 1:
             return logits
-        return guided(logits, self.logits(codes, context=context), guidance)
+        without = self.logits(codes, context=context, condition=unguided(condition, params))
+        return guided(logits, without, params.guidance)
 
     def _start(self) -> None:
         """Small weights, those that end a branch smaller the more branches add up (GPT-2, section 2.3)."""
         branches = 2 * len(self.blocks)
         for name, part in self.named_modules():
-            if isinstance(part, nn.Embedding):
+            if name.startswith("condition_embedding."):
+                continue
+            if isinstance(part, ConditionEmbedding):
+                part.reset(_SPREAD)
+            elif isinstance(part, nn.Embedding):
                 nn.init.normal_(part.weight, 0, _SPREAD)
             elif isinstance(part, nn.Linear):
                 ends = name.endswith("_out")

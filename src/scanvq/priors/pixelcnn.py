@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.nn.matrices import bias_of, matrix_of
 from scanvq.nn.raster_convolution import CodeConvolution
 from scanvq.priors.pixelcnn_layer import CachedBlock, LayerCondition, PixelCNNBlock, RowInput
@@ -42,7 +43,7 @@ class PixelCNN(RasterPrior):
         positions: learn an embedding of every row and column, added in each layer: for pictures that all
             stand in the same place, beyond what the receptive field tells. Fixes the grid's size.
         codebook_size: K.
-        classes: number of class labels; 0 = unconditional. Label `classes` means any class.
+        conditions: those that it learns, any of which may be absent; none = unconditional.
         context_sizes: codebook sizes of the coarser levels, coarse to fine; () = none.
         height: rows of the code grid; needed with `positions`.
         width: columns of the code grid; needed with `positions`.
@@ -64,7 +65,7 @@ class PixelCNN(RasterPrior):
         dropout: float = 0.0,
         positions: bool = False,
         codebook_size: Derived[int],
-        classes: Derived[int] = 0,
+        conditions: Derived[ConditionSpace] = NO_CONDITIONS,
         context_sizes: Derived[tuple[int, ...]] = (),
         height: Derived[int] = 0,
         width: Derived[int] = 0,
@@ -79,7 +80,7 @@ class PixelCNN(RasterPrior):
         if positions and not (height > 0 and width > 0):
             raise ValueError("positions needs height and width, the size of the code grid")
         self.codebook_size = codebook_size
-        self.classes = classes
+        self.conditions = conditions
         self.context_sizes = context_sizes
         spatial = positions or len(context_sizes) > 0
         place_channels = channels if spatial else 0
@@ -93,14 +94,14 @@ class PixelCNN(RasterPrior):
             kernel=kernel,
             embedding_dim=embedding_dim if codes_in == "embedded" else 0,
         )
-        self.first_condition = LayerCondition(channels, classes=classes, place_channels=place_channels)
+        self.first_condition = LayerCondition(channels, conditions=conditions, place_channels=place_channels)
         self.blocks = nn.ModuleList(
-            PixelCNNBlock(channels, hidden, dropout=dropout, classes=classes, spatial=spatial)
+            PixelCNNBlock(channels, hidden, dropout=dropout, conditions=conditions, spatial=spatial)
             for _ in range(blocks)
         )
         self.head = nn.ModuleList(nn.Conv2d(channels, channels, 1) for _ in range(head_layers))
         self.head_conditions = nn.ModuleList(
-            LayerCondition(channels, classes=classes, place_channels=place_channels)
+            LayerCondition(channels, conditions=conditions, place_channels=place_channels)
             for _ in range(head_layers)
         )
         self.last = nn.Conv2d(channels, codebook_size, 1)
@@ -122,14 +123,14 @@ class PixelCNN(RasterPrior):
     def logits(self, codes: Tensor, *, context: Codes = (), condition: Condition | None = None) -> Tensor:
         """Codes (B, h, w), none UNKNOWN, to logits (B, K, h, w), each seeing only cells before its own.
 
-        The label is ignored where `classes` is 0; no label means any class.
+        Conditions that the prior was not made for are ignored; an absent one means any value.
         """
-        labels, place = self.labels(codes, condition), self.place(codes, context)
-        features = self.first_condition(self.first(codes), labels, place)  # (B, C, h, w)
+        place = self.place(codes, context)
+        features = self.first_condition(self.first(codes), condition, place)  # (B, C, h, w)
         for block in self.blocks:
-            features = block(features, labels, place)
+            features = block(features, condition, place)
         for layer, added in self.head_layers:
-            features = added(layer(F.relu(features)), labels, place)
+            features = added(layer(F.relu(features)), condition, place)
         return self.last(F.relu(features))  # (B, K, h, w)
 
     def stepper(
@@ -147,7 +148,7 @@ class PixelCNNStepper(RasterStepper):
     """PixelCNN cell by cell (the caching of arXiv 1704.06001).
 
     Under mask A a cell's features do not depend on its own code, so each is computed once, layer by layer.
-    Everything lies position first, (w, B, channels). What a layer gets from the rows above, from the class
+    Everything lies position first, (w, B, channels). What a layer gets from the rows above, from conditions
     and from the place is computed a row at a time; beside that a block keeps one row of features. A code that
     becomes known is added at once to the first layer of the cells to its right.
 
@@ -155,7 +156,7 @@ class PixelCNNStepper(RasterStepper):
         network: its weights are packed here, once.
         shape: (B, h, w).
         context: codes of the coarser levels.
-        condition: the class labels.
+        condition: what is asked for; None = anything.
     """
 
     def __init__(
@@ -170,7 +171,7 @@ class PixelCNNStepper(RasterStepper):
         device = network.last.weight.device
         super().__init__(shape, torch.empty(width, batch, dtype=torch.int64, device=device))
         self._network = network
-        self._labels = network.labels(self._codes, condition)
+        self._condition = condition
         self._place = network.place(self._codes, context)  # (B or 1, C, h, w)
         convolution, size = network.first.convolution, network.codebook_size
         reach, kernel = convolution.reach, convolution.kernel
@@ -182,10 +183,10 @@ class PixelCNNStepper(RasterStepper):
 
         self._reach = reach
         self._lines = self.line.unbind(0)
-        self._first = RowInput(network.first_condition, convolution.bias, self._labels, width + reach, batch)
-        self._blocks = [CachedBlock(block, self._labels, width, batch) for block in network.residual_blocks]
+        self._first = RowInput(network.first_condition, convolution.bias, condition, width + reach, batch)
+        self._blocks = [CachedBlock(block, condition, width, batch) for block in network.residual_blocks]
         self._head = [
-            (matrix_of(layer), RowInput(added, bias_of(layer), self._labels, width, batch))
+            (matrix_of(layer), RowInput(added, bias_of(layer), condition, width, batch))
             for layer, added in network.head_layers
         ]
         self._last, self._last_bias = matrix_of(network.last), bias_of(network.last)
@@ -200,10 +201,10 @@ class PixelCNNStepper(RasterStepper):
         first = max(0, row - self._reach - len(self._blocks))
         seen = codes[:, first:row]
         place = None if self._place is None else self._place[:, :, first:row]
-        features = network.first_condition(network.first(seen), self._labels, place)
+        features = network.first_condition(network.first(seen), self._condition, place)
         for block, packed in zip(network.residual_blocks, self._blocks, strict=True):
             packed.kept[1:-1] = block.masked_input(features)[:, :, -1].permute(2, 0, 1)
-            features = block(features, self._labels, place)
+            features = block(features, self._condition, place)
 
     def _start_row(self, row: int, codes: Tensor) -> None:
         """Computes all that a row gets from above and from conditions."""

@@ -6,36 +6,40 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
+from scanvq.nn.condition_embedding import embedding_of
 from scanvq.nn.matrices import bias_of, matrix_of
 from scanvq.nn.raster_convolution import RasterConvolution
 
 
 class LayerCondition(nn.Module):
-    """What class and place add to a layer's output, before the next ReLU.
+    """What conditions and place add to a layer's output, before the next ReLU.
 
     Args:
         channels: of the layer's output.
-        classes: number of class labels; 0 = none. One more is learned for "any class".
+        conditions: those that the prior learns.
         place_channels: channels of the spatial condition; 0 = none.
     """
 
-    def __init__(self, channels: int, *, classes: int, place_channels: int) -> None:
+    def __init__(self, channels: int, *, conditions: ConditionSpace, place_channels: int) -> None:
         super().__init__()
-        self.label = nn.Embedding(classes + 1, channels) if classes else None
+        self.embedding = embedding_of(conditions, channels)
         self.place = nn.Conv2d(place_channels, channels, 1, bias=False) if place_channels else None
-        if self.label is not None:
-            nn.init.normal_(self.label.weight, std=0.1)
+        if self.embedding is not None:
+            self.embedding.reset(0.1)
 
-    def forward(self, features: Tensor, labels: Tensor | None, place: Tensor | None) -> Tensor:
-        """Features (B, channels, h, w) plus the bias of their class and of their place.
+    def forward(self, features: Tensor, condition: Condition | None, place: Tensor | None) -> Tensor:
+        """Features (B, channels, h, w) plus the bias of their conditions and of their place.
 
         Args:
             features: (B, channels, h, w).
-            labels: (B,), where the layer was made for classes.
+            condition: of the batch; None = all absent.
             place: (B or 1, place_channels, h, w), where it was made for a spatial condition.
         """
-        if self.label is not None and labels is not None:
-            features = features + self.label(labels)[:, :, None, None].to(features.dtype)
+        if self.embedding is not None:
+            given = self.embedding(condition, len(features))  # (B, channels)
+            features = features + given[:, :, None, None].to(features.dtype)
         if self.place is not None and place is not None:
             features = features + self.place(place).to(features.dtype)
         return features
@@ -54,22 +58,26 @@ class PixelCNNBlock(nn.Module):
         channels: width of x and of the first 1x1.
         hidden: width after the masked convolution.
         dropout: share of the hidden features dropped in training.
-        classes: number of class labels; 0 = none.
+        conditions: those that the prior learns.
         spatial: take a spatial condition of as many channels.
     """
 
-    def __init__(self, channels: int, hidden: int, *, dropout: float, classes: int, spatial: bool) -> None:
+    def __init__(
+        self, channels: int, hidden: int, *, dropout: float, conditions: ConditionSpace, spatial: bool
+    ) -> None:
         super().__init__()
         self.before = nn.Conv2d(channels, channels, 1)
         self.masked = RasterConvolution(channels, hidden, kernel=3, own_cell=True)
-        self.condition = LayerCondition(hidden, classes=classes, place_channels=channels if spatial else 0)
+        self.condition = LayerCondition(
+            hidden, conditions=conditions, place_channels=channels if spatial else 0
+        )
         self.dropout = nn.Dropout(dropout)
         self.after = nn.Conv2d(hidden, channels, 1, bias=False)
 
-    def forward(self, features: Tensor, labels: Tensor | None, place: Tensor | None) -> Tensor:
+    def forward(self, features: Tensor, condition: Condition | None, place: Tensor | None) -> Tensor:
         """Features (B, channels, h, w) to the same shape."""
         hidden = self.masked(self.masked_input(features))  # (B, hidden, h, w)
-        hidden = F.relu(self.condition(hidden, labels, place))
+        hidden = F.relu(self.condition(hidden, condition, place))
         added: Tensor = features + self.after(self.dropout(hidden))  # (B, channels, h, w)
         return added
 
@@ -84,7 +92,7 @@ class RowInput:
     Args:
         condition: of the layer.
         bias: of the layer, (channels,).
-        labels: (B,), where the layer was made for classes.
+        given: the condition of the batch; None = all absent.
         width: w, cells of a row.
         batch: B.
     """
@@ -93,12 +101,12 @@ class RowInput:
         self,
         condition: LayerCondition,
         bias: Tensor,
-        labels: Tensor | None,
+        given: Condition | None,
         width: int,
         batch: int,
     ) -> None:
-        label = None if condition.label is None or labels is None else condition.label(labels)  # (B, C)
-        self._bias = bias if label is None else bias + label
+        embedding = condition.embedding
+        self._bias = bias if embedding is None else bias + embedding(given, batch)  # (C,) or (B, C)
         self._place = None if condition.place is None else matrix_of(condition.place)
         self.rows = (self._bias + bias.new_zeros(width, batch, 1)).contiguous()
         self.cells = self.rows.unbind(0)
@@ -119,15 +127,15 @@ class CachedBlock:
 
     Args:
         block: its weights are packed here, once.
-        labels: (B,), where the block was made for classes.
+        given: the condition of the batch; None = all absent.
         width: w, cells of a row.
         batch: B.
     """
 
-    def __init__(self, block: PixelCNNBlock, labels: Tensor | None, width: int, batch: int) -> None:
+    def __init__(self, block: PixelCNNBlock, given: Condition | None, width: int, batch: int) -> None:
         masked = block.masked
         channels = masked.above.shape[1]
-        self.given = RowInput(block.condition, masked.bias, labels, width, batch)
+        self.given = RowInput(block.condition, masked.bias, given, width, batch)
         self.before, self.before_bias = matrix_of(block.before), bias_of(block.before)
         self.above = masked.above.permute(2, 3, 1, 0).reshape(3 * channels, -1).contiguous()  # (3C, hidden)
         self.left = masked.beside[:, :, 0, 0].t().contiguous()  # (C, hidden)

@@ -1,4 +1,4 @@
-"""What every prior that reads the grid row by row shares: its labels, its place, its sampler."""
+"""What every prior that reads the grid row by row shares: its place, its sampler."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from torch import Tensor
 
 from scanvq.conditions.condition import Condition
 from scanvq.priors.guidance import refuse_guidance
-from scanvq.priors.label_choice import class_numbers
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.raster import RasterStepper, sample_raster_cached
 from scanvq.types import Codes, InpaintingSupport, LikelihoodPrior, SamplingParams
@@ -46,10 +45,6 @@ class RasterPrior(LikelihoodPrior):
         batch, height, width = known.shape
         stepper = self.stepper((batch, height, width), context=context, condition=condition)
         return sample_raster_cached(stepper, known, params=params, generator=generator)
-
-    def labels(self, codes: Tensor, condition: Condition | None) -> Tensor | None:
-        """Class numbers (B,), `classes` for any class; None for an unconditional prior."""
-        return class_numbers(codes, condition, self.classes)
 
     def place(self, codes: Tensor, context: Codes) -> Tensor | None:
         """The spatial condition (B or 1, C, h, w), if this prior has one.

@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
+from scanvq.nn.condition_embedding import ConditionEmbedding, embedding_of
 from scanvq.nn.transformer_block import CachedTransformerBlock, TransformerBlock
 from scanvq.priors.grid_size import check_grid
-from scanvq.priors.guidance import check_guidance, guided
-from scanvq.priors.label_choice import class_numbers
+from scanvq.priors.guidance import check_guidance, guided, unguided
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.ordered import OrderedStepper, sample_ordered_cached
 from scanvq.sampling.ordering import Ordering, OrderName
@@ -28,13 +29,13 @@ class TransformerPrior(LikelihoodPrior):
     code of the last cell, or start ─ embed ─┐
     its row and column ──────────────────────┤
     row and column of the next cell ─────────+── [block] x layers ── norm ── linear ──▶ its logits
-    class ───────────────────────────────────┤
+    conditions ──────────────────────────────┤
     coarser codes ───────────────────────────┘
     ```
 
     Every place of the sequence is told which cell comes next, since the order need not be that of the rows.
-    Attention reaches all cells before, however far. Guidance towards a class (`Draw.guidance`) needs the
-    label to be hidden at times in training, see the objective `next_code`.
+    Attention reaches all cells before, however far. Guidance (`SamplingParams.guidance`) needs
+    conditions to be dropped at times in training, see the objective `next_code`.
 
     Args:
         layers: number of blocks.
@@ -43,7 +44,7 @@ class TransformerPrior(LikelihoodPrior):
         dropout: share of features dropped in training, behind the embeddings and in every block, in [0, 1).
         order: of the cells, see `sampling.ordering`.
         codebook_size: K.
-        classes: number of class labels; 0 = unconditional. Label `classes` means any class.
+        conditions: those that it learns, any of which may be absent; none = unconditional.
         context_sizes: codebook sizes of the coarser levels, coarse to fine; () = none.
         height: rows of the code grid.
         width: columns of the code grid.
@@ -63,7 +64,7 @@ class TransformerPrior(LikelihoodPrior):
         dropout: float = 0.0,
         order: OrderName = "raster",
         codebook_size: Derived[int],
-        classes: Derived[int] = 0,
+        conditions: Derived[ConditionSpace] = NO_CONDITIONS,
         context_sizes: Derived[tuple[int, ...]] = (),
         height: Derived[int],
         width: Derived[int],
@@ -76,7 +77,7 @@ class TransformerPrior(LikelihoodPrior):
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is {dropout}; it must be at least 0 and below 1")
         self.codebook_size = codebook_size
-        self.classes = classes
+        self.conditions = conditions
         self.context_sizes = context_sizes
         self.ordering = Ordering(order, height, width)
         self.embedding = nn.Embedding(codebook_size, channels)
@@ -85,7 +86,7 @@ class TransformerPrior(LikelihoodPrior):
         self.last_columns = nn.Parameter(torch.empty(width, channels))
         self.next_rows = nn.Parameter(torch.empty(height, channels))
         self.next_columns = nn.Parameter(torch.empty(width, channels))
-        self.label = nn.Embedding(classes + 1, channels) if classes else None
+        self.condition_embedding = embedding_of(conditions, channels)
         self.spatial = (
             SpatialCondition(dim=channels, grid=None, context_sizes=context_sizes) if context_sizes else None
         )
@@ -105,7 +106,7 @@ class TransformerPrior(LikelihoodPrior):
     def logits(self, codes: Tensor, *, context: Codes = (), condition: Condition | None = None) -> Tensor:
         """Codes (B, h, w), none UNKNOWN, to logits (B, K, h, w), each seeing only the cells before its own.
 
-        The label is ignored where `classes` is 0; no label means any class.
+        Conditions that the prior was not made for are ignored; an absent one means any value.
 
         Raises:
             ValueError: a grid of another size, or not the codes of every coarser level.
@@ -130,12 +131,16 @@ class TransformerPrior(LikelihoodPrior):
         """Cell by cell, computing for each only what is new.
 
         Raises:
-            ValueError: guidance without a label, or a grid of another size.
+            ValueError: guidance without a condition, or a grid of another size.
         """
-        check_guidance(params, condition, self.classes)
+        check_guidance(params, condition, self.conditions)
         batch, height, width = known.shape
         stepper = self.stepper(
-            (batch, height, width), context=context, condition=condition, guidance=params.guidance
+            (batch, height, width),
+            context=context,
+            condition=condition,
+            unconditional=unguided(condition, params),
+            guidance=params.guidance,
         )
         return sample_ordered_cached(stepper, known, params=params, generator=generator)
 
@@ -145,10 +150,18 @@ class TransformerPrior(LikelihoodPrior):
         *,
         context: Codes = (),
         condition: Condition | None = None,
+        unconditional: Condition | None = None,
         guidance: float = 1.0,
     ) -> TransformerStepper:
-        """As `logits`, cell by cell; away from the logits without a label where `guidance` is not 1."""
-        return TransformerStepper(self, shape, context=context, condition=condition, guidance=guidance)
+        """As `logits`, cell by cell; away from the logits of `unconditional` where `guidance` is not 1."""
+        return TransformerStepper(
+            self,
+            shape,
+            context=context,
+            condition=condition,
+            unconditional=unconditional,
+            guidance=guidance,
+        )
 
     def given(self, codes: Tensor, *, context: Codes, condition: Condition | None) -> Tensor:
         """All that each place is told besides the last code: (B or 1, n, C).
@@ -162,9 +175,8 @@ class TransformerPrior(LikelihoodPrior):
         last = self.last_rows[rows[:-1]] + self.last_columns[columns[:-1]]
         last = torch.cat([self.start, last])  # (n, C)
         total = (last + self.next_rows[rows] + self.next_columns[columns])[None]
-        labels = class_numbers(codes, condition, self.classes)
-        if self.label is not None and labels is not None:
-            total = total + self.label(labels)[:, None]
+        if self.condition_embedding is not None:
+            total = total + self.condition_embedding(condition, len(codes))[:, None]
         if self.spatial is not None:
             place = self.spatial(height, width, context).flatten(2)  # (B, C, n)
             total = total + place.index_select(2, self.ordering.cells).transpose(1, 2)
@@ -173,6 +185,10 @@ class TransformerPrior(LikelihoodPrior):
     def _initialize(self) -> None:
         """As GPT-2: 0.02 everywhere, less for what is added once in every half of a block."""
         for name, module in self.named_modules():
+            if name.startswith("condition_embedding."):
+                continue
+            if isinstance(module, ConditionEmbedding):
+                module.reset(0.02)
             if isinstance(module, nn.Linear | nn.Embedding):
                 back = name.endswith("_out")
                 nn.init.normal_(module.weight, std=0.02 / math.sqrt(2 * len(self.layers)) if back else 0.02)
@@ -185,14 +201,16 @@ class TransformerPrior(LikelihoodPrior):
 class TransformerStepper(OrderedStepper):
     """The transformer place by place: keys and values of earlier places are kept.
 
-    Under guidance every sample has two rows in one batch of R: first all with their labels, then all without.
+    Under guidance every sample has two rows in one batch of R: first all of `condition`, then all of
+    `unconditional`.
 
     Args:
         network: its weights are laid out for single places here, once.
         shape: (B, h, w).
         context: codes of the coarser levels.
-        condition: the class labels.
-        guidance: how far from the logits without labels; 1 = those with labels alone.
+        condition: what is asked for; None = anything.
+        unconditional: what guidance moves away from; not used where it is 1.
+        guidance: how far from those logits; 1 = those of `condition` alone.
     """
 
     def __init__(
@@ -202,6 +220,7 @@ class TransformerStepper(OrderedStepper):
         *,
         context: Codes,
         condition: Condition | None,
+        unconditional: Condition | None,
         guidance: float,
     ) -> None:
         batch = shape[0]
@@ -209,7 +228,7 @@ class TransformerStepper(OrderedStepper):
         places = len(self.cells)
         self._places = torch.arange(places, device=self.codes.device)
         self._guidance = guidance
-        conditions = [condition] if guidance == 1 else [condition, None]
+        conditions = [condition] if guidance == 1 else [condition, unconditional]
         grid = self.codes.new_empty(shape)
         given = [network.given(grid, context=context, condition=one) for one in conditions]
         self._given = torch.cat([one.expand(batch, -1, -1) for one in given])  # (R, n, C)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from scanvq.build import make_prior, make_tokenizer
+from scanvq.conditions.space import ConditionSpace
 from scanvq.metrics.rate import bits_per_pixel
 from scanvq.recipe.recipe import Recipe
 from scanvq.spec import SpecError
@@ -29,7 +30,7 @@ def describe_recipe(recipe: Recipe, *, size: tuple[int, int] | None = None, clas
         codebook_sizes=tokenizer.codebook_sizes,
         code_shapes=shapes,
         code_dims=tokenizer.code_dims,
-        classes=classes,
+        conditions=ConditionSpace.of_labels([str(number) for number in range(classes)]),
     )
     grids = " and ".join(f"{h}x{w}" for h, w in shapes)
     rate = bits_per_pixel(shapes, tokenizer.codebook_sizes, height, width)

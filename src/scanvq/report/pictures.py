@@ -83,7 +83,10 @@ def best_median_worst(scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], t
 
 
 def generated(model: Model, data: RunData | None) -> tuple[GeneratedImages, ...]:
-    """Samples of the prior for each label, with real test images of that label."""
+    """Samples of the prior for each label, with real test images of that label.
+
+    Without labels, all conditions are drawn from their joint distribution.
+    """
     labels: tuple[str | None, ...] = model.labels[:MAX_LABELS] or (None,)
     count = max(2, SAMPLES // len(labels))
     found = []

@@ -184,7 +184,7 @@ def _check_parts(recipe: Recipe, data: RunData) -> None:
         codebook_sizes=tokenizer.codebook_sizes,
         code_shapes=tokenizer.code_shapes(geometry.height, geometry.width),
         code_dims=tokenizer.code_dims,
-        classes=len(data.labels),
+        conditions=data.conditions.space,
     )
     make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer)
     make_objective(recipe.objective("prior"), prior=prior)

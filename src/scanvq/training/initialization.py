@@ -8,7 +8,8 @@ from pathlib import Path
 
 from torch import nn
 
-from scanvq.model.headers import TokenizerHeader
+from scanvq.conditions.space import ConditionSpace, NumberCondition
+from scanvq.model.headers import PriorHeader, TokenizerHeader
 from scanvq.recipe.reading import read_recipe
 from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory, RunError
@@ -51,9 +52,54 @@ def inherit_from(run: RunDirectory, request: FitRequest) -> None:
             raise RunError(f"the tokenizer of {name} needs the scans of that run; leave the folder out")
         _copy_tokenizer(run, source_run)
     if same_folder:
+        _check_conditions(run, source_run)
         source_run.read(source_run.fingerprint)
         shutil.copyfile(source_run.fingerprint, run.fingerprint)
         shutil.copyfile(source_run.data, run.data)
+
+
+def _check_conditions(run: RunDirectory, source_run: RunDirectory) -> None:
+    """Raises RunError where the two recipes name different conditions."""
+    names, source_names = (read_recipe(each.recipe).data.conditions for each in (run, source_run))
+    if names != source_names:
+        raise RunError(
+            f"data.conditions is {', '.join(names) or 'empty'}, but {', '.join(source_names) or 'empty'} in "
+            f"{source_run.path}, from which this run starts; leave data.conditions out, or start from random "
+            "weights"
+        )
+
+
+def condition_space_of_prior(space: ConditionSpace, initial_weights: Path) -> ConditionSpace:
+    """The conditions of a run's data in the scale of the prior from whose weights it starts.
+
+    Args:
+        space: of the data.
+        initial_weights: weights file of that prior.
+
+    Returns:
+        The same conditions; numbers are standardized with that prior's mean and standard deviation.
+
+    Raises:
+        WeightsError: that prior was trained with other conditions, or with categories of other values.
+    """
+    source = read_weights(initial_weights, PriorHeader).header.conditions
+    numbers = {number.name: number for number in source.numbers}
+    if (
+        space.names != source.names
+        or space.categories != source.categories
+        or len(space.numbers) != len(numbers)
+    ):
+        raise WeightsError(
+            f"the prior in {initial_weights} was trained with {source}; these scans have {space}"
+        )
+    return ConditionSpace(
+        tuple(
+            replace(condition, mean=numbers[condition.name].mean, std=numbers[condition.name].std)
+            if isinstance(condition, NumberCondition)
+            else condition
+            for condition in space.conditions
+        )
+    )
 
 
 def _copy_tokenizer(run: RunDirectory, source_run: RunDirectory) -> None:

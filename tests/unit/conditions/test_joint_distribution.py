@@ -74,3 +74,41 @@ def test_one_value_and_no_conditions() -> None:
     nothing = JointDistribution.measured(ConditionSpace(), {})
     assert nothing.sample(4).names == ()
     assert nothing.to_dict() == {"tables": []}
+
+
+def test_a_sample_does_not_depend_on_how_many_are_drawn() -> None:
+    joint = JointDistribution.measured(SPACE, VALUES)
+    many = joint.sample(50, torch.Generator().manual_seed(2))
+    few = joint.sample(7, torch.Generator().manual_seed(2))
+    assert torch.equal(many.categories["label"][:7], few.categories["label"])
+    torch.testing.assert_close(many.numbers["age"][:7], few.numbers["age"], rtol=0, atol=0, equal_nan=True)
+
+
+def test_the_others_are_drawn_given_a_wish() -> None:
+    joint = JointDistribution.measured(SPACE, VALUES)
+    wishes = SPACE.values({"label": "AD"})
+    drawn = joint.sample(5000, torch.Generator().manual_seed(0), wishes=wishes)
+    assert (drawn.categories["label"] == 0).all()
+    assert (drawn.numbers["age"] >= 84).float().mean() > 0.9
+    young = joint.sample(5000, torch.Generator().manual_seed(0), wishes=SPACE.values({"age": 24}))
+    assert (young.numbers["age"] == 24).all()
+    assert (young.categories["label"] == 1).float().mean() > 0.9
+    both = joint.sample(3, wishes=SPACE.values({"age": "24", "label": "AD"}))
+    assert both.numbers["age"].tolist() == [24] * 3
+    assert both.categories["label"].tolist() == [0] * 3
+
+
+def test_a_wish_that_nobody_is_near_tells_nothing_of_the_others() -> None:
+    joint = JointDistribution.measured(SPACE, VALUES)
+    drawn = joint.sample(20_000, torch.Generator().manual_seed(0), wishes=SPACE.values({"age": 60}))
+    label = drawn.categories["label"]
+    for value, share in ((0, 0.4), (1, 0.4), (2, 0.2)):
+        assert (label == value).float().mean() == pytest.approx(share, abs=0.02)
+
+
+def test_tables_apart_are_drawn_apart_whatever_is_wished_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joint_distribution, "MOST_CELLS", 32)
+    joint = JointDistribution.measured(SPACE, VALUES)
+    plain = joint.sample(100, torch.Generator().manual_seed(0))
+    asked = joint.sample(100, torch.Generator().manual_seed(0), wishes=SPACE.values({"label": "AD"}))
+    torch.testing.assert_close(plain.numbers["age"], asked.numbers["age"], rtol=0, atol=0, equal_nan=True)

@@ -18,12 +18,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.kernels import graph_replay
 from scanvq.kernels.probability_filter import reference_filter_probabilities
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.priors.transformer import TransformerPrior
 from scanvq.types import UNKNOWN, CodePrior, SamplingParams
+
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
 SIZE, HEIGHT, WIDTH, BATCH = 11, 8, 6, 3
 GRID = {"codebook_size": SIZE, "height": HEIGHT, "width": WIDTH}
@@ -173,7 +176,7 @@ def test_recorded_sampling_gives_the_same_codes(
 def test_recorded_sampling_heeds_labels_and_coarser_codes(
     tapes: list[Tape], make: Callable[..., CodePrior]
 ) -> None:
-    prior = sharp(make, classes=2, context_sizes=(5,))
+    prior = sharp(make, conditions=LABELS, context_sizes=(5,))
     coarse = torch.randint(5, (BATCH, HEIGHT // 2, WIDTH // 2), generator=torch.Generator().manual_seed(3))
     asked: dict[str, Any] = {
         "context": (coarse,),

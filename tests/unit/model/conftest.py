@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.intensity import Intensity
 from scanvq.imaging.preparation import Preparation
@@ -14,6 +15,8 @@ from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.quantizers import MovingAverageQuantizer
 from scanvq.tokenizers import VQVAE
+
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
 K = 16
 
@@ -40,7 +43,7 @@ def coder(tokenizer: VQVAE) -> Coder:
 @pytest.fixture(scope="session")
 def prior() -> HierarchicalPrior:
     torch.manual_seed(0)
-    level = GatedPixelCNN(channels=8, dilations=(1, 2), embedding_dim=4, codebook_size=K, classes=2)
+    level = GatedPixelCNN(channels=8, dilations=(1, 2), embedding_dim=4, codebook_size=K, conditions=LABELS)
     return HierarchicalPrior(levels=[level]).eval()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from scanvq.conditions.condition import Condition
 from scanvq.model import sample
 from scanvq.model.sample import fill_codes, sample_codes
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
@@ -15,8 +16,12 @@ CPU = torch.device("cpu")
 SHAPES = ((4, 6),)
 
 
-def drawn(prior: HierarchicalPrior, count: int, *, label: int | None = None, seed: int = 3) -> torch.Tensor:
-    return sample_codes(prior, SHAPES, count, label=label, params=SamplingParams(), seed=seed, device=CPU)[0]
+def drawn(
+    prior: HierarchicalPrior, count: int, *, condition: Condition | None = None, seed: int = 3
+) -> torch.Tensor:
+    return sample_codes(
+        prior, SHAPES, count, condition=condition, params=SamplingParams(), seed=seed, device=CPU
+    )[0]
 
 
 def test_a_sample_does_not_depend_on_how_many_are_asked_for(prior: HierarchicalPrior) -> None:
@@ -44,23 +49,36 @@ def test_chunks_of_a_pyramid_match_too(monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(2)
     ]
     pyramid = HierarchicalPrior(levels=levels).eval()  # type: ignore[arg-type]
-    asked = {"label": None, "params": SamplingParams(), "seed": 0, "device": CPU}
+    asked = {"condition": None, "params": SamplingParams(), "seed": 0, "device": CPU}
     whole = sample_codes(pyramid, ((2, 3), (4, 6)), 5, **asked)  # type: ignore[arg-type]
     monkeypatch.setattr(sample, "BATCH", 2)
     parts = sample_codes(pyramid, ((2, 3), (4, 6)), 5, **asked)  # type: ignore[arg-type]
     assert all(torch.equal(one, other) for one, other in zip(whole, parts, strict=True))
 
 
-def test_a_label_is_passed_on(prior: HierarchicalPrior) -> None:
-    samples = [drawn(prior, 4, label=label) for label in (0, 1, None, 2)]
+def test_a_condition_is_passed_on(prior: HierarchicalPrior) -> None:
+    labels = [None if number is None else torch.full((4,), number) for number in (0, 1, None, 2)]
+    samples = [drawn(prior, 4, condition=Condition(label=label)) for label in labels]
     assert not torch.equal(samples[0], samples[1])
-    assert torch.equal(samples[2], samples[3])  # the number after the last is any class
+    assert torch.equal(samples[2], samples[3])  # the number after the last is absent
+
+
+def test_each_sample_of_every_chunk_has_its_own_condition(
+    prior: HierarchicalPrior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = torch.tensor([0, 1, 1, 0, 1, 0, 2])
+    whole = drawn(prior, 7, condition=Condition(label=labels))
+    for number in range(3):
+        alike = drawn(prior, 7, condition=Condition(label=torch.full((7,), number)))
+        assert torch.equal(whole[labels == number], alike[labels == number])
+    monkeypatch.setattr(sample, "BATCH", 3)
+    assert torch.equal(drawn(prior, 7, condition=Condition(label=labels)), whole)
 
 
 def test_known_codes_stay(prior: HierarchicalPrior) -> None:
     known = drawn(prior, 3)
     known[:, 1:3, 2:5] = UNKNOWN
-    (filled,) = fill_codes(prior, (known,), label=None, params=SamplingParams(), seed=0, device=CPU)
+    (filled,) = fill_codes(prior, (known,), condition=None, params=SamplingParams(), seed=0, device=CPU)
     assert torch.equal(filled[known != UNKNOWN], known[known != UNKNOWN])
     assert (filled >= 0).all()
 
@@ -72,7 +90,7 @@ def test_progress_counts_samples(prior: HierarchicalPrior, monkeypatch: pytest.M
     fill_codes(
         prior,
         known,
-        label=None,
+        condition=None,
         params=SamplingParams(),
         seed=0,
         device=CPU,

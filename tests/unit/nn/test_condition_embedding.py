@@ -10,7 +10,7 @@ from torch import nn
 
 from scanvq.conditions.condition import Condition
 from scanvq.conditions.space import CategoryCondition, ConditionSpace, NumberCondition
-from scanvq.nn.condition_embedding import ConditionEmbedding
+from scanvq.nn.condition_embedding import ConditionEmbedding, embedding_of
 
 SPACE = ConditionSpace(
     (
@@ -70,37 +70,26 @@ def test_every_condition_counts_and_learns() -> None:
         assert parameter.grad.abs().sum() > 0, name
 
 
-def test_conditions_are_dropped_one_by_one() -> None:
-    embedding = ConditionEmbedding(SPACE, 8)
-    many = Condition(
-        categories={
-            "label": torch.zeros(4000, dtype=torch.int64),
-            "sex": torch.zeros(4000, dtype=torch.int64),
-        },
-        numbers={"age": torch.full((4000,), 50.0)},
-    )
-    dropped = embedding.drop(many, 0.25, torch.Generator().manual_seed(0))
-    label, sex = dropped.categories["label"] == 2, dropped.categories["sex"] == 2
-    age = dropped.numbers["age"].isnan()
-    for hidden in (label, sex, age):
-        assert hidden.float().mean() == pytest.approx(0.25, abs=0.03)
-    assert (label & sex).float().mean() == pytest.approx(0.25**2, abs=0.02)
-    assert (label & age).float().mean() == pytest.approx(0.25**2, abs=0.02)
-    assert embedding.drop(many, 0.0) is many
-    assert embedding.drop(many, 1.0).numbers["age"].isnan().all()
+@pytest.mark.parametrize("std", [1.0, 0.1, 0.02])
+def test_vectors_of_numbers_are_of_the_size_of_those_of_categories(std: float) -> None:
+    torch.manual_seed(0)
+    embedding = ConditionEmbedding(ConditionSpace(SPACE.numbers), 256)
+    embedding.reset(std)
+    vectors = embedding(Condition(numbers={"age": torch.linspace(20, 90, 100)}), 100)
+    assert 0.5 * std < vectors.std() < 2 * std
 
 
-def test_labels_alone_are_dropped_by_one_draw() -> None:
-    embedding = ConditionEmbedding(ConditionSpace.of_labels(("AD", "NC")), 8)
-    labels = torch.tensor([0, 1] * 20)
-    torch.manual_seed(3)
-    expected = torch.where(torch.rand(40) < 0.4, 2, labels)
-    torch.manual_seed(3)
-    dropped = embedding.drop(Condition(label=labels), 0.4).label
-    assert dropped is not None
-    assert torch.equal(dropped, expected)
+def test_in_bfloat16_it_is_near_float32() -> None:
+    torch.manual_seed(0)
+    embedding = ConditionEmbedding(SPACE, 64)
+    exact = embedding(BATCH, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = embedding(BATCH, 3)
+    torch.testing.assert_close(rough.float(), exact, atol=0.05, rtol=0.05)
+    assert embedding.bfloat16()(BATCH, 3).dtype == torch.bfloat16
 
 
 def test_no_conditions_are_refused() -> None:
     with pytest.raises(ValueError, match="no conditions"):
         ConditionEmbedding(ConditionSpace(), 8)
+    assert embedding_of(ConditionSpace(), 8) is None

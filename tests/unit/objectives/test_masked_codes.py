@@ -10,10 +10,13 @@ import torch
 from torch import Tensor
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.maskgit import MaskGIT
 from scanvq.types import UNKNOWN, Batch, Losses
+
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
 K = 6
 SHAPES = ((3, 4), (6, 8))
@@ -28,7 +31,9 @@ class Watched(MaskGIT):
         return logits
 
 
-def objective(*, levels: int = 1, classes: int = 0, **settings: float) -> MaskedCodes:
+def objective(
+    *, levels: int = 1, conditions: ConditionSpace = NO_CONDITIONS, **settings: float
+) -> MaskedCodes:
     torch.manual_seed(0)
     networks = []
     for level in range(levels):
@@ -38,7 +43,7 @@ def objective(*, levels: int = 1, classes: int = 0, **settings: float) -> Masked
             heads=2,
             dropout=0.0,
             codebook_size=K,
-            classes=classes,
+            conditions=conditions,
             context_sizes=(K,) * level,
             height=SHAPES[level][0],
             width=SHAPES[level][1],
@@ -162,7 +167,7 @@ def test_evaluation_has_the_same_masks_of_many_sizes_every_time() -> None:
 
 def test_labels_are_hidden_in_training_only() -> None:
     labels = torch.zeros(400, dtype=torch.int64)
-    one, given = objective(classes=2, label_dropout=0.25), batch(400, labels=labels)
+    one, given = objective(conditions=LABELS, condition_dropout=0.25), batch(400, labels=labels)
     shown = [turn(one.train(training), given)[1][0][2]["condition"].label for training in (True, False)]
     assert set(shown[0].tolist()) == {0, 2}
     assert (shown[0] == 2).float().mean().item() == pytest.approx(0.25, abs=0.09)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.cohort.splits import assign_splits
 from scanvq.cohort.survey import survey_folder
+from scanvq.nn.condition_embedding import ConditionEmbedding
 from scanvq.planning import cost_estimate as module
 from scanvq.planning.cost_estimate import DryRunError, dry_run, estimate_cost
 from scanvq.planning.dry_run import DryRunMeasurements
 from scanvq.recipe.reading import read_recipe
+from scanvq.store.run_data import prepare_data
 
 MEASURED = DryRunMeasurements(
     prepare=0.5, evaluate=0.25, memory_mb=500, slice_bytes=1024, slices=3, progress_bytes=2 * 2**20
@@ -35,6 +39,27 @@ def test_the_estimate_is_the_sum_of_the_parts(scans: Path, monkeypatch: pytest.M
     smaller = estimate_cost(read_recipe("tiny"), survey, budget=60, device="cpu")
     assert smaller.disk_mb > codes + 3 * files * 1024 / 2**20
     assert found.disk_mb == pytest.approx(smaller.disk_mb + 2, abs=0.11)
+
+
+def test_weights_have_the_size_of_those_of_the_run_s_conditions(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number in range(12):
+        Image.fromarray(random.integers(0, 256, (16, 16), np.uint8)).save(tmp_path / f"p{number}.png")
+    rows = "".join(f"p{n},{50 + n},{'FMX'[n % 3]},{n % 2}\n" for n in range(12))
+    (tmp_path / "subjects.csv").write_text(f"subject,age,sex,label\n{rows}", encoding="utf-8")
+    recipe = read_recipe("tiny", overrides=['data.conditions=["sex", "age", "label"]'])
+    survey = survey_folder(tmp_path)
+    expected = module._conditions(recipe, survey)
+    data = prepare_data(
+        survey, recipe.preparation, multiple=4, conditions=recipe.data.conditions, cache=tmp_path / "cache"
+    )
+    assert expected.names == data.conditions.space.names == ("sex", "age", "label")
+    sizes = [
+        [value.numel() for value in ConditionEmbedding(space, 4).parameters()]
+        for space in (expected, data.conditions.space)
+    ]
+    assert sizes[0] == sizes[1]
+    assert module._conditions(read_recipe("tiny"), survey).names == ("label",)
 
 
 @pytest.mark.slow

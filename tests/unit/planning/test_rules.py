@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from scanvq.build import make_prior, make_tokenizer
+from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.geometry import Geometry, decide_geometry
 from scanvq.planning import rules
 from scanvq.planning.choice import table_of
@@ -53,7 +54,9 @@ def test_every_plan_can_be_built(size: tuple[int, int], detail: Detail, slices: 
     )
     assert max(geometry.height, geometry.width) <= MAX_SIDE + tokenizer.multiple
     shapes = tokenizer.code_shapes(geometry.height, geometry.width)
-    make_prior(recipe.prior, codebook_sizes=tokenizer.codebook_sizes, code_shapes=shapes, classes=0)
+    make_prior(
+        recipe.prior, codebook_sizes=tokenizer.codebook_sizes, code_shapes=shapes, conditions=ConditionSpace()
+    )
     assert tokenizer.multiple == {"fine": 4, "coarse": 8}[detail]
     assert 1 <= recipe.stage("tokenizer").batch_size <= max(1, slices)
 

@@ -6,17 +6,20 @@ import pytest
 import torch
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.sampling.uniforms import level_generators
 from scanvq.types import UNKNOWN, CodePrior, SamplingParams
 
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
+
 
 def two_levels() -> HierarchicalPrior:
     torch.manual_seed(0)
-    top = GatedPixelCNN(channels=8, embedding_dim=4, dilations=(1,), codebook_size=3, classes=2)
+    top = GatedPixelCNN(channels=8, embedding_dim=4, dilations=(1,), codebook_size=3, conditions=LABELS)
     bottom = GatedPixelCNN(
-        channels=8, embedding_dim=4, dilations=(1, 2), codebook_size=5, classes=2, context_sizes=(3,)
+        channels=8, embedding_dim=4, dilations=(1, 2), codebook_size=5, conditions=LABELS, context_sizes=(3,)
     )
     return HierarchicalPrior(levels=[top, bottom]).eval()
 
@@ -107,9 +110,9 @@ def test_a_level_without_likelihood_is_said_so() -> None:
         pyramid.bits((codes,))
 
 
-def test_classes_are_those_of_its_levels() -> None:
-    assert two_levels().classes == 2
-    assert HierarchicalPrior(levels=[Constant()]).classes == 0
+def test_conditions_are_those_of_its_levels() -> None:
+    assert two_levels().conditions == LABELS
+    assert HierarchicalPrior(levels=[Constant()]).conditions == ConditionSpace()
 
 
 def test_wrong_numbers_of_levels_raise() -> None:

@@ -5,11 +5,21 @@ from __future__ import annotations
 import pytest
 import torch
 
+from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.priors.latent_gan import LatentGAN
 from scanvq.types import UNKNOWN, SamplingParams
 
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
-def gan(height: int = 8, width: int = 8, *, size: int = 6, dim: int = 4, classes: int = 0) -> LatentGAN:
+
+def gan(
+    height: int = 8,
+    width: int = 8,
+    *,
+    size: int = 6,
+    dim: int = 4,
+    conditions: ConditionSpace = NO_CONDITIONS,
+) -> LatentGAN:
     torch.manual_seed(0)
     prior = LatentGAN(
         noise_dim=8,
@@ -17,7 +27,7 @@ def gan(height: int = 8, width: int = 8, *, size: int = 6, dim: int = 4, classes
         critic_channels=4,
         codebook_size=size,
         code_dim=dim,
-        classes=classes,
+        conditions=conditions,
         height=height,
         width=width,
     )
@@ -37,15 +47,15 @@ def test_the_report_s_sizes() -> None:
     assert count(prior.critic) == 725_888
 
 
-@pytest.mark.parametrize("classes", [0, 2])
+@pytest.mark.parametrize("conditions", [NO_CONDITIONS, LABELS], ids=["none", "labels"])
 @pytest.mark.parametrize("shape", [(64, 64), (16, 16), (20, 24), (48, 40), (23, 17), (5, 31), (2, 3), (1, 1)])
-def test_any_grid(shape: tuple[int, int], classes: int) -> None:
-    prior = gan(*shape, classes=classes)
+def test_any_grid(shape: tuple[int, int], conditions: ConditionSpace) -> None:
+    prior = gan(*shape, conditions=conditions)
     known = torch.full((2, *shape), UNKNOWN)
     codes = prior.sample(known, params=SamplingParams())
     maps = prior.maps(codes)
     assert maps.shape == (2, 4, *shape)
-    assert prior.critic(maps, prior.labels(2, None)).shape == (2,)
+    assert prior.critic(maps, None).shape == (2,)
 
 
 def test_maps_fill_the_range_of_tanh() -> None:

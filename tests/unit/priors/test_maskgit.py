@@ -11,11 +11,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.nn.transformer_block import TransformerBlock
 from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.maskgit import MaskGIT
 from scanvq.types import UNKNOWN, Batch, SamplingParams
+
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
 HEIGHT, WIDTH, K = 3, 4, 6
 DARK, BRIGHT = 1, 4
@@ -32,15 +35,15 @@ def constant(code: int, batch: int = 1, height: int = HEIGHT, width: int = WIDTH
 
 
 @cache
-def trained(order: str, classes: int = 0) -> MaskGIT:
-    """Has seen two images only, all DARK and all BRIGHT; with labels 0 and 1 where there are classes."""
+def trained(order: str, conditions: ConditionSpace = NO_CONDITIONS) -> MaskGIT:
+    """Has seen two images only, all DARK and all BRIGHT; with labels 0 and 1 where it learns them."""
     torch.manual_seed(0)
-    prior = maskgit(order=order, classes=classes)
+    prior = maskgit(order=order, conditions=conditions)
     objective = MaskedCodes(prior=HierarchicalPrior(levels=[prior]))
     optimizer = torch.optim.AdamW(prior.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-2, total_steps=100)
     codes = torch.cat([constant(DARK, 32), constant(BRIGHT, 32)])
-    label = torch.tensor([0] * 32 + [1] * 32) if classes else None
+    label = torch.tensor([0] * 32 + [1] * 32) if conditions.names else None
     for _ in range(100):
         optimizer.zero_grad()
         objective(Batch(codes=(codes,), condition=Condition(label=label)), "prior", 0).total.backward()
@@ -76,7 +79,7 @@ def test_completions_agree_with_the_known_cell(order: str, code: int, known_cell
 
 @orders
 def test_it_does_what_the_label_says(order: str) -> None:
-    prior = trained(order, 2)
+    prior = trained(order, LABELS)
     for label, code in ((0, DARK), (1, BRIGHT)):
         condition = Condition(label=torch.full((20,), label))
         samples = prior.sample(constant(UNKNOWN, 20), condition=condition, params=LIKELY, generator=seeded())

@@ -6,9 +6,12 @@ import pytest
 import torch
 
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.sampling.raster import sample_raster
 from scanvq.types import UNKNOWN, Codes, SamplingParams
+
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
 SIZE = 11
 
@@ -117,7 +120,7 @@ def test_cached_equals_plain_for_any_network(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize("region", ["all", "lower", "scattered"])
 @pytest.mark.parametrize("label", [None, [0, 2]])
 def test_cached_equals_plain_under_every_condition(region: str, label: list[int] | None) -> None:
-    prior = small(classes=2, context_sizes=(4,), positions=True, height=8, width=6)
+    prior = small(conditions=LABELS, context_sizes=(4,), positions=True, height=8, width=6)
     coarse = torch.randint(4, (2, 4, 3), generator=torch.Generator().manual_seed(8))
     condition = None if label is None else Condition(label=torch.tensor(label))
     hidden = regions(2, 8, 6)[region]
@@ -126,8 +129,8 @@ def test_cached_equals_plain_under_every_condition(region: str, label: list[int]
 
 @pytest.mark.parametrize(
     "settings",
-    [{"positions": True, "height": 8, "width": 6}, {"classes": 3}],
-    ids=["positions only", "classes only"],
+    [{"positions": True, "height": 8, "width": 6}, {"conditions": LABELS}],
+    ids=["positions only", "labels only"],
 )
 def test_cached_equals_plain_under_one_condition(settings: dict[str, Any]) -> None:
     assert_cached_equals_plain(small(**settings), regions(3, 8, 6)["lower"])
@@ -228,7 +231,7 @@ def test_wrong_settings_are_named(settings: dict[str, Any], message: str) -> Non
 def test_a_label_it_does_not_have_raises() -> None:
     known = torch.full((1, 2, 2), UNKNOWN)
     condition = Condition(label=torch.tensor([3]))
-    with pytest.raises(ValueError, match="without labels"):
+    with pytest.raises(ValueError, match="label: no such condition"):
         small().sample(known, condition=condition, params=SamplingParams())
     with pytest.raises(ValueError, match="0 to 2"):
-        small(classes=2).sample(known, condition=condition, params=SamplingParams())
+        small(conditions=LABELS).sample(known, condition=condition, params=SamplingParams())

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from scanvq.build import make_prior
 from scanvq.conditions.condition import Condition
+from scanvq.conditions.space import ConditionSpace
 from scanvq.objectives.next_code import NextCode
 from scanvq.priors.guidance import guided
 from scanvq.priors.hierarchical import HierarchicalPrior
@@ -15,6 +16,8 @@ from scanvq.priors.transformer import TransformerPrior
 from scanvq.sampling.ordered import sample_ordered
 from scanvq.sampling.ordering import OrderName
 from scanvq.types import UNKNOWN, Batch, Codes, SamplingParams
+
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
 SIZE, HEIGHT, WIDTH = 11, 8, 6
 
@@ -108,7 +111,7 @@ def test_cached_equals_plain_for_any_network(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize("guidance", [0.0, 1.0, 2.5])
 @pytest.mark.parametrize("order", ["raster", "alternate"])
 def test_cached_equals_plain_under_every_condition(region: str, guidance: float, order: OrderName) -> None:
-    prior = small(classes=2, context_sizes=(4,), order=order)
+    prior = small(conditions=LABELS, context_sizes=(4,), order=order)
     coarse = torch.randint(4, (3, 4, 3), generator=torch.Generator().manual_seed(8))
     condition = Condition(label=torch.tensor([0, 2, 1]))
     assert_cached_equals_plain(
@@ -134,7 +137,7 @@ def test_cached_equals_plain_for_every_way_to_draw(params: SamplingParams) -> No
 
 
 def test_guidance_of_nothing_is_no_label() -> None:
-    prior = small(classes=2)
+    prior = small(conditions=LABELS)
     known = torch.full((2, HEIGHT, WIDTH), UNKNOWN)
     condition = Condition(label=torch.tensor([0, 1]))
     unguided = prior.sample(
@@ -160,9 +163,9 @@ def learned() -> HierarchicalPrior:
         {"kind": "transformer", "layers": 2, "channels": 32, "heads": 2, "order": "random"},
         codebook_sizes=(4,),
         code_shapes=((5, 6),),
-        classes=2,
+        conditions=LABELS,
     )
-    objective = NextCode(prior=prior, label_dropout=0.3)
+    objective = NextCode(prior=prior, condition_dropout=0.3)
     optimizer = torch.optim.AdamW(prior.parameters(), lr=3e-3)
     labels = torch.arange(16) % 2
     batch = Batch(codes=(two_pictures()[labels],), condition=Condition(label=labels))
@@ -203,7 +206,9 @@ def test_it_completes_what_it_learned(learned: HierarchicalPrior) -> None:
 
 
 def test_it_begins_as_gpt2_does() -> None:
-    prior = TransformerPrior(codebook_size=SIZE, height=HEIGHT, width=WIDTH, classes=2, context_sizes=(3,))
+    prior = TransformerPrior(
+        codebook_size=SIZE, height=HEIGHT, width=WIDTH, conditions=LABELS, context_sizes=(3,)
+    )
     block = prior.blocks[0]
     assert block.hidden.weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert block.hidden_out.weight.std().item() == pytest.approx(0.02 / 12**0.5, rel=0.05)
@@ -255,9 +260,11 @@ def test_what_it_cannot_draw_is_told() -> None:
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
     with pytest.raises(ValueError, match="4x5"):
         small().sample(known[:, :4, :5], params=SamplingParams())
-    with pytest.raises(ValueError, match="without labels"):
+    with pytest.raises(ValueError, match="label: no such condition"):
         small().sample(known, condition=Condition(label=torch.tensor([0])), params=SamplingParams())
     with pytest.raises(ValueError, match="0 to 2"):
-        small(classes=2).sample(known, condition=Condition(label=torch.tensor([3])), params=SamplingParams())
+        small(conditions=LABELS).sample(
+            known, condition=Condition(label=torch.tensor([3])), params=SamplingParams()
+        )
     with pytest.raises(ValueError, match="coarser"):
         small(context_sizes=(3,)).sample(known, params=SamplingParams())

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from scanvq.build import TABLES, make_objective, make_prior, make_tokenizer
+from scanvq.conditions.space import ConditionSpace
 from scanvq.quantizers import MovingAverageQuantizer
 from scanvq.spec import complete_part
 from scanvq.tokenizers import VQVAE, VQVAE2
@@ -146,7 +147,7 @@ def test_a_recipe_names_it_and_a_prior_learns_its_levels() -> None:
         codebook_sizes=tokenizer.codebook_sizes,
         code_shapes=shapes,
         code_dims=tokenizer.code_dims,
-        classes=0,
+        conditions=ConditionSpace(),
     )
     prior.set_codebook(tokenizer.codebooks())
     spec = complete_part(Objective, {"kind": "next_code"}, where="objective", tables=TABLES)

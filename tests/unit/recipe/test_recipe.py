@@ -138,3 +138,8 @@ def test_codebooks_count_as_parameters() -> None:
     for kind in ("nearest", "moving_average"):
         recipe = read_recipe("tiny", overrides=[f"tokenizer.quantizer.kind={kind}"])
         assert parameters_by_part(make_tokenizer(recipe.tokenizer))["quantizer"] == 64 * 16
+
+
+def test_a_setting_under_its_old_name_is_told_the_new_one() -> None:
+    with pytest.raises(SpecError, match=r"label_dropout does not exist\. Did you mean condition_dropout\?"):
+        read_recipe("maskgit", overrides=["training.prior.objective.label_dropout=0.2"])

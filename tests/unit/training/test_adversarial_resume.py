@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from scanvq.build import TABLES
+from scanvq.conditions.space import ConditionSpace
 from scanvq.objectives.adversarial_codes import AdversarialCodes
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.latent_gan import LatentGAN
@@ -24,6 +25,8 @@ from scanvq.training.interrupt import Interrupted, StopRequest
 from scanvq.training.loop import train
 from scanvq.training.stage import Stage, TrainingState
 from scanvq.training.training_limit import TrainingLimit
+
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
 K, D = 6, 3
 
@@ -46,12 +49,12 @@ def make_stage(path: Path) -> Stage:
         critic_channels=4,
         codebook_size=K,
         code_dim=D,
-        classes=2,
+        conditions=LABELS,
         height=8,
         width=9,
     )
     prior.set_codebook(torch.randn(K, D))
-    objective = AdversarialCodes(prior=HierarchicalPrior(levels=[prior]), label_dropout=0.5)
+    objective = AdversarialCodes(prior=HierarchicalPrior(levels=[prior]), condition_dropout=0.5)
 
     def save(file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)

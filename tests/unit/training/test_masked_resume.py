@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from scanvq.build import TABLES
+from scanvq.conditions.space import ConditionSpace
 from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.maskgit import MaskGIT
@@ -25,6 +26,8 @@ from scanvq.training.loop import train
 from scanvq.training.stage import Stage, TrainingState
 from scanvq.training.training_limit import TrainingLimit
 from scanvq.training.validation import mean_losses
+
+LABELS = ConditionSpace.of_labels(("AD", "NC"))
 
 K = 6
 
@@ -41,8 +44,8 @@ class Stopper(Loggers):
 
 def make_stage(path: Path) -> Stage:
     torch.manual_seed(0)
-    prior = MaskGIT(channels=8, layers=1, heads=2, codebook_size=K, classes=2, height=4, width=5)
-    objective = MaskedCodes(prior=HierarchicalPrior(levels=[prior]), label_dropout=0.5)
+    prior = MaskGIT(channels=8, layers=1, heads=2, codebook_size=K, conditions=LABELS, height=4, width=5)
+    objective = MaskedCodes(prior=HierarchicalPrior(levels=[prior]), condition_dropout=0.5)
     random = np.random.default_rng(0)
     dataset = CodeDataset(
         (random.integers(K, size=(17, 4, 5)),), conditions={"label": random.integers(2, size=17)}

@@ -9,7 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from scanvq.build import make_objective, make_prior
-from scanvq.model.headers import PriorHeader, TokenizerHeader
+from scanvq.conditions.joint_distribution import JointDistribution
+from scanvq.model.headers import JointCounts, PriorHeader, TokenizerHeader
+from scanvq.model.wishes import draw_condition
 from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.storage.weights import content_id, save_weights
@@ -17,7 +19,7 @@ from scanvq.store.run_data import RunData
 from scanvq.training.datasets import CodeDataset
 from scanvq.training.engine import Engine
 from scanvq.training.history import Loggers
-from scanvq.training.initialization import load_pretrained
+from scanvq.training.initialization import condition_space_of_prior, load_pretrained
 from scanvq.training.interrupt import StopRequest
 from scanvq.training.loop import train
 from scanvq.training.stage import Stage, TrainingState
@@ -49,12 +51,16 @@ def train_prior(
     """
     torch.manual_seed(seed)
     settings = recipe.stage("prior")
+    space = data.conditions.space
+    if initial_weights is not None:
+        space = condition_space_of_prior(space, initial_weights)
+    joint = JointDistribution.measured(space, data.conditions.of(data.rows("train")))
     prior = make_prior(
         recipe.prior,
         codebook_sizes=tokenizer_header.codebook_sizes,
         code_shapes=tokenizer_header.code_shapes,
         code_dims=tokenizer.code_dims,
-        classes=len(data.labels),
+        conditions=space,
     )
     if initial_weights is not None:
         load_pretrained(prior, initial_weights, PriorHeader)
@@ -70,7 +76,8 @@ def train_prior(
             spec=spec,
             recipe=recipe.name,
             tokenizer=tokenizer_header.id,
-            labels=data.labels,
+            conditions=space,
+            joint_distribution=JointCounts.model_validate(joint.to_dict()),
             codebook_sizes=tokenizer_header.codebook_sizes,
             code_shapes=tokenizer_header.code_shapes,
             code_dims=tokenizer.code_dims,
@@ -91,7 +98,8 @@ def train_prior(
             torch.full((PROGRESS_SAMPLES, *shape), UNKNOWN, device=engine.device)
             for shape in tokenizer_header.code_shapes
         )
-        codes = prior.sample(known, params=SamplingParams(), generator=generator)
+        condition = draw_condition(joint, PROGRESS_SAMPLES, {}, seed=seed).to(engine.device)
+        codes = prior.sample(known, condition=condition, params=SamplingParams(), generator=generator)
         return tokenizer.decode(codes)[:, 0].float().clamp(0, 1).cpu().numpy()
 
     stage = Stage(

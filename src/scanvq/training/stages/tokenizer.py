@@ -68,7 +68,6 @@ def train_tokenizer(
             recipe=recipe.name,
             preparation=data.preparation,
             plane=recipe.data.plane,
-            labels=data.labels,
             codebook_sizes=tokenizer.codebook_sizes,
             code_shapes=tokenizer.code_shapes(geometry.height, geometry.width),
             precision=precision,
