@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scanvq.model.model import Model
+from scanvq.model.source import read_model
 from scanvq.planning.document import Plan, read_plan
 from scanvq.planning.make import make_plan
-from scanvq.recipe.reading import read_recipe
+from scanvq.recipe.reading import parse_recipe, read_recipe
 from scanvq.recipe.recipe import Recipe
 from scanvq.run import Run
 from scanvq.storage.files import write_text
@@ -42,7 +43,7 @@ def fit(
     seed: int = 0,
     resume: bool = False,
     tokenizer: str | Path | None = None,
-    initial_run: str | Path | None = None,
+    initial_model: str | Path | None = None,
     skip_bad: bool = False,
     allow_leak: bool = False,
     device: str = "auto",
@@ -53,11 +54,11 @@ def fit(
     """Trains a tokenizer and a prior on a folder of scans.
 
     Args:
-        folder: the scans; None = those of the run named by `resume`, `tokenizer` or `initial_run`. With
+        folder: the scans; None = those of the run named by `resume`, `tokenizer` or `initial_model`. With
             `resume`, the new folder of the scans if they were moved.
         out: the run directory to create, or to resume.
         recipe: name, TOML file, or a completed recipe; None = that of the run named by `tokenizer` or
-            `initial_run`, else a plan for these scans.
+            `initial_model`, else a plan for these scans.
         plan: a plan or its file; it includes folder, budget and seed.
         overrides: settings that replace those of the recipe, such as "tokenizer.quantizer.codebook_size=256".
         budget: how long to train, as "10m" or in seconds; None = train by epochs.
@@ -65,7 +66,8 @@ def fit(
         seed: of splits, weights and batches; with a plan, the seed of the plan is used.
         resume: continue the run at `out`.
         tokenizer: a run whose tokenizer, data and splits are reused; only a prior is trained.
-        initial_run: a run whose weights training begins with; with the same folder its splits are kept.
+        initial_model: run directory, model file or name of the model whose weights training begins with; the
+            splits of a run are kept where the folder is the same.
         skip_bad: leave unusable files out instead of stopping.
         allow_leak: train on splits that share subjects or scans; the report shows it.
         device: "auto", "cpu", "cuda" or "mps".
@@ -87,8 +89,8 @@ def fit(
     if not resume and engine.is_main:
         planned = None
         if plan is not None:
-            planned = _read(plan, recipe, overrides, tokenizer or initial_run)
-        elif recipe is None and tokenizer is None and initial_run is None:
+            planned = _read(plan, recipe, overrides, tokenizer or initial_model)
+        elif recipe is None and tokenizer is None and initial_model is None:
             planned = make_plan(
                 _folder(folder, None),
                 budget=seconds,
@@ -104,16 +106,16 @@ def fit(
             seconds = planned.budget if seconds is None and epochs is None else seconds
             seed = planned.seed
         request = FitRequest(
-            folder=str(_folder(folder, tokenizer or initial_run)),
+            folder=str(_folder(folder, tokenizer or initial_model)),
             tokenizer=None if tokenizer is None else str(Path(tokenizer).resolve()),
-            initial_run=None if initial_run is None else str(Path(initial_run).resolve()),
+            initial_model=None if initial_model is None else _located(initial_model),
             budget=seconds,
             epochs=epochs,
             seed=seed,
             skip_bad=skip_bad,
             allow_leak=allow_leak,
         )
-        given = _recipe(recipe, overrides, tokenizer, initial_run) if planned is None else planned.recipe
+        given = _recipe(recipe, overrides, tokenizer, initial_model) if planned is None else planned.recipe
         new_run(run, given, request)
         if planned is not None:
             write_text(run.plan, planned.toml())
@@ -168,22 +170,32 @@ def _read(
 def _folder(folder: str | Path | None, source_run: str | Path | None) -> Path:
     if folder is not None:
         return Path(folder).resolve()
+    if source_run is not None and not Path(source_run).is_dir():
+        read_model(source_run)  # raises ModelError where there is none
+        raise ValueError(f"name the folder of scans to train on; {source_run} is a model without scans")
     if source_run is None:
         raise ValueError("name the folder of scans to train on")
     return scan_folder(RunDirectory(Path(source_run)))
+
+
+def _located(model: str | Path) -> str:
+    """A run directory or model file as an absolute path; the name of a shipped model as it is."""
+    return str(Path(model).resolve()) if Path(model).exists() else str(model)
 
 
 def _recipe(
     recipe: str | Path | Recipe | None,
     overrides: Sequence[str],
     tokenizer: str | Path | None,
-    initial_run: str | Path | None,
+    initial_model: str | Path | None,
 ) -> Recipe:
-    source_run = tokenizer or initial_run
+    source_run = tokenizer or initial_model
     if recipe is None:
         assert source_run is not None  # without one there is a plan
-        recipe = RunDirectory(Path(source_run)).recipe
-    completed = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, overrides=overrides)
+        text = read_model(source_run).recipe.toml()
+        completed = parse_recipe(text, label=str(source_run), overrides=overrides)
+    else:
+        completed = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, overrides=overrides)
     fixed_sections = ("data.", "preparation.", "tokenizer.", "training.tokenizer.")
     fixed = [override for override in overrides if override.startswith(fixed_sections)]
     if tokenizer is not None and fixed:

@@ -192,11 +192,16 @@ def test_from_its_weights_it_goes_on_with_its_conditions(
     run: scanvq.Run, volumes: Path, overrides: list[str], tmp_path: Path
 ) -> None:
     place = run.directory.path
-    other = scanvq.fit(volumes, out=tmp_path / "run", start=place, epochs=1)
+    other = scanvq.fit(volumes, out=tmp_path / "run", initial_model=place, epochs=1)
     assert other is not None
     assert other.conditions == run.conditions
-    with pytest.raises(RunError, match=r"names age, but this run stands on .*slice_position, age, sex"):
-        scanvq.fit(volumes, out=tmp_path / "a", start=place, overrides=['data.conditions=["age"]'], epochs=1)
+    with pytest.raises(
+        RunError,
+        match=r"data.conditions is age, but slice_position, age, sex in .*from which this run starts",
+    ):
+        scanvq.fit(
+            volumes, out=tmp_path / "a", initial_model=place, overrides=['data.conditions=["age"]'], epochs=1
+        )
 
 
 def test_from_its_weights_on_other_scans(run: scanvq.Run, volumes: Path, tmp_path: Path) -> None:
@@ -210,7 +215,7 @@ def test_from_its_weights_on_other_scans(run: scanvq.Run, volumes: Path, tmp_pat
     table = (volumes / "subjects.csv").read_text(encoding="utf-8").splitlines()
     older = [table[0], *(f"{one.split(',')[0]},{20 + n},{'FM'[n % 2]}" for n, one in enumerate(table[1:]))]
     (others / "subjects.csv").write_text("\n".join(older) + "\n", encoding="utf-8")
-    went_on = scanvq.fit(others, out=tmp_path / "run", start=run.directory.path, epochs=1)
+    went_on = scanvq.fit(others, out=tmp_path / "run", initial_model=run.directory.path, epochs=1)
     assert went_on is not None
     age, before = went_on.conditions.numbers[1], run.conditions.numbers[1]
     assert (age.mean, age.std) == (before.mean, before.std)
@@ -221,4 +226,4 @@ def test_from_its_weights_on_other_scans(run: scanvq.Run, volumes: Path, tmp_pat
     with pytest.raises(
         WeightsError, match=r"was trained with .*sex \(F, M\); these scans have .*sex \(F, X\)"
     ):
-        scanvq.fit(others, out=tmp_path / "a", start=run.directory.path, epochs=1)
+        scanvq.fit(others, out=tmp_path / "a", initial_model=run.directory.path, epochs=1)

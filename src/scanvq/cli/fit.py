@@ -51,9 +51,11 @@ def fit(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of splits, weights and batches.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the run at --out.")] = False,
-    initial_run: Annotated[
+    initial_model: Annotated[
         Path | None,
-        typer.Option("--from", help="Initialize with the weights of this run.", show_default=False),
+        typer.Option(
+            "--from", help="Initialize with the weights of this run or model file.", show_default=False
+        ),
     ] = None,
     tokenizer: Annotated[
         Path | None,
@@ -133,7 +135,7 @@ def fit(
             seed=seed,
             resume=resume,
             tokenizer=tokenizer,
-            initial_run=initial_run,
+            initial_model=initial_model,
             skip_bad=skip_bad,
             allow_leak=allow_leak,
             device=device,

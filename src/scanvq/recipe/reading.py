@@ -41,17 +41,21 @@ def read_recipe(name_or_file: str | Path, *, overrides: Sequence[str] = ()) -> R
     return complete_recipe(table)
 
 
-def parse_recipe(text: str, *, label: str) -> Recipe:
+def parse_recipe(text: str, *, label: str, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe from the TOML text that `Recipe.toml` gives.
 
     Args:
         text: the TOML.
         label: the name of the text in messages.
+        overrides: `section.key=value`, applied before it is completed.
 
     Raises:
-        SpecError: the text is not a valid recipe.
+        SpecError: the text is not valid TOML, or an unknown key or value.
     """
-    return complete_recipe(_parsed(text, label))
+    table = _parsed(text, label)
+    for override in overrides:
+        apply_override(table, override)
+    return complete_recipe(table)
 
 
 def _read_with_extends(name_or_file: str | Path, *, seen: tuple[str, ...]) -> dict[str, Any]:

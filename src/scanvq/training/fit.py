@@ -9,6 +9,7 @@ from pathlib import Path
 from scanvq.build import make_objective, make_prior, make_tokenizer
 from scanvq.cohort.survey import Survey
 from scanvq.model.coder import Coder
+from scanvq.model.source import read_model
 from scanvq.model.weights import load_tokenizer
 from scanvq.recipe.reading import read_recipe
 from scanvq.recipe.recipe import Recipe
@@ -95,7 +96,7 @@ def train_run(
     _check_parts(recipe, data)
     encoding = _encoding(run, recipe, data, engine)
     loggers.info(f"codes: {encoding.precision}, encoding will take about {encoding.seconds:.0f} s")
-    initial_run = None if request.initial_run is None else RunDirectory(Path(request.initial_run))
+    initial = None if request.initial_model is None else read_model(request.initial_model)
     with stop_on_signal() as stop_request:
         if request.tokenizer is None:
             train_tokenizer(
@@ -108,7 +109,7 @@ def train_run(
                 engine=engine,
                 loggers=loggers,
                 stop_request=stop_request,
-                initial_weights=None if initial_run is None else initial_run.tokenizer.best,
+                initial_tokenizer=None if initial is None else initial.tokenizer,
             )
         engine.wait()
         tokenizer, header = load_tokenizer(run.tokenizer.best)
@@ -135,9 +136,7 @@ def train_run(
             engine=engine,
             loggers=loggers,
             stop_request=stop_request,
-            initial_weights=initial_run.prior.best
-            if initial_run is not None and initial_run.prior.best.is_file()
-            else None,
+            initial_prior=initial.load_prior() if initial is not None and initial.has_prior else None,
         )
         engine.wait()
 

@@ -17,12 +17,12 @@ class FitRequest:
         skip_bad: leave unusable files out instead of stopping.
         allow_leak: train on splits that share subjects or scans.
         tokenizer: the run whose tokenizer is reused; only the prior is trained.
-        initial_run: the run whose weights training begins with.
+        initial_model: the run, model file or shipped model whose weights training begins with.
     """
 
     folder: str
     tokenizer: str | None = None
-    initial_run: str | None = None
+    initial_model: str | None = None
     budget: float | None = None
     epochs: int | None = None
     seed: int = 0
@@ -34,5 +34,5 @@ class FitRequest:
             raise ValueError("give either a budget or a number of epochs, not both")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}; it must be 0 or more")
-        if self.tokenizer is not None and self.initial_run is not None:
+        if self.tokenizer is not None and self.initial_model is not None:
             raise ValueError("give either --tokenizer or --from, not both")

@@ -9,11 +9,11 @@ from pathlib import Path
 from torch import nn
 
 from scanvq.conditions.space import ConditionSpace, NumberCondition
-from scanvq.model.headers import PriorHeader, TokenizerHeader
+from scanvq.model.headers import TokenizerHeader
 from scanvq.recipe.reading import read_recipe
 from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory, RunError
-from scanvq.storage.weights import Header, WeightsError, read_weights
+from scanvq.storage.weights import WeightsError, read_weights
 from scanvq.training.fit_request import FitRequest
 
 TOKENIZER_SECTIONS = ("data", "preparation", "tokenizer")
@@ -42,8 +42,8 @@ def inherit_from(run: RunDirectory, request: FitRequest) -> None:
         RunError: another folder than that of the run whose tokenizer is reused, or no such run.
         WeightsError: the tokenizer of that run is not trained yet.
     """
-    name = request.tokenizer or request.initial_run
-    if name is None:
+    name = request.tokenizer or request.initial_model
+    if name is None or not Path(name).is_dir():  # a model file has no scans
         return
     source_run = RunDirectory(Path(name))
     same_folder = scan_folder(source_run) == Path(request.folder)
@@ -69,12 +69,12 @@ def _check_conditions(run: RunDirectory, source_run: RunDirectory) -> None:
         )
 
 
-def condition_space_of_prior(space: ConditionSpace, initial_weights: Path) -> ConditionSpace:
+def condition_space_of_prior(space: ConditionSpace, pretrained: ConditionSpace) -> ConditionSpace:
     """The conditions of a run's data in the scale of the prior from whose weights it starts.
 
     Args:
         space: of the data.
-        initial_weights: weights file of that prior.
+        pretrained: of that prior.
 
     Returns:
         The same conditions; numbers are standardized with that prior's mean and standard deviation.
@@ -82,16 +82,13 @@ def condition_space_of_prior(space: ConditionSpace, initial_weights: Path) -> Co
     Raises:
         WeightsError: that prior was trained with other conditions, or with categories of other values.
     """
-    source = read_weights(initial_weights, PriorHeader).header.conditions
-    numbers = {number.name: number for number in source.numbers}
+    numbers = {number.name: number for number in pretrained.numbers}
     if (
-        space.names != source.names
-        or space.categories != source.categories
+        space.names != pretrained.names
+        or space.categories != pretrained.categories
         or len(space.numbers) != len(numbers)
     ):
-        raise WeightsError(
-            f"the prior in {initial_weights} was trained with {source}; these scans have {space}"
-        )
+        raise WeightsError(f"the prior to start from was trained with {pretrained}; these scans have {space}")
     return ConditionSpace(
         tuple(
             replace(condition, mean=numbers[condition.name].mean, std=numbers[condition.name].std)
@@ -119,17 +116,19 @@ def _copy_tokenizer(run: RunDirectory, source_run: RunDirectory) -> None:
         shutil.copytree(source_run.codes, run.codes)
 
 
-def load_pretrained(module: nn.Module, path: Path, header: type[Header]) -> None:
-    """Loads the weights of another run into a part.
+def load_pretrained(module: nn.Module, pretrained: nn.Module, name: str) -> None:
+    """Loads the weights of a part of another model.
+
+    Args:
+        module: the part to initialize.
+        pretrained: the same part of the other model.
+        name: what it is, and of which model, for messages.
 
     Raises:
-        WeightsError: the weights are of a part with other settings.
+        WeightsError: the two parts have different settings.
     """
-    weights = read_weights(path, header)
     try:
-        module.load_state_dict(weights.tensors)
+        module.load_state_dict(pretrained.state_dict())
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise WeightsError(
-            f"the {weights.header.role} in {path} does not fit this recipe ({first})"
-        ) from None
+        raise WeightsError(f"the {name} does not fit this recipe ({first})") from None

@@ -12,6 +12,7 @@ from scanvq.build import make_objective, make_prior
 from scanvq.conditions.joint_distribution import JointDistribution
 from scanvq.model.headers import JointCounts, PriorHeader, TokenizerHeader
 from scanvq.model.wishes import draw_condition
+from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.storage.weights import content_id, save_weights
@@ -43,17 +44,17 @@ def train_prior(
     engine: Engine,
     loggers: Loggers,
     stop_request: StopRequest,
-    initial_weights: Path | None = None,
+    initial_prior: tuple[HierarchicalPrior, PriorHeader] | None = None,
 ) -> TrainingState:
     """Trains the recipe's prior on the codes of the training split.
 
-    `initial_weights` is a weights file to begin with in place of random weights.
+    `initial_prior` is a trained prior to begin with in place of random weights.
     """
     torch.manual_seed(seed)
     settings = recipe.stage("prior")
     space = data.conditions.space
-    if initial_weights is not None:
-        space = condition_space_of_prior(space, initial_weights)
+    if initial_prior is not None:
+        space = condition_space_of_prior(space, initial_prior[1].conditions)
     joint = JointDistribution.measured(space, data.conditions.of(data.rows("train")))
     prior = make_prior(
         recipe.prior,
@@ -62,8 +63,8 @@ def train_prior(
         code_dims=tokenizer.code_dims,
         conditions=space,
     )
-    if initial_weights is not None:
-        load_pretrained(prior, initial_weights, PriorHeader)
+    if initial_prior is not None:
+        load_pretrained(prior, initial_prior[0], f"prior {initial_prior[1].id}")
     prior.set_codebook(tokenizer.codebooks())
     objective = make_objective(recipe.objective("prior"), prior=prior)
     validation = _dataset(run, data, "validation")

@@ -28,6 +28,7 @@ from scanvq.training.loop import train
 from scanvq.training.stage import Stage, TrainingState
 from scanvq.training.training_limit import TrainingLimit
 from scanvq.training.validation import mean_losses
+from scanvq.types import Tokenizer
 
 PROGRESS_IMAGES = 6
 
@@ -43,18 +44,18 @@ def train_tokenizer(
     engine: Engine,
     loggers: Loggers,
     stop_request: StopRequest,
-    initial_weights: Path | None = None,
+    initial_tokenizer: Tokenizer | None = None,
 ) -> TrainingState:
     """Trains the recipe's tokenizer on the training split; best and last weights are kept in the run.
 
-    `precision` is that of encoding, kept in the weights' header. `initial_weights` is a weights file to
-    begin with in place of random weights.
+    `precision` is that of encoding, kept in the weights' header. `initial_tokenizer` is a
+    trained tokenizer to begin with in place of random weights.
     """
     torch.manual_seed(seed)
     spec = tokenizer_spec(recipe, data)
     tokenizer = make_tokenizer(spec)
-    if initial_weights is not None:
-        load_pretrained(tokenizer, initial_weights, TokenizerHeader)
+    if initial_tokenizer is not None:
+        load_pretrained(tokenizer, initial_tokenizer, "tokenizer to start from")
     settings = recipe.stage("tokenizer")
     objective = make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer, variance=data.std**2)
     validation = ImageDataset(data.dataset("validation"))

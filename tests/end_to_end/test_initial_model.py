@@ -35,7 +35,7 @@ def test_another_prior_on_the_same_tokenizer(other, tmp_path):
 def test_training_begins_with_the_weights_of_another_run(other, scans, tmp_path):
     out = tmp_path / "run"
     slow = ["training.tokenizer.learning_rate=1e-9", "training.prior.learning_rate=1e-9"]
-    scanvq.fit(scans, out=out, initial_run=other, overrides=slow, epochs=1, seed=9)
+    scanvq.fit(scans, out=out, initial_model=other, overrides=slow, epochs=1, seed=9)
     ours = load_file(out / "tokenizer/last.safetensors")
     theirs = load_file(other / "tokenizer/best.safetensors")
     name = "encoder.0.weight"
@@ -43,14 +43,31 @@ def test_training_begins_with_the_weights_of_another_run(other, scans, tmp_path)
     assert json.loads((out / "data.json").read_text()) == json.loads((other / "data.json").read_text())
 
 
+def test_training_begins_with_the_weights_of_a_model_file(other, scans, tmp_path):
+    """A file has no scans, so splits are assigned anew; its recipe is taken, with what is set."""
+    file = tmp_path / "model.safetensors"
+    scanvq.Model.load(other, device="cpu").save(file)
+    slow = ["training.tokenizer.learning_rate=1e-9", "training.prior.learning_rate=1e-9"]
+    out = tmp_path / "run"
+    run = scanvq.fit(scans, out=out, initial_model=file, overrides=slow, epochs=1, seed=9)
+    for stage in ("tokenizer", "prior"):
+        ours, theirs = (load_file(folder / stage / "best.safetensors") for folder in (out, other))
+        assert ours.keys() == theirs.keys()
+        name = next(name for name in ours if name.endswith("weight"))
+        assert np.allclose(ours[name], theirs[name], atol=1e-6)
+    assert run.model.recipe.stage("prior").learning_rate == 1e-9
+    with pytest.raises(ValueError, match="name the folder of scans"):
+        scanvq.fit(None, out=tmp_path / "other", initial_model=file, epochs=1)
+
+
 def test_incompatible_runs_raise(other, scans, tmp_path):
     with pytest.raises(WeightsError, match="does not fit this recipe"):
         scanvq.fit(
-            scans, out=tmp_path / "a", initial_run=other, overrides=["tokenizer.channels=[8, 12]"], epochs=1
+            scans, out=tmp_path / "a", initial_model=other, overrides=["tokenizer.channels=[8, 12]"], epochs=1
         )
     with pytest.raises(ValueError, match="reused unchanged"):
         scanvq.fit(None, out=tmp_path / "b", tokenizer=other, overrides=["tokenizer.channels=[4, 4]"])
     with pytest.raises(RunError, match="leave the folder out"):
         scanvq.fit(tmp_path, out=tmp_path / "c", tokenizer=other)
     with pytest.raises(RunError):
-        scanvq.fit(None, out=tmp_path / "d", initial_run=tmp_path / "nothing")
+        scanvq.fit(None, out=tmp_path / "d", initial_model=tmp_path / "nothing")
