@@ -61,7 +61,7 @@ def test_a_copied_scan_raises_then_is_allowed(
     assert original in red
     assert copy in red
     assert ".leak { border: 2px solid var(--warn); border-radius: 10px; color: var(--warn)" in page
-    assert "which training never saw" not in page
+    assert "which were not used in training" not in page
 
 
 def test_inspect_shows_the_subjects_and_a_pattern_corrects_them(

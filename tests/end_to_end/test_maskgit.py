@@ -61,7 +61,7 @@ def test_the_report_has_curves_and_completions_but_no_likelihood(run: Path, scan
     scanvq("report", run)
     text = (run / "report.html").read_text(encoding="utf-8")
     assert "bits per masked code" in text
-    assert "makes whole images only" not in text
+    assert "generates complete images only" not in text
 
 
 def test_samples_do_not_depend_on_their_number(run: Path, scanvq: Command, tmp_path: Path) -> None:

@@ -102,5 +102,5 @@ def test_the_report_is_written_with_the_reported_numbers(folder: Path, environme
     scanvq(environment, "report", folder / "run")
     text = page.read_text(encoding="utf-8")
     assert "course report 003" in text
-    assert "makes whole images only" in text
-    assert "critic loss" in text
+    assert "generates complete images only" in text
+    assert "discriminator loss" in text
