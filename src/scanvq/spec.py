@@ -25,8 +25,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Tables = Mapping[type, Mapping[str, Callable[..., Any]]]
 """Abstract class -> kind -> concrete class: the build tables of `build.py`."""
 
-RENAMED = {"label_dropout": "condition_dropout"}
-"""Settings of older recipes whose new name a message gives, since no likeness would find it."""
+RENAMED = {
+    "codebook_doctor": "codebook_monitor",
+    "label_dropout": "condition_dropout",
+    "promise": "cost_estimate",
+    "pyramid": "hierarchical",
+}
+"""Settings and kinds of older recipes, and their new names for messages."""
 
 
 class SpecError(ValueError):

@@ -15,7 +15,7 @@ from scanvq.planning.choice import Choice, table_of
 from scanvq.planning.cost_estimate import CostEstimate
 from scanvq.recipe.reading import read_recipe
 from scanvq.recipe.recipe import Recipe
-from scanvq.spec import SpecError
+from scanvq.spec import SpecError, did_you_mean
 
 HEADER = (
     "A plan of ScanVQ. Edit any value, then run: scanvq fit --plan THIS_FILE",
@@ -28,6 +28,8 @@ NOTES = {
     "plan.cost_estimate.memory_mb": "peak memory of the process",
     "plan.cost_estimate.disk_mb": "the run without its report, and the prepared scans",
 }
+
+KEYS = ("folder", "budget", "seed", "cost_estimate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +85,9 @@ def read_plan(file: Path) -> Plan:
     about = recipe.about.get("plan")
     if not isinstance(about, Mapping) or not {"folder", "budget", "seed"} <= set(about):
         raise SpecError(f"{file} is not a plan: it needs a table [plan] with folder, budget and seed.")
+    for key in about:
+        if key not in KEYS:
+            raise SpecError(f"plan.{key} does not exist. {did_you_mean(key, KEYS)}")
     cost_estimate = about.get("cost_estimate")
     return Plan(
         folder=str(about["folder"]),

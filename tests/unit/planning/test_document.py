@@ -56,6 +56,10 @@ def test_an_edited_value_is_used(plan: Plan, tmp_path: Path) -> None:
         (("[plan]", "[plans]"), "plans is not a section"),
         (("seed = 3", "sead = 3"), "needs a table .plan. with folder, budget and seed"),
         (("[plan]", "[plan"), "not valid TOML"),
+        (
+            ("[plan.cost_estimate]", "[plan.promise]"),
+            r"plan\.promise does not exist\. Did you mean cost_estimate",
+        ),
     ],
 )
 def test_an_invalid_plan_raises(plan: Plan, tmp_path: Path, change: tuple[str, str], message: str) -> None:

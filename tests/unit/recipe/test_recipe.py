@@ -140,6 +140,14 @@ def test_codebooks_count_as_parameters() -> None:
         assert parameters_by_part(make_tokenizer(recipe.tokenizer))["quantizer"] == 64 * 16
 
 
-def test_a_setting_under_its_old_name_is_told_the_new_one() -> None:
-    with pytest.raises(SpecError, match=r"label_dropout does not exist\. Did you mean condition_dropout\?"):
-        read_recipe("maskgit", overrides=["training.prior.objective.label_dropout=0.2"])
+@pytest.mark.parametrize(
+    ("name", "override", "message"),
+    [
+        ("maskgit", "training.prior.objective.label_dropout=0.2", "Did you mean condition_dropout"),
+        ("tiny", "training.tokenizer.codebook_doctor=tell", "Did you mean codebook_monitor"),
+        ("tiny", "prior.kind=pyramid", "Did you mean hierarchical"),
+    ],
+)
+def test_old_names_raise_with_the_new_name(name: str, override: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        read_recipe(name, overrides=[override])
