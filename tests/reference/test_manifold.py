@@ -10,7 +10,7 @@ from scanvq.metrics.refusal import TooFewImages
 
 
 def of_prdc(real: np.ndarray, created: np.ndarray, k: int) -> dict[str, float]:
-    """As `prdc.compute_prdc`: a radius is the largest of k + 1 distances, that of the point itself included."""
+    """As `prdc.compute_prdc`: a radius is the largest of k + 1 distances, the one to itself included."""
 
     def distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.array([[np.linalg.norm(one - two) for two in y] for one in x])

@@ -12,6 +12,7 @@ import torch
 from scanvq.conditions.space import ConditionSpace
 from scanvq.evaluation.cost import cost_of
 from scanvq.evaluation.evaluate import Evaluation, evaluate
+from scanvq.evaluation.stored_sample_scores import kept_sample_scores
 from scanvq.model.model import Model
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.evaluation_data import EvaluationData, prepare_evaluation_data
@@ -84,7 +85,8 @@ def evaluate_run(
         "unchecked": found.unchecked,
         "unmatched": found.unmatched,
     }
-    metrics = {**evaluation.metrics, "leak": leak, "cost": cost_of(directory)}
+    kept = kept_sample_scores(model, directory) if folder is None else {}
+    metrics = {**evaluation.metrics, "leak": leak, "cost": cost_of(directory), **kept}
     directory.write(file, metrics)
     if folder is None:
         directory.write(directory.test_scores, _of_each_image(evaluation, found.data))

@@ -52,3 +52,9 @@ class PrincipalComponents:
     def project(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Vectors (n, p) along the components: (n, d), of mean variance 1 for those that it was fitted to."""
         return (vectors - self.mean) @ self.components.T / self.scale
+
+    def residual(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The logarithm of the root mean square of what the components leave of vectors (n, p): (n, 1)."""
+        centered = vectors - self.mean
+        left = centered - centered @ self.components.T @ self.components
+        return np.log(np.sqrt((left**2).mean(axis=1, keepdims=True)) + 1e-6)

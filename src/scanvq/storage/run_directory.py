@@ -112,6 +112,16 @@ class RunDirectory:
         return self.path / "test_scores.json"
 
     @property
+    def sample_codes(self) -> Path:
+        """The codes of the samples that were scored last."""
+        return self.path / "samples" / "scored.npz"
+
+    @property
+    def sample_references(self) -> Path:
+        """What scores of samples are read beside: real against real images, and images known to be bad."""
+        return self.path / "samples" / "references.json"
+
+    @property
     def cost(self) -> Path:
         """What the whole run has cost, beside what its plan estimated."""
         return self.path / "cost.json"
