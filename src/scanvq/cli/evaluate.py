@@ -39,8 +39,9 @@ def evaluate(
 
     --samples and --images score created scans on the test split, in three comparisons: samples with
     reconstructions (what the prior loses), reconstructions with real scans (what the tokenizer loses), and
-    samples with real scans (both). Each score stands beside its floor, the same of real with real scans. They are
-    written under "samples" of metrics.json, each as soon as it is known; the rest of the file stays as it is.
+    samples with real scans (both). Each score stands beside its floor, the same of real with real scans.
+    They are written under "samples" of metrics.json, each comparison as soon as it is known; the rest of the
+    file stays as it is.
 
     Example: `scanvq evaluate runs/first`
 

@@ -49,10 +49,10 @@ class Space:
 def fit_spaces(training: ImageSet, *, seed: int = 0) -> tuple[Space, ...]:
     """The three spaces of training images, at least two.
 
-    Hand-made features in units of their standard deviation; principal components of 32x32 images, with the
-    logarithm of what these leave out, which a blur lowers; and the features of a small network that has
-    learned to tell the training images from five degradations of them (blurred, shuffled patches, noisy,
-    pixelated, warped): no label and no other image is needed.
+    Hand-made features in units of their standard deviation; principal components of 32x32 images, with three
+    numbers of the texture that these leave out; and the features of a small network that has learned to tell
+    the training images from five degradations of them (blurred, shuffled patches, noisy, pixelated, warped):
+    no label and no other image is needed.
     """
     return (
         _with_components("features", _hand_made(training), training),
@@ -83,7 +83,7 @@ def _small(training: ImageSet) -> Callable[[Images], Vectors]:
 
     def describe(images: Images) -> Vectors:
         small = small_images(images)
-        return np.concatenate([components.project(small), components.residual(small)], axis=1)
+        return np.concatenate([components.project(small), components.texture(small)], axis=1)
 
     return describe
 

@@ -53,8 +53,16 @@ class PrincipalComponents:
         """Vectors (n, p) along the components: (n, d), of mean variance 1 for those that it was fitted to."""
         return (vectors - self.mean) @ self.components.T / self.scale
 
-    def residual(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The logarithm of the root mean square of what the components leave of vectors (n, p): (n, 1)."""
+    def texture(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the components leave of 32x32 images (n, 1024), in three numbers each: (n, 3).
+
+        The logarithm of its root mean square, and of that of its first and second differences along rows and
+        columns: the components hold what is coarse, these see a blur or noise.
+        """
         centered = vectors - self.mean
-        left = centered - centered @ self.components.T @ self.components
-        return np.log(np.sqrt((left**2).mean(axis=1, keepdims=True)) + 1e-6)
+        left = (centered - centered @ self.components.T @ self.components).reshape(-1, SIZE, SIZE)
+        energies = [(left**2).mean(axis=(1, 2))]
+        for order in (1, 2):
+            differences = (np.diff(left, order, axis=axis) for axis in (1, 2))
+            energies.append(sum((one**2).mean(axis=(1, 2)) for one in differences))
+        return 0.5 * np.log(np.stack(energies, axis=1) + 1e-12)
