@@ -52,6 +52,14 @@ def test_extrapolation_removes_the_bias_of_few_images(shift: float) -> None:
     assert np.mean(corrected) == pytest.approx(truth, abs=0.15)
 
 
+def test_subsets_hold_a_subject_of_both_sides_on_both() -> None:
+    """Each image and the same moved by one vector: the distance is that vector's at every n."""
+    features = np.random.default_rng(0).normal(size=(60, 5))
+    people = np.arange(60) // 2
+    found = frechet_extrapolated(features, features + 2, subjects=people, other_subjects=people)
+    assert found == pytest.approx(5 * 2**2, abs=1e-6)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_images_are_refused_by_name(count: int) -> None:
     with pytest.raises(TooFewImages, match=f"at least 4 images on each side; there are {count}"):

@@ -64,7 +64,8 @@ def frechet_extrapolated(
 
     Args:
         features, other: (n, d) and (m, d).
-        subjects, other_subjects: (n,) and (m,), whose image it is; subsets hold all images of a subject.
+        subjects, other_subjects: (n,) and (m,), whose image it is; subsets hold all images of a subject, and
+            those of a subject of both sides on both.
         seed: of the subsets.
 
     Returns:
@@ -79,10 +80,13 @@ def frechet_extrapolated(
     require_subjects(min(len(own), len(others)), "extrapolation over n", fewest=FEWEST_SUBJECTS)
     random = np.random.default_rng(seed)
     inverse, distances = [_inverse(len(features), len(other))] * DRAWS, [whole] * DRAWS
+    shared = np.intersect1d(own, others)
+    apart = np.setdiff1d(own, shared), np.setdiff1d(others, shared)
     for fraction in FRACTIONS:
         for _ in range(DRAWS):
-            one = features[_part(subjects, own, fraction, random)]
-            two = other[_part(other_subjects, others, fraction, random)]
+            both = _part(shared, fraction, random)
+            part, other_part = (np.concatenate([both, _part(names, fraction, random)]) for names in apart)
+            one, two = features[np.isin(subjects, part)], other[np.isin(other_subjects, other_part)]
             if min(len(one), len(two)) < FEWEST_IMAGES or len(one) == len(features):
                 continue
             inverse.append(_inverse(len(one), len(two)))
@@ -96,15 +100,9 @@ def frechet_extrapolated(
     return float(intercept)
 
 
-def _part(
-    subjects: NDArray[np.integer],
-    names: NDArray[np.integer],
-    fraction: float,
-    random: np.random.Generator,
-) -> NDArray[np.bool_]:
-    """Marks all images of a random part of the subjects, two at least."""
-    count = max(2, round(fraction * len(names)))
-    return np.isin(subjects, random.choice(names, count, replace=False))
+def _part(names: NDArray[np.integer], fraction: float, random: np.random.Generator) -> NDArray[np.integer]:
+    """A random part of the subjects."""
+    return random.choice(names, round(fraction * len(names)), replace=False)
 
 
 def _inverse(count: int, other: int) -> float:
