@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,15 +85,17 @@ def test_the_command_scores_samples_and_refuses_too_few(
     scores = after.pop("samples")
     assert after == before
     assert list(scores) == COMPARISONS
-    for comparison in scores.values():
+    for name, comparison in scores.items():
         assert comparison["n"] == 12
         assert {"auc", "frechet", "kernel", "precision", "recall", "density", "coverage"} < set(comparison)
         found = list(numbers(comparison))
-        assert len(found) == 3 * 7 + 1
+        assert len(found) == 3 * 7 + 1 + (8 if name == "reconstructions_vs_reals" else 0)
         for one in found:
             assert one["floor"] is not None
             assert one["low"] <= one["value"] <= one["high"]
-    assert all(math.isfinite(error) for error in scores["reconstructions_vs_reals"]["band_error"])
+    bands = scores["reconstructions_vs_reals"]["band_error"]
+    assert list(bands) == [str(band) for band in range(1, 9)]
+    assert bands["8"]["bad"]["blurred"] == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.usefixtures("cheap")

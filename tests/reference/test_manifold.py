@@ -37,6 +37,15 @@ def test_equals_prdc(k: int, shift: float) -> None:
         assert getattr(found, name) == pytest.approx(expected, abs=1e-3), name
 
 
+def test_equals_the_package_prdc() -> None:
+    prdc = pytest.importorskip("prdc")
+    random = np.random.default_rng(0)
+    real, created = random.normal(size=(60, 6)), random.normal(0.3, 1, size=(50, 6))
+    expected = prdc.compute_prdc(real_features=real, fake_features=created, nearest_k=5)
+    found = manifold_scores(real, created, neighbors=5)
+    assert {name: getattr(found, name) for name in expected} == pytest.approx(expected, abs=1e-3)
+
+
 def test_equal_distributions_have_density_one() -> None:
     random = np.random.default_rng(0)
     found = [manifold_scores(random.normal(size=(200, 3)), random.normal(size=(200, 3))) for _ in range(10)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,36 @@ class Estimate:
     n: int
     refused: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One number of a comparison beside its references.
+
+    Attributes:
+        estimate: value and interval.
+        floor: of real against real images; None where it is refused.
+        bad: by name of the degradation, of degraded against real images.
+    """
+
+    estimate: Estimate
+    floor: float | None
+    bad: Mapping[str, float | None]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form of metrics.json."""
+        estimate = self.estimate
+        stored: dict[str, Any] = {
+            "value": estimate.value,
+            "low": estimate.low,
+            "high": estimate.high,
+            "floor": self.floor,
+            "bad": dict(self.bad),
+        }
+        for name in ("refused", "note"):
+            if text := getattr(estimate, name):
+                stored[name] = text
+        return stored
 
 
 Result = Mapping[str, Estimate]

@@ -3,54 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import torch
-
+from scanvq.evaluation.band_errors import band_errors
 from scanvq.evaluation.comparison_metrics import comparison_metrics
 from scanvq.evaluation.degradations import BAD_REFERENCES
 from scanvq.evaluation.image_set import ImageSet
-from scanvq.evaluation.metric import Estimate
+from scanvq.evaluation.metric import Score
 from scanvq.evaluation.references import References, measure_references
 from scanvq.evaluation.sources import Sources
 from scanvq.evaluation.spaces import Space, fit_spaces
-from scanvq.metrics.band_error import band_error
 from scanvq.types import ProgressFactory
 
 COMPARISONS = ("samples_vs_reconstructions", "reconstructions_vs_reals", "samples_vs_reals")
 VERSION = 1
 """Of how these scores are computed: scores of another version are computed anew, not kept."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """One number of a comparison beside its references.
-
-    Attributes:
-        estimate: value and interval.
-        floor: of real against real images; None where it is refused.
-        bad: by name of the degradation, of degraded against real images.
-    """
-
-    estimate: Estimate
-    floor: float | None
-    bad: Mapping[str, float | None]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The form of metrics.json."""
-        estimate = self.estimate
-        stored: dict[str, Any] = {
-            "value": estimate.value,
-            "low": estimate.low,
-            "high": estimate.high,
-            "floor": self.floor,
-            "bad": dict(self.bad),
-        }
-        for name in ("refused", "note"):
-            if text := getattr(estimate, name):
-                stored[name] = text
-        return stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +28,10 @@ class Comparison:
     Attributes:
         n: images on each side.
         scores: by name; a dot separates a score from its space, as "auc.features".
-        band_error: of reconstructions alone, the mean error of every frequency band.
     """
 
     n: int
     scores: Mapping[str, Score]
-    band_error: tuple[float, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
         """The form of metrics.json: {"n", "auc": {"features": {"value", ...}, ...}, ...}."""
@@ -76,8 +42,6 @@ class Comparison:
                 stored.setdefault(first, {})[space] = score.to_dict()
             else:
                 stored[first] = score.to_dict()
-        if self.band_error:
-            stored["band_error"] = list(self.band_error)
         return stored
 
 
@@ -130,8 +94,9 @@ def score_samples(
     for name in todo:
         created, reference = sides[name]
         scores = compare(created, reference, spaces, references, seed=seed, advance=advance)
-        bands = _band_error(created, reference) if name == "reconstructions_vs_reals" else ()
-        keep(name, Comparison(n=len(created), scores=scores, band_error=bands))
+        if name == "reconstructions_vs_reals":
+            scores |= band_errors(created, reference, seed=seed)
+        keep(name, Comparison(n=len(created), scores=scores))
 
 
 def compare(
@@ -162,10 +127,3 @@ def compare(
         if advance is not None:
             advance()
     return scores
-
-
-def _band_error(reconstructions: ImageSet, originals: ImageSet) -> tuple[float, ...]:
-    errors = band_error(
-        torch.from_numpy(reconstructions.images)[:, None], torch.from_numpy(originals.images)[:, None]
-    )
-    return tuple(errors.double().mean(dim=0).tolist())

@@ -17,7 +17,7 @@ from scanvq.metrics.refusal import require_images, require_subjects
 
 FOLDS = 5
 NETWORK_FOLDS = 3  # each is a training of its own
-NETWORK_STEPS = 120
+NETWORK_STEPS = (40, 120)  # of training it: as many as it has images, within these limits
 Whole = NDArray[np.int64]
 
 
@@ -126,6 +126,8 @@ def _classify_vectors(train: Vectors, labels: NDArray[np.int_], test: Vectors, s
 
 
 def _classify_images(train: torch.Tensor, labels: NDArray[np.int_], test: torch.Tensor, seed: int) -> Vectors:
-    network = train_network(train, torch.from_numpy(labels), outputs=2, steps=NETWORK_STEPS, seed=seed)
+    fewest, most = NETWORK_STEPS
+    steps = min(most, max(fewest, len(train)))
+    network = train_network(train, torch.from_numpy(labels), outputs=2, steps=steps, seed=seed)
     logits = logits_of(network, test)
     return logits[:, 1] - logits[:, 0]
