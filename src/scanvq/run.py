@@ -125,22 +125,31 @@ class Run:
         samples: int | None = None,
         *,
         images: str | Path | None = None,
+        folder: str | Path | None = None,
+        skip_bad: bool = False,
+        allow_leak: bool = False,
         seed: int = 0,
         cache: Path | None = None,
         progress_for: ProgressFactory | None = None,
     ) -> dict[str, Any]:
-        """Scores new samples, or the images of a folder, and writes `samples` into metrics.json.
+        """Scores new samples, or given images, and writes `samples` into metrics.json.
 
         Arguments as those of `scanvq.evaluation.evaluate_samples.evaluate_samples`. A run that was not
-        evaluated yet is evaluated first.
+        evaluated on these scans yet is evaluated first.
         """
-        if not self.directory.metrics.is_file():
-            self.evaluate(cache=cache, progress_for=progress_for)
+        other = None if folder is None else Path(folder)
+        if not self.directory.metrics_of(other).is_file():
+            self.evaluate(
+                other, skip_bad=skip_bad, allow_leak=allow_leak, cache=cache, progress_for=progress_for
+            )
         return evaluate_samples(
             self.model,
             self.directory,
             samples=samples,
             images=None if images is None else Path(images),
+            folder=other,
+            skip_bad=skip_bad,
+            allow_leak=allow_leak,
             seed=seed,
             cache=cache,
             progress_for=progress_for,

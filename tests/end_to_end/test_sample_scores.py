@@ -20,6 +20,7 @@ from scanvq.evaluation.created_images import given_images
 from scanvq.evaluation.metric import Metric
 from scanvq.inference.sample import sample_files
 from scanvq.metrics.refusal import TooFewImages
+from tests.conftest import blob
 from tests.end_to_end.conftest import Command
 
 COMPARISONS = ["samples_vs_reconstructions", "reconstructions_vs_reals", "samples_vs_reals"]
@@ -148,6 +149,23 @@ def test_images_of_a_folder_are_scored_as_samples(run: Run, tmp_path: Path) -> N
     value, other = (one["samples_vs_reals"]["frechet"]["features"]["value"] for one in (made, given))
     assert value == pytest.approx(other, rel=0.1)
     assert made["reconstructions_vs_reals"]["frechet"] == given["reconstructions_vs_reals"]["frechet"]
+
+
+@pytest.mark.usefixtures("cheap")
+def test_other_scans_are_compared_with_in_place_of_the_test_split(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    random = np.random.default_rng(9)
+    for number in range(6):
+        pixels = blob(40, width=0.3 + 0.1 * number, random=random)
+        Image.fromarray(pixels).save(folder / f"p{number}_0.png")
+    before = metrics_of(run.directory.path)
+    scores = run.evaluate_samples(12, folder=folder)
+    assert metrics_of(run.directory.path) == before
+    stored = json.loads((run.directory.path / "metrics-elsewhere.json").read_text(encoding="utf-8"))
+    assert stored["samples"] == scores
+    assert {comparison["n"] for comparison in scores.values()} == {6}
+    assert stored["tokenizer"]["test"]["n"] == 6
 
 
 def test_images_of_other_programs(run: Run, tmp_path: Path) -> None:

@@ -37,11 +37,11 @@ def evaluate(
     --data is first compared with the scans that the run was trained on: people or scans that are in both are
     refused with a list.
 
-    --samples and --images score created scans on the test split, in three comparisons: samples with
-    reconstructions (what the prior loses), reconstructions with real scans (what the tokenizer loses), and
-    samples with real scans (both). Each score stands beside its floor, the same of real with real scans.
-    They are written under "samples" of metrics.json, each comparison as soon as it is known; the rest of the
-    file stays as it is.
+    --samples and --images score created scans beside the test split (or --data), in three comparisons:
+    samples with reconstructions (what the prior loses), reconstructions with real scans (what the tokenizer
+    loses), and samples with real scans (both). Each score stands beside its floor, the same of real with real
+    scans. They are written under "samples" of metrics.json, each comparison as soon as it is known; the rest
+    of the file stays as it is.
 
     Example: `scanvq evaluate runs/first`
 
@@ -56,12 +56,15 @@ def evaluate(
     if samples is not None or images is not None:
         if samples is not None and images is not None:
             raise ValueError("--samples makes new scans and --images names given ones: leave one of them out")
-        if data is not None:
-            raise ValueError("--data is for reconstructions; leave it out with --samples and --images")
         progress_for = ProgressDisplay().progress_for
         try:
             scores = api.load(run, device=device).evaluate_samples(
-                samples, images=images, progress_for=progress_for
+                samples,
+                images=images,
+                folder=data,
+                skip_bad=skip_bad,
+                allow_leak=allow_leak,
+                progress_for=progress_for,
             )
         except Refusal as refusal:
             raise ValueError(f"refused, {refusal.reason}") from refusal

@@ -71,7 +71,7 @@ def evaluate_run(
             cache=cache,
             checking=progress_for("leak check"),
         )
-        file = directory.path / f"metrics-{folder.resolve().name}.json"
+        file = directory.metrics_of(folder)
     dataset = found.data.dataset("test")
     if folder is None and (directory.codes / "codes.json").is_file():
         levels = read_codes(directory.codes, "test")
@@ -85,7 +85,7 @@ def evaluate_run(
         "unchecked": found.unchecked,
         "unmatched": found.unmatched,
     }
-    kept = kept_sample_scores(model, directory) if folder is None else {}
+    kept = kept_sample_scores(model, directory, file)
     metrics = {**evaluation.metrics, "leak": leak, "cost": cost_of(directory), **kept}
     directory.write(file, metrics)
     if folder is None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from scanvq.conditions.space import ConditionSpace
 from scanvq.evaluation.created_images import given_images, sampled_images
 from scanvq.evaluation.references import References
 from scanvq.evaluation.sample_scores import COMPARISONS, VERSION, Comparison, score_samples
 from scanvq.evaluation.sources import read_sources
-from scanvq.evaluation.stored_sample_scores import content_of, write_sample_scores
+from scanvq.evaluation.stored_sample_scores import KEY, content_of, write_sample_scores
 from scanvq.metrics.refusal import Refusal
 from scanvq.model.model import Model
 from scanvq.storage.run_directory import RunDirectory
+from scanvq.store.evaluation_data import prepare_evaluation_data
 from scanvq.store.run_data import open_data
 from scanvq.types import ProgressFactory
 
@@ -23,20 +25,25 @@ def evaluate_samples(
     *,
     samples: int | None = None,
     images: Path | None = None,
+    folder: Path | None = None,
+    skip_bad: bool = False,
+    allow_leak: bool = False,
     seed: int = 0,
     cache: Path | None = None,
     progress_for: ProgressFactory | None = None,
 ) -> dict[str, Any]:
-    """Scores new samples of a run, or the images of a folder, on the run's test split.
+    """Scores new samples of a run, or given images, on the run's test split or on another folder of scans.
 
     Every comparison is written as soon as it is computed. What was computed of the same images before is
     kept, so that a call that was interrupted goes on where it stopped.
 
     Args:
         model: the run's.
-        directory: the run's; it has a metrics.json.
+        directory: the run's; its scores on these scans, `metrics_of(folder)`, are there.
         samples: how many to make now.
         images: a folder of images made by any program instead.
+        folder: other real scans to compare with: their test split where they have one, else all of them.
+        skip_bad, allow_leak: as of `evaluate_run`.
         seed: of samples, draws and classifiers.
         cache: where prepared stores are kept.
         progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
@@ -46,12 +53,27 @@ def evaluate_samples(
 
     Raises:
         ValueError: both or neither of `samples` and `images`.
-        Refusal: too few images or subjects; metrics.json then says so.
+        Refusal: too few images or subjects; the scores then say so.
+        LeakError: the run was trained on subjects or scans of `folder`.
     """
     if (samples is None) == (images is None):
         raise ValueError("give either how many samples to make, or the folder of images to score")
     progress_for = progress_for or (lambda name: lambda done, total: None)
     data = open_data(directory, model.recipe.data, cache=cache)
+    file = directory.metrics_of(folder)
+    held_out = data
+    if folder is not None:
+        held_out = prepare_evaluation_data(
+            folder,
+            lambda: data,
+            model.recipe.data,
+            model.preparation,
+            ConditionSpace.of_labels(model.labels),
+            skip_bad=skip_bad,
+            allow_leak=allow_leak,
+            cache=cache,
+            checking=progress_for("leak check"),
+        ).data
     if images is not None:
         created = given_images(model, images)
         origin = str(images)
@@ -63,18 +85,19 @@ def evaluate_samples(
         origin = f"samples of the run, seed {seed}"
     source = {"images": origin, "count": len(created), "model": content_of(model), "version": VERSION}
     try:
-        sources = read_sources(created, data, model.coder, seed=seed)
+        sources = read_sources(created, held_out, data, model.coder, seed=seed)
     except Refusal as refusal:
         refused = {"n": len(created), "refused": refusal.reason, "source": source}
-        write_sample_scores(directory, {name: refused for name in COMPARISONS})
+        write_sample_scores(directory, file, {name: refused for name in COMPARISONS})
         raise
     source["digest"] = sources.digest
-    stored = directory.read(directory.metrics).get("samples", {})
+    stored = directory.read(file).get(KEY, {})
     scores = {name: one for name, one in stored.items() if _same(one["source"], source)}
 
     def keep(name: str, comparison: Comparison) -> None:
         scores[name] = {**comparison.to_dict(), "source": source}
-        write_sample_scores(directory, {name: scores[name] for name in COMPARISONS if name in scores})
+        ordered = {name: scores[name] for name in COMPARISONS if name in scores}
+        write_sample_scores(directory, file, ordered)
 
     key = {"digest": sources.references_digest, "version": VERSION, "seed": seed}
     score_samples(

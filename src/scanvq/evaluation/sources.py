@@ -52,7 +52,8 @@ class Sources:
 
 def read_sources(
     created: NDArray[np.float32],
-    data: RunData,
+    held_out: RunData,
+    training: RunData,
     coder: Coder,
     *,
     split: str = "test",
@@ -62,61 +63,75 @@ def read_sources(
 
     Args:
         created: (m, H, W) in [0, 1].
-        data: the run's.
+        held_out: the run's data, or those of another folder.
+        training: the run's data.
         coder: reconstructs the held-out images.
-        split: which is held out.
+        split: of `held_out`, which is compared.
         seed: of all draws.
 
     Raises:
         TooFewImages: fewer than 4 created, held-out or training images. TooFewSubjects: held-out or training
             images of one subject alone.
     """
-    subjects = {name: _subjects(data, name) for name in (split, "train")}
-    counts = {"created": len(created), "held-out": len(subjects[split]), "training": len(subjects["train"])}
+    reals, own = _splits((held_out, split), (training, "train"))
+    counts = {"created": len(created), "held-out": len(reals), "training": len(own)}
     count = min(counts.values())
     if count < FEWEST_IMAGES:
         there = ", ".join(f"{number} {name}" for name, number in counts.items())
         raise TooFewImages(
             f"scores of created images need at least {FEWEST_IMAGES} of each kind; there are {there} images"
         )
-    for name, whose in ((split, "held-out"), ("train", "training")):
-        people = len(np.unique(subjects[name]))
+    for part, whose in ((reals, "held-out"), (own, "training")):
+        people = len(np.unique(part.subjects))
         require_subjects(people, f"comparing created with {whose} images", fewest=2)
     random = np.random.default_rng(seed)
-    held_out = _read(data, split, draw(subjects[split], count, random), "held-out reals")
-    reconstructed = coder.decode(coder.encode(torch.from_numpy(held_out.images)[:, None]))[:, 0].numpy()
     chosen = np.sort(random.permutation(len(created))[:count])
-    own = np.arange(len(chosen), dtype=np.int64) - len(chosen)  # below 0: of nobody else
-    people = len(np.unique(held_out.subjects))
+    compared = reals.read(draw(reals.subjects, count, random), "held-out reals")
+    reconstructed = coder.decode(coder.encode(torch.from_numpy(compared.images)[:, None]))[:, 0].numpy()
+    people = len(np.unique(compared.subjects))
+    draws = [draw(own.subjects, count, random, people=people) for _ in range(FLOORS)]
+    fit = draw(own.subjects, min(FIT, len(own)), random)
     return Sources(
-        created=ImageSet(name="created", images=created[chosen], subjects=own),
-        held_out=held_out,
-        reconstructions=replace(held_out, name="reconstructions", images=reconstructed, _described={}),
-        training=tuple(
-            _read(data, "train", draw(subjects["train"], count, random, people=people), "training reals")
-            for _ in range(FLOORS)
+        created=ImageSet(
+            name="created",
+            images=created[chosen],
+            subjects=np.arange(count, dtype=np.int64) - count,  # below 0: of nobody else
         ),
-        fit=_read(
-            data,
-            "train",
-            draw(subjects["train"], min(FIT, counts["training"]), random),
-            "training reals",
-        ),
+        held_out=compared,
+        reconstructions=replace(compared, name="reconstructions", images=reconstructed, _described={}),
+        training=tuple(own.read(one, "training reals") for one in draws),
+        fit=own.read(fit, "training reals"),
     )
 
 
-def _subjects(data: RunData, split: str) -> NDArray[np.int64]:
-    """The number of the group of subjects of every image of a split; the same in every split."""
-    entries = data.catalog.entries
-    names = np.unique([entry.group for entry in entries], return_inverse=True)[1]
-    return names.astype(np.int64)[data.store.entry[data.rows(split)]]
+@dataclass(frozen=True, kw_only=True)
+class _Split:
+    """The images of one split; `subjects` (n,) numbers whose they are, equally in both splits."""
+
+    data: RunData
+    split: str
+    subjects: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.subjects)
+
+    def read(self, chosen: NDArray[np.int64], name: str) -> ImageSet:
+        dataset = self.data.dataset(self.split)
+        parts = np.split(chosen, range(BATCH, len(chosen), BATCH))
+        images = np.concatenate([dataset.batch(part)[0][:, 0].numpy() for part in parts])
+        return ImageSet(name=name, images=images, subjects=self.subjects[chosen])
 
 
-def _read(data: RunData, split: str, chosen: NDArray[np.int64], name: str) -> ImageSet:
-    dataset = data.dataset(split)
-    parts = np.split(chosen, range(BATCH, len(chosen), BATCH))
-    images = np.concatenate([dataset.batch(part)[0][:, 0].numpy() for part in parts])
-    return ImageSet(name=name, images=images, subjects=_subjects(data, split)[chosen])
+def _splits(*wanted: tuple[RunData, str]) -> list[_Split]:
+    numbers: dict[str, int] = {}
+    for data, _ in wanted:
+        for entry in data.catalog.entries:
+            numbers.setdefault(entry.group, len(numbers))
+    splits = []
+    for data, split in wanted:
+        entries = np.array([numbers[entry.group] for entry in data.catalog.entries], np.int64)
+        splits.append(_Split(data=data, split=split, subjects=entries[data.store.entry[data.rows(split)]]))
+    return splits
 
 
 def _digest(sets: Sequence[ImageSet]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from scanvq.model.model import Model
@@ -11,30 +12,31 @@ from scanvq.storage.run_directory import RunDirectory
 KEY = "samples"
 
 
-def kept_sample_scores(model: Model, directory: RunDirectory) -> dict[str, Any]:
+def kept_sample_scores(model: Model, directory: RunDirectory, file: Path) -> dict[str, Any]:
     """{"samples": ...} with the stored comparisons of this very model; {} where there are none.
 
     Args:
         model: the run's, as it is now.
         directory: the run's.
+        file: its metrics.json, or that of another folder of scans.
     """
-    if not directory.metrics.is_file():
+    if not file.is_file():
         return {}
-    stored = directory.read(directory.metrics).get(KEY, {})
+    stored = directory.read(file).get(KEY, {})
     own = content_of(model)
     kept = {name: scores for name, scores in stored.items() if scores["source"]["model"] == own}
     return {KEY: kept} if kept else {}
 
 
-def write_sample_scores(directory: RunDirectory, scores: Mapping[str, Any]) -> None:
+def write_sample_scores(directory: RunDirectory, file: Path, scores: Mapping[str, Any]) -> None:
     """Writes comparisons into metrics.json; its other keys stay as they are.
 
     Args:
-        directory: of a run that has a metrics.json.
+        directory: the run's.
+        file: its metrics.json, or that of another folder of scans; it exists.
         scores: all comparisons that are to be there, by name.
     """
-    metrics = directory.read(directory.metrics)
-    directory.write(directory.metrics, {**metrics, KEY: dict(scores)})
+    directory.write(file, {**directory.read(file), KEY: dict(scores)})
 
 
 def content_of(model: Model) -> str:

@@ -106,6 +106,10 @@ class RunDirectory:
     def metrics(self) -> Path:
         return self.path / "metrics.json"
 
+    def metrics_of(self, folder: Path | None) -> Path:
+        """The scores on another folder of scans; on the run's own for None."""
+        return self.metrics if folder is None else self.path / f"metrics-{folder.resolve().name}.json"
+
     @property
     def test_scores(self) -> Path:
         """The scores of each test image."""
