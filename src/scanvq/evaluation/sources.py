@@ -84,13 +84,14 @@ def read_sources(
     for part, whose in ((reals, "held-out"), (own, "training")):
         people = len(np.unique(part.subjects))
         require_subjects(people, f"comparing created with {whose} images", fewest=2)
-    random = np.random.default_rng(seed)
-    chosen = np.sort(random.permutation(len(created))[:count])
-    compared = reals.read(draw(reals.subjects, count, random), "held-out reals")
+    # A generator each: what is drawn of one source does not depend on the size of another.
+    randoms = [np.random.default_rng([seed, number]) for number in range(3 + FLOORS)]
+    chosen = np.sort(randoms[0].permutation(len(created))[:count])
+    compared = reals.read(draw(reals.subjects, count, randoms[1]), "held-out reals")
     reconstructed = coder.decode(coder.encode(torch.from_numpy(compared.images)[:, None]))[:, 0].numpy()
     people = len(np.unique(compared.subjects))
-    draws = [draw(own.subjects, count, random, people=people) for _ in range(FLOORS)]
-    fit = draw(own.subjects, min(FIT, len(own)), random)
+    fit = draw(own.subjects, min(FIT, len(own)), randoms[2])
+    draws = [draw(own.subjects, count, random, people=people) for random in randoms[3:]]
     return Sources(
         created=ImageSet(
             name="created",
