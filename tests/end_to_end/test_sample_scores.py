@@ -154,8 +154,7 @@ def test_images_of_a_folder_are_scored_as_samples(run: Run, tmp_path: Path) -> N
 @pytest.mark.usefixtures("cheap")
 def test_more_samples_than_scans_change_no_other_source(run: Run) -> None:
     some, more = run.evaluate_samples(40), run.evaluate_samples(44)
-    test = metrics_of(run.directory.path)["tokenizer"]["test"]["n"]
-    assert some["samples_vs_reals"]["n"] == more["samples_vs_reals"]["n"] == test < 40
+    assert some["samples_vs_reals"]["n"] == more["samples_vs_reals"]["n"] < 40
     for name, score in some["reconstructions_vs_reals"].items():
         if name != "source":
             assert score == more["reconstructions_vs_reals"][name], name
