@@ -126,7 +126,7 @@ def trained(
         seed=seed,
         engine=engine,
         loggers=Loggers(),
-        request=StopRequest(),
+        stop_request=StopRequest(),
     )
     return seconds(work, device), use(run, data, engine)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scanvq.conditions.space import ConditionSpace
 from scanvq.evaluation.cost import cost_of
 from scanvq.evaluation.evaluate_run import evaluate_run
+from scanvq.evaluation.evaluate_samples import evaluate_samples
 from scanvq.model.model import Model
 from scanvq.model.scans import Array
 from scanvq.model.source import ModelSource, RunSource
@@ -127,6 +128,41 @@ class Run:
             None if folder is None else Path(folder),
             skip_bad=skip_bad,
             allow_leak=allow_leak,
+            cache=cache,
+            progress_for=progress_for,
+        )
+
+    def evaluate_samples(
+        self,
+        samples: int | None = None,
+        *,
+        images: str | Path | None = None,
+        folder: str | Path | None = None,
+        skip_bad: bool = False,
+        allow_leak: bool = False,
+        seed: int = 0,
+        cache: Path | None = None,
+        progress_for: ProgressFactory | None = None,
+    ) -> dict[str, Any]:
+        """Scores new samples, or given images, and writes `samples` into metrics.json.
+
+        Arguments as those of `scanvq.evaluation.evaluate_samples.evaluate_samples`. A run that was not
+        evaluated on these scans yet is evaluated first.
+        """
+        other = None if folder is None else Path(folder)
+        if not self.directory.metrics_of(other).is_file():
+            self.evaluate(
+                other, skip_bad=skip_bad, allow_leak=allow_leak, cache=cache, progress_for=progress_for
+            )
+        return evaluate_samples(
+            self.model,
+            self.directory,
+            samples=samples,
+            images=None if images is None else Path(images),
+            folder=other,
+            skip_bad=skip_bad,
+            allow_leak=allow_leak,
+            seed=seed,
             cache=cache,
             progress_for=progress_for,
         )

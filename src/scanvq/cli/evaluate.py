@@ -14,6 +14,14 @@ def evaluate(
         Path | None,
         typer.Option(help="Other scans: their test split, or all if there is none.", show_default=False),
     ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(min=1, help="Make so many new scans and score these instead.", show_default=False),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Score the images of this folder, made by any program.", show_default=False),
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files of --data out.")] = False,
     allow_leak: Annotated[
         bool,
@@ -31,12 +39,40 @@ def evaluate(
     --data is first compared with the training scans of the run: subjects or scans in both are an error that
     lists them.
 
+    --samples and --images score created scans beside the test split (or --data), in three comparisons:
+    samples with reconstructions (what the prior loses), reconstructions with real scans (what the tokenizer
+    loses), and samples with real scans (both). Each score stands beside its floor, the same of real with real
+    scans. They are written under "samples" of metrics.json, each comparison as soon as it is known; the rest
+    of the file stays as it is.
+
     Example: `scanvq evaluate runs/first`
+
+    Example: `scanvq evaluate runs/first --samples 200`
     """
     from scanvq import api
     from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.cli.sample_summary import sample_summary
     from scanvq.cli.summary import summary
+    from scanvq.metrics.refusal import Refusal
 
+    if samples is not None or images is not None:
+        if samples is not None and images is not None:
+            raise ValueError("--samples makes new scans and --images names given ones: leave one of them out")
+        progress_for = ProgressDisplay().progress_for
+        try:
+            scores = api.load(run, device=device).evaluate_samples(
+                samples,
+                images=images,
+                folder=data,
+                skip_bad=skip_bad,
+                allow_leak=allow_leak,
+                progress_for=progress_for,
+            )
+        except Refusal as refusal:
+            raise ValueError(f"refused, {refusal.reason}") from refusal
+        for line in sample_summary(scores):
+            print(line)
+        return
     trained = api.load(run, device=device)
     metrics = trained.evaluate(
         data, skip_bad=skip_bad, allow_leak=allow_leak, progress_for=ProgressDisplay().progress_for

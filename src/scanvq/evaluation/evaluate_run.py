@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ import torch
 
 from scanvq.evaluation.cost import cost_of
 from scanvq.evaluation.evaluate import Evaluation, evaluate
+from scanvq.evaluation.held_out import open_held_out
+from scanvq.evaluation.stored_sample_scores import kept_sample_scores
 from scanvq.model.model import Model
 from scanvq.storage.run_directory import RunDirectory
-from scanvq.store.evaluation_data import EvaluationData, prepare_evaluation_data
-from scanvq.store.run_data import RunData, open_data
+from scanvq.store.run_data import RunData
 from scanvq.training.stages.codes import encode_dataset, read_codes
 from scanvq.types import ProgressFactory
 
@@ -52,24 +52,16 @@ def evaluate_run(
         LeakError: the run was trained on subjects or scans of `folder`, all of them.
     """
     progress_for = progress_for or (lambda name: lambda done, total: None)
-    if folder is None:
-        found = EvaluationData(
-            data=open_data(directory, model.recipe.data, cache=cache), unchecked="", unmatched=""
-        )
-        file = directory.metrics
-    else:
-        found = prepare_evaluation_data(
-            folder,
-            partial(open_data, directory, model.recipe.data, cache=cache),
-            model.recipe.data,
-            model.preparation,
-            model.conditions,
-            skip_bad=skip_bad,
-            allow_leak=allow_leak,
-            cache=cache,
-            checking=progress_for("leak check"),
-        )
-        file = directory.path / f"metrics-{folder.resolve().name}.json"
+    found = open_held_out(
+        model,
+        directory,
+        folder,
+        skip_bad=skip_bad,
+        allow_leak=allow_leak,
+        cache=cache,
+        progress_for=progress_for,
+    )
+    file = directory.metrics_of(folder)
     dataset = found.data.dataset("test")
     if folder is None and (directory.codes / "codes.json").is_file():
         levels = read_codes(directory.codes, "test")
@@ -83,7 +75,8 @@ def evaluate_run(
         "unchecked": found.unchecked,
         "unmatched": found.unmatched,
     }
-    metrics = {**evaluation.metrics, "leak": leak, "cost": cost_of(directory)}
+    kept = kept_sample_scores(model, directory, file)
+    metrics = {**evaluation.metrics, "leak": leak, "cost": cost_of(directory), **kept}
     directory.write(file, metrics)
     if folder is None:
         directory.write(directory.test_scores, _of_each_image(evaluation, found.data))

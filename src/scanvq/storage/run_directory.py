@@ -106,10 +106,24 @@ class RunDirectory:
     def metrics(self) -> Path:
         return self.path / "metrics.json"
 
+    def metrics_of(self, folder: Path | None) -> Path:
+        """The scores on another folder of scans; on the run's own for None."""
+        return self.metrics if folder is None else self.path / f"metrics-{folder.resolve().name}.json"
+
     @property
     def test_scores(self) -> Path:
         """The scores of each test image."""
         return self.path / "test_scores.json"
+
+    @property
+    def sample_codes(self) -> Path:
+        """The codes of the samples that were scored last."""
+        return self.path / "samples" / "scored.npz"
+
+    @property
+    def sample_references(self) -> Path:
+        """What scores of samples are read beside: real against real images, and images known to be bad."""
+        return self.path / "samples" / "references.json"
 
     @property
     def cost(self) -> Path:

@@ -1,0 +1,56 @@
+"""The scores of created scans as lines of a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+TITLES = {
+    "samples_vs_reconstructions": "samples against reconstructions (what the prior loses)",
+    "reconstructions_vs_reals": "reconstructions against real scans (what the tokenizer loses)",
+    "samples_vs_reals": "samples against real scans (both together)",
+}
+SCORES = {
+    "auc": "AUC",
+    "frechet": "Frechet distance",
+    "kernel": "kernel distance",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+    "ms_ssim": "MS-SSIM of pairs",
+}
+"""What metrics.json calls a score, and what it is called here."""
+
+
+def sample_summary(scores: Mapping[str, Any]) -> list[str]:
+    """One line for each score of each comparison: value, 95 % interval and floor in every space.
+
+    Args:
+        scores: the form of `samples` in metrics.json.
+    """
+    lines = []
+    for name, title in TITLES.items():
+        comparison = scores[name]
+        lines.append(f"{title}, {comparison['n']} images each:")
+        for key, label in SCORES.items():
+            found = comparison[key]
+            spaces = {"": found} if "value" in found else found
+            told = [f"{space} {_number(one)}".strip() for space, one in spaces.items()]
+            lines.append(f"  {label:<16} {'; '.join(told)}")
+    lines.append("in brackets the 95 % interval and the floor: the same of real against real scans")
+    lines.append("a kernel distance is an estimate without bias: below 0 it found no difference")
+    return lines
+
+
+def _number(score: Mapping[str, Any]) -> str:
+    if score["value"] is None:
+        return f"refused ({score['refused']})"
+    floor = "none" if score["floor"] is None else _short(score["floor"])
+    low, high = score["low"], score["high"]
+    interval = "no interval" if low is None else f"{_short(low)} to {_short(high)}"
+    return f"{_short(score['value'])} [{interval}; {floor}]"
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

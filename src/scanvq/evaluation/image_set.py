@@ -1,0 +1,75 @@
+"""Images of one source with their subjects, and draws of them by subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSet:
+    """Images of one source.
+
+    Attributes:
+        name: of the source, as a reader sees it.
+        images: (n, H, W) float32 in [0, 1].
+        subjects: (n,) int64, whose image it is; a created image is of a subject of its own.
+    """
+
+    name: str
+    images: NDArray[np.float32]
+    subjects: NDArray[np.int64]
+    _described: dict[str, Vectors] = field(default_factory=dict, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, indices: NDArray[np.integer]) -> ImageSet:
+        """Some of the images; what was computed of all of them is kept."""
+        described = {name: vectors[indices] for name, vectors in self._described.items()}
+        return ImageSet(
+            name=self.name,
+            images=self.images[indices],
+            subjects=self.subjects[indices],
+            _described=described,
+        )
+
+    def described(self, name: str, describe: Callable[[NDArray[np.float32]], Vectors]) -> Vectors:
+        """What `describe` gives for the images, (n, d); computed once for each name."""
+        if name not in self._described:
+            self._described[name] = describe(self.images)
+        return self._described[name]
+
+
+def draw(
+    subjects: NDArray[np.integer], count: int, random: np.random.Generator, *, people: int | None = None
+) -> NDArray[np.int64]:
+    """Indices of `count` images, sorted, of as many subjects as there are, in turns.
+
+    Args:
+        subjects: (n,), whose image each is.
+        count: at most n.
+        random: which subjects and images.
+        people: draw from so many subjects first, from others only when these have no more images; None for
+            all.
+
+    Raises:
+        ValueError: `count` above n.
+    """
+    if count > len(subjects):
+        raise ValueError(f"{count} images cannot be drawn from {len(subjects)}")
+    names = random.permutation(np.unique(subjects))
+    first = len(names) if people is None else min(people, len(names))
+    piles = {int(name): list(random.permutation(np.flatnonzero(subjects == name))) for name in names}
+    chosen: list[int] = []
+    for part in (names[:first], names[first:]):
+        while len(chosen) < count and any(piles[int(name)] for name in part):
+            for name in part:
+                if piles[int(name)] and len(chosen) < count:
+                    chosen.append(int(piles[int(name)].pop()))
+    return np.sort(np.array(chosen, np.int64))

@@ -1,0 +1,129 @@
+"""The three comparisons that tell what a created scan loses to the prior and what to the tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scanvq.evaluation.band_errors import band_errors
+from scanvq.evaluation.comparison_metrics import comparison_metrics
+from scanvq.evaluation.degradations import BAD_REFERENCES
+from scanvq.evaluation.image_set import ImageSet
+from scanvq.evaluation.metric import Score
+from scanvq.evaluation.references import References, measure_references
+from scanvq.evaluation.sources import Sources
+from scanvq.evaluation.spaces import Space, fit_spaces
+from scanvq.types import ProgressFactory
+
+COMPARISONS = ("samples_vs_reconstructions", "reconstructions_vs_reals", "samples_vs_reals")
+VERSION = 1
+"""Of how these scores are computed: scores of another version are computed anew, not kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The scores of one comparison.
+
+    Attributes:
+        n: images on each side.
+        scores: by name; a dot separates a score from its space, as "auc.features".
+    """
+
+    n: int
+    scores: Mapping[str, Score]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form of metrics.json: {"n", "auc": {"features": {"value", ...}, ...}, ...}."""
+        stored: dict[str, Any] = {"n": self.n}
+        for name, score in self.scores.items():
+            first, _, space = name.partition(".")
+            if space:
+                stored.setdefault(first, {})[space] = score.to_dict()
+            else:
+                stored[first] = score.to_dict()
+        return stored
+
+
+def score_samples(
+    sources: Sources,
+    *,
+    stored_references: References | None,
+    done: Mapping[str, Any],
+    keep_references: Callable[[References], None],
+    keep: Callable[[str, Comparison], None],
+    progress_for: ProgressFactory,
+    seed: int = 0,
+) -> None:
+    """Computes the references and the three comparisons, giving each away as soon as it is there.
+
+    Args:
+        sources: the images.
+        stored_references: of the same sources, where they were measured before.
+        done: names of comparisons that need not be computed.
+        keep_references: called with the references when they were measured.
+        keep: called with the name and the scores of a comparison.
+        progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
+        seed: of everything random.
+    """
+    todo = [name for name in COMPARISONS if name not in done]
+    if not todo:
+        return
+    spaces = fit_spaces(sources.fit, seed=seed)
+    progress = progress_for("score samples")
+    measured = 0 if stored_references is not None else len(sources.training) + len(BAD_REFERENCES)
+    total = (measured + len(todo)) * len(comparison_metrics(spaces))
+    count = 0
+
+    def advance() -> None:
+        nonlocal count
+        count += 1
+        progress(count, total)
+
+    references = stored_references
+    if references is None:
+        references = measure_references(
+            sources.held_out, sources.training, spaces, seed=seed, advance=advance
+        )
+        keep_references(references)
+    sides = {
+        "samples_vs_reconstructions": (sources.created, sources.reconstructions),
+        "reconstructions_vs_reals": (sources.reconstructions, sources.held_out),
+        "samples_vs_reals": (sources.created, sources.held_out),
+    }
+    for name in todo:
+        created, reference = sides[name]
+        scores = compare(created, reference, spaces, references, seed=seed, advance=advance)
+        if name == "reconstructions_vs_reals":
+            scores |= band_errors(created, reference, seed=seed)
+        keep(name, Comparison(n=len(created), scores=scores))
+
+
+def compare(
+    created: ImageSet,
+    reference: ImageSet,
+    spaces: tuple[Space, ...],
+    references: References,
+    *,
+    seed: int = 0,
+    advance: Callable[[], None] | None = None,
+) -> dict[str, Score]:
+    """Every score of one comparison, with its interval and beside its references.
+
+    Args:
+        created, reference: equally many images.
+        spaces: those of `fit_spaces`.
+        references: of as many images.
+        seed: of everything random.
+        advance: called after each metric.
+    """
+    scores: dict[str, Score] = {}
+    for metric in comparison_metrics(spaces, seed=seed):
+        metric.update(created, side="created")
+        metric.update(reference, side="reference")
+        for name, estimate in metric.compute().items():
+            bad = {kind: values[name] for kind, values in references.bad.items()}
+            scores[name] = Score(estimate=estimate, floor=references.floor[name], bad=bad)
+        if advance is not None:
+            advance()
+    return scores
