@@ -140,7 +140,7 @@ def test_a_sample_has_its_own_conditions(prior: CodePrior) -> None:
 def test_unknown_conditions_are_refused(prior: CodePrior) -> None:
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
     wrong = Condition(numbers={"weight": torch.tensor([70.0])})
-    with pytest.raises(ValueError, match=r"weight: no such condition.*known are label \(AD, NC\)"):
+    with pytest.raises(ValueError, match=r"weight: not a condition.*conditions are label \(AD, NC\)"):
         prior.sample(known, condition=wrong, params=SamplingParams())
 
 
@@ -182,7 +182,7 @@ def test_bfloat16_is_near_float32(prior: CodePrior) -> None:
 
 @pytest.mark.parametrize("name", WITH_GUIDANCE)
 @pytest.mark.parametrize("towards", [("age",), ("label", "age"), None])
-def test_guidance_goes_towards_what_is_wished_for(name: str, towards: tuple[str, ...] | None) -> None:
+def test_guidance_is_towards_the_requested_values(name: str, towards: tuple[str, ...] | None) -> None:
     torch.manual_seed(0)
     prior = MAKERS[name]().eval()
     condition, without = somebody(), somebody()

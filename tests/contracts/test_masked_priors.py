@@ -165,9 +165,9 @@ def test_labels_of_one_sample_leave_the_others_alone(maker: Maker) -> None:
 
 
 def test_labels_that_it_does_not_have_are_refused(maker: Maker) -> None:
-    with pytest.raises(ValueError, match="label: no such condition"):
+    with pytest.raises(ValueError, match="label: not a condition of this prior"):
         maker().sample(unknown(1), condition=Condition(label=torch.tensor([0])), params=SamplingParams())
-    with pytest.raises(ValueError, match="known are 0 to 2"):
+    with pytest.raises(ValueError, match="use 0 to 2"):
         maker(conditions=LABELS).sample(
             unknown(1), condition=Condition(label=torch.tensor([3])), params=SamplingParams()
         )

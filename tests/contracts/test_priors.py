@@ -256,7 +256,7 @@ def test_every_coarser_level_matters_to_logits_and_samples(maker: Maker) -> None
             )
         sampled = prior.sample(known, context=context, params=SamplingParams(), generator=seeded())
         assert torch.equal(sampled, plain)
-    with pytest.raises(ValueError, match="1 coarser levels as context; this prior continues 2"):
+    with pytest.raises(ValueError, match="context has codes of 1 coarser levels; this prior needs 2"):
         prior.logits(codes, context=(first,))
 
 

@@ -128,7 +128,7 @@ def test_wrong_arguments_raise(trained: Path, own_scans: Path, refused: Refused,
     inpaint = ("inpaint", trained, own_scans / "eight.png", *out)
     calls: list[tuple[Sequence[object], str]] = [
         (("sample", nothing, *out), "is no ScanVQ run"),
-        (("sample", trained, *out, "--label", "MCI"), "label is 'MCI'; this run knows AD, NC"),
+        (("sample", trained, *out, "--label", "MCI"), "label is 'MCI'; use one of AD, NC"),
         (("sample", trained, *out, "--format", "bmp"), "use png, nifti or npz"),
         (("sample", trained, *out, "--top-p", "3"), "top_p is 3.0"),
         (("sample", trained, *out, "--guidance", "-1"), "guidance is -1.0; it must be 0 or more"),

@@ -93,7 +93,7 @@ def test_inpainting_raises(folder: Path, environment: dict[str, str]) -> None:
     words = ("inpaint", folder / "run", scan, "--keep=top-half", f"--out={folder / 'completed'}")
     done = called(environment, *words)
     assert done.returncode == 2
-    assert "makes whole images only" in done.stderr
+    assert "generates whole images only" in done.stderr
 
 
 def test_the_report_is_written_with_the_reported_numbers(folder: Path, environment: dict[str, str]) -> None:

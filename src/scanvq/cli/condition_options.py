@@ -30,19 +30,19 @@ GuidanceOption = Annotated[
 ]
 
 
-def wishes_of(conditions: Sequence[str] | None, label: str | None) -> dict[str, str | float]:
+def parse_conditions(conditions: Sequence[str] | None, label: str | None) -> dict[str, str | float]:
     """Values by name, as they are written.
 
     Raises:
         ValueError: an option that is not NAME=VALUE, or two values for one name.
     """
-    from scanvq.model.wishes import all_wishes
+    from scanvq.model.requested_values import with_label
 
-    wishes: dict[str, str | float] = {}
+    requested: dict[str, str | float] = {}
     for option in conditions or ():
         name, equals, value = option.partition("=")
         if not (name and equals and value):
             raise ValueError(f"--condition is {option!r}; write it as NAME=VALUE, such as age=70")
-        if wishes.setdefault(name, value) != value:
-            raise ValueError(f"--condition gives {name} twice: {wishes[name]} and {value}")
-    return all_wishes(wishes, label)
+        if requested.setdefault(name, value) != value:
+            raise ValueError(f"--condition gives {name} twice: {requested[name]} and {value}")
+    return with_label(requested, label)

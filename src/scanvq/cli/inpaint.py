@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, wishes_of
+from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, parse_conditions
 
 
 def inpaint(
@@ -46,7 +46,7 @@ def inpaint(
 
     if (mask is None) == (keep is None):
         raise ValueError("give either --mask or --keep")
-    wishes = wishes_of(condition, label)
+    requested = parse_conditions(condition, label)
     model = Model.load(run, device=device)
     written = inpaint_file(
         model,
@@ -55,9 +55,9 @@ def inpaint(
         mask=mask,
         keep=keep,
         count=count,
-        condition=wishes,
+        condition=requested,
         params=model.sampling_params(
-            condition=wishes, temperature=temperature, top_p=top_p, guidance=guidance
+            condition=requested, temperature=temperature, top_p=top_p, guidance=guidance
         ),
         seed=seed,
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, wishes_of
+from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, parse_conditions
 
 
 def sample(
@@ -49,15 +49,15 @@ def sample(
     from scanvq.model.model import Model
 
     check_kind(format)
-    wishes = wishes_of(condition, label)
+    requested = parse_conditions(condition, label)
     model = Model.load(run, device=device)
     sheet = sample_files(
         model,
         out,
         count,
-        condition=wishes,
+        condition=requested,
         params=model.sampling_params(
-            condition=wishes, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
+            condition=requested, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
         ),
         seed=seed,
         kind=format,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scanvq.imaging.formats import FORMATS, Format, Scan, format_of, output_name, stem_of
 from scanvq.model.inpaint import unknown_region
 from scanvq.model.model import Model
-from scanvq.model.wishes import Wishes
+from scanvq.model.requested_values import RequestedValues
 from scanvq.types import SamplingParams
 
 
@@ -22,7 +22,7 @@ def inpaint_file(
     mask: Path | None = None,
     keep: str | None = None,
     count: int,
-    condition: Wishes | None = None,
+    condition: RequestedValues | None = None,
     params: SamplingParams,
     seed: int,
 ) -> list[Path]:
@@ -35,7 +35,7 @@ def inpaint_file(
         mask: a picture of the scan's size, white where pixels are unknown.
         keep: the half that is known, instead of a mask: see `model.inpaint.REGIONS`.
         count: how many.
-        condition: wishes by name, see `Model.inpaint`.
+        condition: requested by name, see `Model.inpaint`.
         params: how codes are drawn.
         seed: of the first completion; the next ones count up.
 

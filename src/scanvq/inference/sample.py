@@ -8,7 +8,7 @@ from scanvq.imaging.formats import FORMATS, Scan
 from scanvq.inference.code_file import write_codes
 from scanvq.inference.image_files import check_kind, contact_sheet, write_pictures
 from scanvq.model.model import Model
-from scanvq.model.wishes import Wishes
+from scanvq.model.requested_values import RequestedValues
 from scanvq.types import Progress, SamplingParams
 
 SHEET = "samples.png"
@@ -19,7 +19,7 @@ def sample_files(
     out: Path,
     count: int,
     *,
-    condition: Wishes | None = None,
+    condition: RequestedValues | None = None,
     params: SamplingParams,
     seed: int,
     kind: str = "png",
@@ -31,7 +31,7 @@ def sample_files(
         model: with a prior.
         out: the folder.
         count: how many.
-        condition: wishes by name, see `Model.sample`.
+        condition: requested by name, see `Model.sample`.
         params: how codes are drawn.
         seed: image i depends on it and on i alone.
         kind: "png", "nifti" or "npz".

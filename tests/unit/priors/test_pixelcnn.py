@@ -231,7 +231,7 @@ def test_wrong_settings_are_named(settings: dict[str, Any], message: str) -> Non
 def test_a_label_it_does_not_have_raises() -> None:
     known = torch.full((1, 2, 2), UNKNOWN)
     condition = Condition(label=torch.tensor([3]))
-    with pytest.raises(ValueError, match="label: no such condition"):
+    with pytest.raises(ValueError, match="label: not a condition of this prior"):
         small().sample(known, condition=condition, params=SamplingParams())
     with pytest.raises(ValueError, match="0 to 2"):
         small(conditions=LABELS).sample(known, condition=condition, params=SamplingParams())

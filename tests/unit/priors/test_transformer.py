@@ -260,7 +260,7 @@ def test_what_it_cannot_draw_is_told() -> None:
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
     with pytest.raises(ValueError, match="4x5"):
         small().sample(known[:, :4, :5], params=SamplingParams())
-    with pytest.raises(ValueError, match="label: no such condition"):
+    with pytest.raises(ValueError, match="label: not a condition of this prior"):
         small().sample(known, condition=Condition(label=torch.tensor([0])), params=SamplingParams())
     with pytest.raises(ValueError, match="0 to 2"):
         small(conditions=LABELS).sample(
