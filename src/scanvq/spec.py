@@ -25,7 +25,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Tables = Mapping[type, Mapping[str, Callable[..., Any]]]
 """Abstract class -> kind -> concrete class: the build tables of `build.py`."""
 
-RENAMED = {"label_dropout": "condition_dropout"}
+RENAMED = {"label_dropout": "condition_dropout", "critic_channels": "discriminator_channels"}
 """Settings of older recipes whose new name a message gives, since no likeness would find it."""
 
 

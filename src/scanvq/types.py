@@ -155,7 +155,7 @@ class CodePrior(nn.Module, ABC):
 
     codebook_size: int
     conditions: ConditionSpace = NO_CONDITIONS  # conditions of the prior; any may be absent
-    context_sizes: tuple[int, ...] = ()  # codebook sizes of the coarser levels, coarse to fine
+    context_sizes: tuple[int, ...] = ()  # of the coarser levels
     inpainting_support: ClassVar[InpaintingSupport]
 
     def set_codebook(self, codebook: Tensor) -> None:

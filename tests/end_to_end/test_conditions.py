@@ -114,7 +114,7 @@ def test_scores_are_without_conditions_unless_they_are_stated(run: scanvq.Run) -
     assert metrics["prior"]["test"]["bits_per_code"] == pytest.approx(plain, rel=1e-6)
     stated = run.model.score(images, condition={"sex": "F", "slice_position": 0.5})
     assert stated.bits_per_code.mean().item() != pytest.approx(plain, rel=1e-6)
-    with pytest.raises(ValueError, match="weight is not a condition of this run; .* slice_position"):
+    with pytest.raises(ValueError, match=r"weight is not a condition of this run; .* slice_position"):
         run.model.score(images, condition={"weight": 80})
 
 
@@ -175,7 +175,7 @@ def test_the_command_takes_conditions(
     assert "age is '7'; use a number from" in messages[1]
     assert f"label is not a condition of this run; its {known}" in messages[2]
     assert "write it as NAME=VALUE, such as age=70" in messages[3]
-    assert "gives age twice: 60 and 61" in messages[4]
+    assert "has age twice, 60 and 61" in messages[4]
     assert "label is 'AD', but the condition label is 'NC'" in messages[5]
 
 

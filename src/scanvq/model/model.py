@@ -83,7 +83,7 @@ class Model:
 
     @property
     def prior(self) -> HierarchicalPrior:
-        """The prior in evaluation mode, on `device`. Raises WeightsError: none is trained, or it does not fit."""
+        """The prior in evaluation mode, on `device`. Raises WeightsError if none is trained for it."""
         return self._loaded_prior()[0]
 
     @property

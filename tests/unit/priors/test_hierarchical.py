@@ -100,7 +100,7 @@ def test_a_generator_a_level_makes_chunks_match() -> None:
         assert torch.equal(torch.cat([chunk[level] for chunk in chunks]), whole[level])
 
 
-def test_a_level_without_likelihood_is_said_so() -> None:
+def test_a_level_without_likelihood_is_refused() -> None:
     pyramid = HierarchicalPrior(levels=[Constant()])
     assert not pyramid.has_likelihood
     assert two_levels().has_likelihood
@@ -118,5 +118,5 @@ def test_conditions_are_those_of_its_levels() -> None:
 def test_wrong_numbers_of_levels_raise() -> None:
     with pytest.raises(ValueError, match="at least one"):
         HierarchicalPrior(levels=[])
-    with pytest.raises(ValueError, match="1 levels"):
+    with pytest.raises(ValueError, match="codes have 1 levels; this prior has"):
         two_levels().logits((torch.zeros(1, 2, 3, dtype=torch.int64),))

@@ -1,4 +1,4 @@
-"""MaskGIT: it learns in seconds what two patterns look like; what its settings do."""
+"""MaskGIT: it learns two patterns in seconds; effects of the settings."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_completions_agree_with_the_known_cell(order: str, code: int, known_cell
 
 
 @orders
-def test_it_does_what_the_label_says(order: str) -> None:
+def test_samples_follow_the_label(order: str) -> None:
     prior = trained(order, LABELS)
     for label, code in ((0, DARK), (1, BRIGHT)):
         condition = Condition(label=torch.full((20,), label))
@@ -86,7 +86,7 @@ def test_it_does_what_the_label_says(order: str) -> None:
         assert (samples == code).all()
 
 
-def test_a_pyramid_of_two_learns_that_the_finer_level_repeats_the_coarser() -> None:
+def test_a_hierarchical_prior_learns_that_the_finer_level_repeats_the_coarser() -> None:
     torch.manual_seed(0)
     pyramid = HierarchicalPrior(
         levels=[
