@@ -159,7 +159,7 @@ class CodePrior(nn.Module, ABC):
     inpainting_support: ClassVar[InpaintingSupport]
 
     def set_codebook(self, codebook: Tensor) -> None:
-        """Sets the codebook (K, D) of this level before training; a prior that uses it saves it as a buffer."""
+        """Sets the codebook (K, D) of this level before training. Priors that use it save it as a buffer."""
 
     @final
     def sample(

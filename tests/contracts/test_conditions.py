@@ -208,9 +208,7 @@ def test_guidance_towards_nothing_is_refused(name: str) -> None:
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
     for condition, towards in ((None, None), (Condition(), None), (somebody(1), ())):
         params = SamplingParams(guidance=2.0, guided=towards)
-        with pytest.raises(
-            ValueError, match=r"no condition is requested; request one of label \(AD, NC\), slice"
-        ):
+        with pytest.raises(ValueError, match=r"no condition is requested; .* label \(AD, NC\), slice"):
             MAKERS[name]().eval().sample(known, condition=condition, params=params)
 
 

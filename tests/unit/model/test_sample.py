@@ -48,11 +48,11 @@ def test_chunks_of_a_hierarchical_prior_match_too(monkeypatch: pytest.MonkeyPatc
         )
         for number in range(2)
     ]
-    pyramid = HierarchicalPrior(levels=levels).eval()  # type: ignore[arg-type]
+    hierarchy = HierarchicalPrior(levels=levels).eval()  # type: ignore[arg-type]
     asked = {"condition": None, "params": SamplingParams(), "seed": 0, "device": CPU}
-    whole = sample_codes(pyramid, ((2, 3), (4, 6)), 5, **asked)  # type: ignore[arg-type]
+    whole = sample_codes(hierarchy, ((2, 3), (4, 6)), 5, **asked)  # type: ignore[arg-type]
     monkeypatch.setattr(sample, "BATCH", 2)
-    parts = sample_codes(pyramid, ((2, 3), (4, 6)), 5, **asked)  # type: ignore[arg-type]
+    parts = sample_codes(hierarchy, ((2, 3), (4, 6)), 5, **asked)  # type: ignore[arg-type]
     assert all(torch.equal(one, other) for one, other in zip(whole, parts, strict=True))
 
 
