@@ -276,7 +276,7 @@ class LikelihoodPrior(CodePrior):
         context: Codes = (),
         condition: Condition | None = None,
     ) -> Tensor:
-        """Codes (B, h, w) to logits (B, K, h, w), each seeing only the cells before its own."""
+        """Codes (B, h, w) to logits (B, K, h, w), each conditional on earlier cells only."""
 
 
 @dataclass(frozen=True, kw_only=True)

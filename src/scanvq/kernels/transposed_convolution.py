@@ -63,7 +63,7 @@ def _upsample_to_few(features: Tensor, weight: Tensor) -> Tensor:
 class _UpsampleToFew(torch.autograd.Function):
     """Forward as a 2x2 convolution, for kernel 4, stride 2 and padding 1; backward as PyTorch does it.
 
-    Each output pixel sees 2x2 input pixels, and four output pixels see the same ones: a 2x2 convolution
+    Each output pixel depends on 2x2 input pixels, shared by four output pixels: a 2x2 convolution
     computes these four as channels at (h + 1) x (w + 1) positions, and they are interleaved.
     """
 

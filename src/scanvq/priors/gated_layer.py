@@ -65,7 +65,7 @@ class GatedLayer(nn.Module):
             spatial_map: (B or 1, C, h, w), for layers with a spatial condition.
 
         Returns:
-            The vertical features before their gate (B, 2C, h, w), and the horizontal ones (B, C, h, w).
+            The vertical features before the gate (B, 2C, h, w), and the horizontal features (B, C, h, w).
         """
         vertical = self.vertical(vertical)  # (B, 2C, h, w)
         bias = self.condition_bias(condition, spatial_map, len(vertical))

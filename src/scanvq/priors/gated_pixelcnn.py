@@ -61,7 +61,7 @@ class GatedPixelCNN(RasterPrior):
     ) -> None:
         super().__init__()
         if not dilations or min(dilations) < 1:
-            raise ValueError(f"dilations is {dilations}; give one whole number of 1 or more for each layer")
+            raise ValueError(f"dilations is {dilations}; give a whole number of 1 or more for each layer")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is {dropout}; it must be at least 0 and below 1")
         if positions and not (height > 0 and width > 0):

@@ -149,7 +149,7 @@ class PixelCNN(RasterPrior):
 class PixelCNNStepper(RasterStepper):
     """Cached cell-by-cell computation of PixelCNN (arXiv 1704.06001).
 
-    Under mask A a cell's features do not depend on its own code, so each is computed once, layer by layer.
+    Under mask A the features of a cell do not depend on its code, so each is computed once, layer by layer.
     Tensors have the cell as the first axis, (w, B, channels). The contributions of the rows above and of
     conditions to a layer are computed a row at a time; each block also caches a row of features. When a code
     is set, its contribution is added to the first layer of the cells to the right.
@@ -201,9 +201,9 @@ class PixelCNNStepper(RasterStepper):
             return
         network = self._network
         first = max(0, row - self._reach - len(self._blocks))
-        seen = codes[:, first:row]
+        rows = codes[:, first:row]
         spatial_map = None if self._spatial_map is None else self._spatial_map[:, :, first:row]
-        features = network.first_condition(network.first(seen), self._condition, spatial_map)
+        features = network.first_condition(network.first(rows), self._condition, spatial_map)
         for block, packed in zip(network.residual_blocks, self._blocks, strict=True):
             packed.kept[1:-1] = block.masked_input(features)[:, :, -1].permute(2, 0, 1)
             features = block(features, self._condition, spatial_map)

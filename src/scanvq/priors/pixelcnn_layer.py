@@ -146,5 +146,5 @@ class CachedBlock:
     def seen_above(self) -> Tensor:
         """The contribution of the row above to each cell (w, B, hidden); call before it is overwritten."""
         width = self.kept.shape[0] - 2
-        seen = torch.cat([self.kept[at : at + width] for at in range(3)], dim=-1)  # (w, B, 3C)
-        return seen @ self.above
+        above = torch.cat([self.kept[at : at + width] for at in range(3)], dim=-1)  # (w, B, 3C)
+        return above @ self.above

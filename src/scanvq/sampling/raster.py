@@ -57,7 +57,7 @@ class RasterStepper(Stepper):
             self._codes[:, row, column] = codes
 
     def set_all(self, codes: Tensor) -> None:
-        """Sets every cell to codes (B, h, w), UNKNOWN where one will be set later. Call it first."""
+        """Sets every cell to codes (B, h, w), UNKNOWN where a code is set later. Call it first."""
         self._codes.copy_(codes)
 
     def all_codes(self) -> Tensor:
