@@ -127,7 +127,7 @@ def test_wrong_arguments_raise(trained: Path, own_scans: Path, refused: Refused,
     out = ("--out", tmp_path / "out")
     inpaint = ("inpaint", trained, own_scans / "eight.png", *out)
     calls: list[tuple[Sequence[object], str]] = [
-        (("sample", nothing, *out), "is no ScanVQ run"),
+        (("sample", nothing, *out), "is not a ScanVQ run"),
         (("sample", trained, *out, "--label", "MCI"), "label is 'MCI'; use one of AD, NC"),
         (("sample", trained, *out, "--format", "bmp"), "use png, nifti or npz"),
         (("sample", trained, *out, "--top-p", "3"), "top_p is 3.0"),
@@ -141,7 +141,7 @@ def test_wrong_arguments_raise(trained: Path, own_scans: Path, refused: Refused,
         (("decode", trained, other, *out), "has codes of tokenizer another"),
         (("decode", trained, mask, *out), "mask.png"),
         ((*inpaint, "--mask", mask), "is 20x30, but the scan is 50x44"),
-        ((*inpaint, "--mask", own_scans / "volume.nii"), "has 3 slices; give one picture"),
+        ((*inpaint, "--mask", own_scans / "volume.nii"), "has 3 slices; give a mask of a single slice"),
         (inpaint, "give either --mask or --keep"),
         ((*inpaint, "--keep", "middle"), "use one of top-half"),
         (("evaluate", trained, "--data", empty), "holds no scans"),
