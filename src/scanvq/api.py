@@ -1,4 +1,4 @@
-"""The public functions: train a run, and load it."""
+"""The public Python API: train a run, load a run."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def fit(
         seed: of splits, weights and batches; with a plan, the seed of the plan is used.
         resume: continue the run at `out`.
         tokenizer: a run whose tokenizer, data and splits are reused; only a prior is trained.
-        initial_model: run directory, model file or name of the model whose weights training begins with; the
-            splits of a run are kept where the folder is the same.
+        initial_model: run directory, model file or name of the model for initial weights; the splits of a
+            run are kept if the folder is the same.
         skip_bad: leave unusable files out instead of stopping.
         allow_leak: train on splits that share subjects or scans; the report shows it.
         device: "auto", "cpu", "cuda" or "mps".
         cache: where prepared stores are kept; None = the cache folder of the user.
         loggers: makes the loggers, on the main process.
-        progress_for: returns, for the name of a task, a function of pieces done and all pieces.
+        progress_for: returns, for the name of a task, a function of items done and all items.
 
     Returns:
         The trained run; None on all processes but the main process.
@@ -162,7 +162,7 @@ def _read(
 ) -> Plan:
     if recipe is not None or overrides or source_run is not None:
         raise ValueError(
-            "a plan includes all settings: edit its file, or leave out --recipe, --set, --tokenizer, --from"
+            "a plan includes all settings: edit the plan, or leave out --recipe, --set, --tokenizer, --from"
         )
     return plan if isinstance(plan, Plan) else read_plan(Path(plan))
 
@@ -171,7 +171,7 @@ def _folder(folder: str | Path | None, source_run: str | Path | None) -> Path:
     if folder is not None:
         return Path(folder).resolve()
     if source_run is not None and not Path(source_run).is_dir():
-        read_model(source_run)  # raises ModelError where there is none
+        read_model(source_run)  # raises ModelError if there is no such model
         raise ValueError(f"name the folder of scans to train on; {source_run} is a model without scans")
     if source_run is None:
         raise ValueError("name the folder of scans to train on")

@@ -1,4 +1,4 @@
-"""The tables kind -> class, and parts made from completed specs: the only file that knows every name."""
+"""Registry of all model parts by kind, and construction of parts from completed specs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ TABLES: Tables = {
 
 
 def make_tokenizer(spec: Mapping[str, Any]) -> Tokenizer:
-    """Builds a tokenizer from its completed spec, which carries `input_mean` and `input_std`."""
+    """Builds a tokenizer from a completed spec, which includes `input_mean` and `input_std`."""
     tokenizer: Tokenizer = make_part(Tokenizer, spec, tables=TABLES)
     return tokenizer
 
@@ -62,26 +62,26 @@ def make_prior(
     code_dims: tuple[int, ...] = (),
     conditions: ConditionSpace,
 ) -> HierarchicalPrior:
-    """Builds a prior for every level of codes; one level is a pyramid of one.
+    """Builds a hierarchical prior with one prior for each level of codes.
 
     Args:
-        spec: a completed prior, or a `pyramid` with one for every level.
+        spec: a completed prior, or kind `hierarchical` with a prior for each level.
         codebook_sizes: K of every level, coarse to fine.
         code_shapes: (h, w) of every level.
-        code_dims: D of every level; may be left out for priors that look at the integers only.
-        conditions: those that it is made for; none for an unconditional prior.
+        code_dims: D of every level; () for priors that use the integer codes only.
+        conditions: conditions of the prior; empty for an unconditional prior.
 
     Raises:
-        ValueError: a number of priors that is not the number of levels.
+        ValueError: the number of priors differs from the number of levels.
     """
     specs = spec["levels"] if spec["kind"] == "hierarchical" else [spec]
     if len(specs) != len(codebook_sizes):
         raise ValueError(
-            f"the tokenizer has {len(codebook_sizes)} levels of codes but prior gives {len(specs)}; "
+            f"the tokenizer has {len(codebook_sizes)} levels of codes, but prior has {len(specs)}; "
             'use prior.kind = "hierarchical" with one entry in prior.levels for each'
         )
     levels = []
-    for level, one in enumerate(specs):
+    for level, level_spec in enumerate(specs):
         derived = {
             "codebook_size": codebook_sizes[level],
             "context_sizes": codebook_sizes[:level],
@@ -91,11 +91,11 @@ def make_prior(
         }
         if code_dims:
             derived["code_dim"] = code_dims[level]
-        levels.append(make_part(CodePrior, one, tables=TABLES, **derived))
+        levels.append(make_part(CodePrior, level_spec, tables=TABLES, **derived))
     return HierarchicalPrior(levels=levels)
 
 
 def make_objective(spec: Mapping[str, Any], **derived: Any) -> Objective:
-    """Builds an objective over the part in training, given as `tokenizer` or `prior`."""
+    """Builds an objective for the part in training, passed as `tokenizer` or `prior`."""
     objective: Objective = make_part(Objective, spec, tables=TABLES, **derived)
     return objective

@@ -1,4 +1,4 @@
-"""A run: a trained model and the directory that it was trained in."""
+"""A run: a trained model and its run directory."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from scanvq.evaluation.cost import cost_of
 from scanvq.evaluation.evaluate_run import evaluate_run
 from scanvq.evaluation.evaluate_samples import evaluate_samples
 from scanvq.model.model import Model
+from scanvq.model.requested_values import RequestedValues
 from scanvq.model.scans import Array
 from scanvq.model.source import ModelSource, RunSource
-from scanvq.model.wishes import Wishes
 from scanvq.nn.device import choose_device
 from scanvq.planning.measured_cost import measure_cost
 from scanvq.report.write import write_run_report
@@ -26,12 +26,12 @@ from scanvq.types import ProgressFactory, SamplingParams
 
 
 class Run:
-    """A trained run: `model`, which does everything with images and scans, and `directory`.
+    """A trained run: `model` for everything with images and scans, and `directory`.
 
     Attributes:
-        model: tokenizer, prior, preparation and how they compute.
-        directory: the paths of all that training has made.
-        began: when training was begun, by the monotonic clock, if this process has trained all of it.
+        model: tokenizer, prior, preparation, device and precision.
+        directory: the paths of all files of the run.
+        began: start time of training by the monotonic clock; None if training was resumed.
 
     Args:
         path: the run directory.
@@ -49,12 +49,12 @@ class Run:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The values of the condition `label`; () where it is none."""
+        """The values of the condition `label`; () without labels."""
         return self.model.labels
 
     @property
     def conditions(self) -> ConditionSpace:
-        """What samples can be asked to be, see `Model.conditions`."""
+        """The conditions that samples can have, see `Model.conditions`."""
         return self.model.conditions
 
     def encode(self, images: Array) -> tuple[Array, ...]:
@@ -73,7 +73,7 @@ class Run:
         self,
         count: int,
         *,
-        condition: Wishes | None = None,
+        condition: RequestedValues | None = None,
         label: str | None = None,
         temperature: float | None = None,
         top_k: int | None = None,
@@ -99,7 +99,7 @@ class Run:
         mask: Array,
         *,
         count: int = 1,
-        condition: Wishes | None = None,
+        condition: RequestedValues | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
         seed: int = 0,
@@ -120,7 +120,7 @@ class Run:
     ) -> dict[str, Any]:
         """Scores the run on its test split, or on another folder, and writes metrics.json.
 
-        Arguments as those of `scanvq.evaluation.evaluate_run.evaluate_run`.
+        For the arguments, see `scanvq.evaluation.evaluate_run.evaluate_run`.
         """
         return evaluate_run(
             self.model,
@@ -178,10 +178,10 @@ class Run:
         return self.directory.report
 
     def record_cost(self, seconds: float) -> dict[str, Any]:
-        """Adds to metrics.json what the run has cost as a whole, beside what its plan estimated.
+        """Adds the measured total cost of the run to metrics.json, next to the plan's estimate.
 
         Args:
-            seconds: from the first file to the scores.
+            seconds: from reading the first file to the scores.
         """
         data = open_data(self.directory, self.model.recipe.data)
         cost = measure_cost(self.directory, data, seconds)

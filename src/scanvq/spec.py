@@ -27,6 +27,7 @@ Tables = Mapping[type, Mapping[str, Callable[..., Any]]]
 
 RENAMED = {
     "codebook_doctor": "codebook_monitor",
+    "critic_channels": "discriminator_channels",
     "label_dropout": "condition_dropout",
     "promise": "cost_estimate",
     "pyramid": "hierarchical",

@@ -1,4 +1,4 @@
-"""What flows between the layers: codes, results, and the abstract parts every model is made of."""
+"""Shared types: codes, batches, results, and the abstract base classes of all model parts."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ UNKNOWN = -1
 """A code still to be generated."""
 
 Progress = Callable[[int, int], None]
-"""Called with the pieces of work done and all pieces."""
+"""Called with the number of items done and the total number of items."""
 
 ProgressFactory = Callable[[str], Progress]
-"""Gives, for the name of a piece of work, the `Progress` that shows it."""
+"""Returns the `Progress` that shows a task, for the task's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quantized:
-    """What a quantizer returns: vectors (B, D, h, w), codes of its levels, named scalar losses."""
+    """Output of a quantizer: vectors (B, D, h, w), codes of each level, named scalar losses."""
 
     vectors: Tensor
     codes: Codes
@@ -39,7 +39,7 @@ class Quantized:
 
 @dataclass(frozen=True, kw_only=True)
 class Reconstruction:
-    """What a tokenizer returns in training: images (B, C, H, W), codes, named scalar losses."""
+    """Output of a tokenizer in training: images (B, C, H, W), codes, named scalar losses."""
 
     images: Tensor
     codes: Codes
@@ -57,9 +57,9 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Losses:
-    """One player's turn: the scalar to minimize, and for the log its named parts.
+    """Losses of one optimizer's turn: the scalar to minimize, and named parts for the log.
 
-    `counts` says how often each code was used in this turn, (K,) a level; () where that tells nothing.
+    `counts` is the number of uses of each code in this turn, (K,) per level; () where it is not measured.
     """
 
     total: Tensor
@@ -71,7 +71,7 @@ class Quantizer(nn.Module, ABC):
     """Turns features into codes of one or more levels, and back.
 
     Attributes:
-        codebook_sizes: K of every level, coarse to fine; one for most, several for residual quantizers.
+        codebook_sizes: K of every level, coarse to fine; residual quantizers have several levels.
         dim: D, channels of the features.
     """
 
@@ -80,7 +80,7 @@ class Quantizer(nn.Module, ABC):
 
     @property
     def levels(self) -> tuple[Quantizer, ...]:
-        """For each level the quantizer that has its codebook, and no other: this one, where it has one."""
+        """For each level, the quantizer that has this level's codebook and no other codebook."""
         return (self,)
 
     @abstractmethod
@@ -100,7 +100,7 @@ class Tokenizer(nn.Module, ABC):
     @property
     @abstractmethod
     def levels(self) -> tuple[Quantizer, ...]:
-        """For each level of codes, coarse to fine, the quantizer that has its codebook, and no other."""
+        """For each level, coarse to fine, the quantizer that has this level's codebook and no other."""
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
@@ -123,7 +123,7 @@ class Tokenizer(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Tensor) -> Reconstruction:
-        """The training path."""
+        """Encodes, quantizes and decodes images, with the losses of training."""
 
     @abstractmethod
     def encode(self, images: Tensor) -> Codes:
@@ -134,7 +134,7 @@ class Tokenizer(nn.Module, ABC):
         """Codes to images (B, C, H, W)."""
 
     def decode_coarsest(self, codes: Codes) -> Tensor | None:
-        """Codes of the first levels alone to images (B, C, H, W); None where there is one level only."""
+        """Codes of the first levels alone to images (B, C, H, W); None for a single level."""
         return None
 
     @abstractmethod
@@ -148,18 +148,18 @@ InpaintingSupport = Literal["anything", "later codes", "nothing"]
 class CodePrior(nn.Module, ABC):
     """The distribution of one level of codes.
 
-    `inpainting_support` says which cells it can generate given the rest: "anything" (any region, seeing all
-    known codes), "later codes" (any region, seeing only what comes before in its order), or
-    "nothing" (whole grids only).
+    `inpainting_support` is the set of cells that can be generated given the others: "anything" (any region,
+    conditional on all known codes), "later codes" (any region, conditional on earlier codes in the prior's
+    order only), or "nothing" (whole grids only).
     """
 
     codebook_size: int
-    conditions: ConditionSpace = NO_CONDITIONS  # those that it was made for; any may be absent
-    context_sizes: tuple[int, ...] = ()  # codebook sizes of the coarser levels that it sees, coarse to fine
+    conditions: ConditionSpace = NO_CONDITIONS  # conditions of the prior; any may be absent
+    context_sizes: tuple[int, ...] = ()  # of the coarser levels
     inpainting_support: ClassVar[InpaintingSupport]
 
     def set_codebook(self, codebook: Tensor) -> None:
-        """Is told the vectors (K, D) of its codes before training; what it keeps is saved in its weights."""
+        """Sets the codebook (K, D) of this level before training. Priors that use it save it as a buffer."""
 
     @final
     def sample(
@@ -171,21 +171,21 @@ class CodePrior(nn.Module, ABC):
         params: SamplingParams,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Fills every UNKNOWN cell of `known` (B, h, w); known codes come back unchanged.
+        """Samples every UNKNOWN cell of `known` (B, h, w); known codes are returned unchanged.
 
         Args:
-            known: codes, UNKNOWN where one is to be drawn.
+            known: codes, UNKNOWN where a code is to be sampled.
             context: the codes of all coarser levels, coarse to fine, each (B, h', w').
-            condition: what is asked for; None, or what it does not name, = anything.
-            params: how a code is drawn.
-            generator: where the randomness comes from; None = torch's own CPU generator.
+            condition: requested values; conditions that are not named, or all for None, are absent.
+            params: temperature, top-k, top-p, guidance.
+            generator: source of randomness; None = PyTorch's default CPU generator.
 
         Returns:
-            Codes (B, h, w), none UNKNOWN; they may be trained on.
+            Codes (B, h, w), none UNKNOWN; a normal tensor, which autograd may save.
 
         Raises:
             ValueError: codes of a wrong shape or outside the codebook, a wrong number of coarser levels,
-                conditions that the prior does not have, or whatever else this prior cannot do.
+                conditions that the prior does not have, or settings that this kind of prior does not support.
         """
         self._check_context(context)
         check_codes(known, batch=len(known), lowest=UNKNOWN, size=self.codebook_size)
@@ -209,43 +209,43 @@ class CodePrior(nn.Module, ABC):
         params: SamplingParams,
         generator: torch.Generator | None,
     ) -> Tensor:
-        """Codes (B, h, w) where `known` is UNKNOWN; those of other cells are not used.
+        """Returns codes (B, h, w) for the UNKNOWN cells of `known`; other cells of the result are not used.
 
-        `sample` calls it after its checks, in inference mode and without autocast.
+        Called by `sample` after all checks, in inference mode and without autocast.
         """
 
     def _check_context(self, context: Codes) -> None:
         if len(context) != len(self.context_sizes):
             raise ValueError(
-                f"got codes of {len(context)} coarser levels as context; this prior continues "
+                f"context has codes of {len(context)} coarser levels; this prior needs "
                 f"{len(self.context_sizes)}"
             )
 
 
 class Stepper(ABC):
-    """Grids of codes gone through cell by cell, with what earlier cells leave behind kept.
+    """Computes the logits of a grid of codes cell by cell, with cached features of earlier cells.
 
-    For each of `cells` in turn: `logits`, then `set`. A cell whose codes are known may be set without asking
-    for its logits. All methods are for inference mode, without autocast.
+    For each of `cells` in turn, call `logits`, then `set`. A cell whose codes are known may be set without
+    computing logits. All methods need inference mode, without autocast.
     """
 
     cells: tuple[int, ...]
-    """The order: row * w + column of every cell, each once."""
+    """The sampling order: row * w + column of every cell, each once."""
 
     @abstractmethod
     def logits(self, cell: int) -> Tensor:
         """Logits (B, K) of a cell, given the codes of all cells before it, which must be set.
 
-        Later cells may follow, not earlier ones, and none twice.
+        Calls must follow the order of `cells`; cells may be skipped, but not repeated.
         """
 
     @abstractmethod
     def set(self, cell: int, codes: Tensor) -> None:
-        """Sets the codes (B,) of a cell, before a later one is asked for."""
+        """Sets the codes (B,) of a cell, before the logits of a later cell are computed."""
 
 
 class LikelihoodPrior(CodePrior):
-    """A prior that factorizes the codes in an order, and so has an exact likelihood."""
+    """An autoregressive prior, which factorizes the codes in a fixed order and has an exact likelihood."""
 
     @abstractmethod
     def stepper(
@@ -255,17 +255,17 @@ class LikelihoodPrior(CodePrior):
         context: Codes = (),
         condition: Condition | None = None,
     ) -> Stepper:
-        """The logits of `logits`, cell by cell, computing for each cell only what is new.
+        """Computes the same logits as `logits`, cell by cell, from cached features.
 
-        To be called in inference mode and without autocast; later changes of the weights are not seen.
+        Call it in inference mode and without autocast. Later changes of the weights have no effect.
 
         Args:
-            shape: (B, h, w) of the grids, which lie on the device of the weights.
+            shape: (B, h, w) of the grids, which are on the device of the weights.
             context: the codes of all coarser levels, coarse to fine, each (B, h', w').
-            condition: what is asked for; None, or what it does not name, = anything.
+            condition: requested values; conditions that are not named, or all for None, are absent.
 
         Raises:
-            ValueError: a grid that the prior was not made for, or not the codes of every coarser level.
+            ValueError: a grid of another size than the prior's, or codes of a coarser level are missing.
         """
 
     @abstractmethod
@@ -276,14 +276,14 @@ class LikelihoodPrior(CodePrior):
         context: Codes = (),
         condition: Condition | None = None,
     ) -> Tensor:
-        """Codes (B, h, w) to logits (B, K, h, w), each seeing only the cells before its own."""
+        """Codes (B, h, w) to logits (B, K, h, w), each conditional on earlier cells only."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingParams:
-    """How a code is drawn from its logits. `top_k` 0 and `top_p` 1 leave all codes in.
+    """Sampling of a code from logits: temperature, top-k (0 = off), top-p (1 = off), guidance.
 
-    `guidance` says how far from the logits without conditions: 1 = plain, else unconditional + guidance *
+    `guidance` is the scale of classifier-free guidance: 1 = off, else unconditional + guidance *
     (conditional - unconditional) (arXiv 2207.12598). `guided` names the conditions that are absent from the
     unconditional logits; None = all.
     """
@@ -297,21 +297,21 @@ class SamplingParams:
     def __post_init__(self) -> None:
         if not self.temperature >= 0:
             raise ValueError(
-                f"temperature is {self.temperature}; it must be 0 or more (0 = most likely code)"
+                f"temperature is {self.temperature}; it must be 0 or more (0 = always the most likely code)"
             )
         if self.top_k < 0:
             raise ValueError(f"top_k is {self.top_k}; it must be 0 (off) or more")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p is {self.top_p}; it must be in (0, 1]")
         if not 0 <= self.guidance < math.inf:
-            raise ValueError(f"guidance is {self.guidance}; it must be 0 or more (1 = plain)")
+            raise ValueError(f"guidance is {self.guidance}; it must be 0 or more (1 = off)")
 
 
 class Objective(nn.Module, ABC):
-    """What training minimizes. `players` names the parameters that each optimizer steps.
+    """The loss of training. `players` names the parameters that each optimizer updates.
 
-    `criterion` names the part that says on the validation split which weights are best, smaller being
-    better; None where no part does.
+    `criterion` is the name of the loss part that selects the best weights on the validation split, smaller
+    is better; None without such a part.
     """
 
     criterion: ClassVar[str | None] = None
@@ -319,8 +319,8 @@ class Objective(nn.Module, ABC):
     @property
     @abstractmethod
     def players(self) -> Mapping[str, Iterable[nn.Parameter]]:
-        """Player name to its parameters, in the order of their turns."""
+        """Parameters by player name, in the order of the optimizer steps."""
 
     @abstractmethod
     def forward(self, batch: Batch, player: str, step: int) -> Losses:
-        """The losses of one player's turn."""
+        """Computes the losses of a player's turn."""

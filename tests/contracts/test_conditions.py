@@ -1,4 +1,4 @@
-"""What every prior in the build table does with conditions: labels, other categories, and numbers."""
+"""The contract of every prior in the build table on conditions: labels, other categories, and numbers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ SPACE = ConditionSpace(
 
 
 def latent_gan(conditions: ConditionSpace = SPACE) -> LatentGAN:
-    prior = LatentGAN(noise_dim=8, channels=8, critic_channels=8, code_dim=4, conditions=conditions, **GRID)
+    prior = LatentGAN(
+        noise_dim=8, channels=8, discriminator_channels=8, code_dim=4, conditions=conditions, **GRID
+    )
     prior.set_codebook(torch.randn(SIZE, 4))
     for parameter in prior.generator.parameters():  # as if trained, so that noise and conditions matter
         torch.nn.init.normal_(parameter, 0, 0.5)
@@ -105,20 +107,20 @@ def test_every_prior_of_the_table_is_here() -> None:
 
 
 @pytest.mark.parametrize("name", SPACE.names)
-def test_each_condition_changes_the_answer(prior: CodePrior, name: str) -> None:
+def test_each_condition_changes_the_output(prior: CodePrior, name: str) -> None:
     other = {"label": 1, "sex": 0, "age": 40.0, "slice_position": 0.9}[name]
     given = answer(prior, somebody())
     assert not torch.allclose(answer(prior, somebody(**{name: other})), given, atol=1e-6)
     assert not torch.allclose(answer(prior, somebody().without(name)), given, atol=1e-6)
 
 
-def test_absent_is_the_same_named_or_not(prior: CodePrior) -> None:
+def test_absent_values_equal_conditions_that_are_not_named(prior: CodePrior) -> None:
     absent = somebody(label=2, sex=2, age=math.nan, slice_position=math.nan)
     assert torch.equal(answer(prior, absent), answer(prior, None))
     assert torch.equal(answer(prior, Condition()), answer(prior, None))
 
 
-def test_any_of_them_can_be_left_out_of_samples(prior: CodePrior) -> None:
+def test_any_condition_can_be_left_out_of_sampling(prior: CodePrior) -> None:
     known = torch.full((3, HEIGHT, WIDTH), UNKNOWN)
     for count in range(len(SPACE.names) + 1):
         for left_out in itertools.combinations(SPACE.names, count):
@@ -140,7 +142,7 @@ def test_a_sample_has_its_own_conditions(prior: CodePrior) -> None:
 def test_unknown_conditions_are_refused(prior: CodePrior) -> None:
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
     wrong = Condition(numbers={"weight": torch.tensor([70.0])})
-    with pytest.raises(ValueError, match=r"weight: no such condition.*known are label \(AD, NC\)"):
+    with pytest.raises(ValueError, match=r"weight: not a condition.*conditions are label \(AD, NC\)"):
         prior.sample(known, condition=wrong, params=SamplingParams())
 
 
@@ -156,7 +158,7 @@ def test_cell_by_cell_the_conditions_are_the_same(prior: CodePrior) -> None:
             stepper.set(cell, codes.flatten(1)[:, cell])
 
 
-def test_a_grid_half_known_is_gone_on_with_under_its_conditions(prior: CodePrior) -> None:
+def test_a_partly_known_grid_is_completed_under_its_conditions(prior: CodePrior) -> None:
     if prior.inpainting_support == "nothing":
         pytest.skip("whole grids only")
     params, condition = SamplingParams(temperature=0), somebody()
@@ -182,7 +184,7 @@ def test_bfloat16_is_near_float32(prior: CodePrior) -> None:
 
 @pytest.mark.parametrize("name", WITH_GUIDANCE)
 @pytest.mark.parametrize("towards", [("age",), ("label", "age"), None])
-def test_guidance_goes_towards_what_is_wished_for(name: str, towards: tuple[str, ...] | None) -> None:
+def test_guidance_is_towards_the_requested_values(name: str, towards: tuple[str, ...] | None) -> None:
     torch.manual_seed(0)
     prior = MAKERS[name]().eval()
     condition, without = somebody(), somebody()
@@ -206,7 +208,7 @@ def test_guidance_towards_nothing_is_refused(name: str) -> None:
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
     for condition, towards in ((None, None), (Condition(), None), (somebody(1), ())):
         params = SamplingParams(guidance=2.0, guided=towards)
-        with pytest.raises(ValueError, match=r"nothing is asked for; give one of label \(AD, NC\), slice"):
+        with pytest.raises(ValueError, match=r"no condition is requested; .* label \(AD, NC\), slice"):
             MAKERS[name]().eval().sample(known, condition=condition, params=params)
 
 
@@ -225,7 +227,7 @@ def loss(objective: Objective, condition: Condition) -> float:
     return objective(Batch(codes=(some_codes(8),), condition=condition), player, 0).total.item()
 
 
-def test_training_teaches_every_vector_and_can_drop_any(kind: str) -> None:
+def test_training_updates_every_embedding_and_can_drop_any(kind: str) -> None:
     objective = objective_of(kind, 0.5).train()
     for player, parameters in objective.players.items():
         for step in range(12):
@@ -240,7 +242,7 @@ def test_training_teaches_every_vector_and_can_drop_any(kind: str) -> None:
             assert grad.abs().sum() > 0, name
 
 
-def test_all_dropped_nothing_is_told(kind: str) -> None:
+def test_with_all_conditions_dropped_none_has_an_effect(kind: str) -> None:
     objective = objective_of(kind, 1.0).train()
     assert loss(objective, somebody(8)) == loss(objective, somebody(8, label=1, age=30.0))
     objective = objective_of(kind, 0.0).train()

@@ -1,4 +1,4 @@
-"""What every prior of the build table that fills anything, all known codes in sight, must do."""
+"""The contract of every masked prior in the build table."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def unknown(batch: int) -> torch.Tensor:
     return torch.full((batch, HEIGHT, WIDTH), UNKNOWN)
 
 
-def test_every_such_prior_of_the_table_is_here() -> None:
+def test_every_masked_prior_of_the_table_is_tested() -> None:
     kinds = TABLES[CodePrior].items()
     known = {
         name
@@ -71,11 +71,11 @@ def test_every_such_prior_of_the_table_is_here() -> None:
     assert {name.split(" with ")[0] for name in MAKERS} == known
 
 
-def test_it_says_what_it_cannot(maker: Maker) -> None:
+def test_inpainting_support_is_declared(maker: Maker) -> None:
     assert not HierarchicalPrior(levels=[maker()]).has_likelihood
 
 
-def test_every_known_cell_is_seen_wherever_it_is(maker: Maker) -> None:
+def test_logits_depend_on_every_known_cell(maker: Maker) -> None:
     prior = maker().double().eval()
     codes = some_codes(1)
     codes[0, 1, 2] = UNKNOWN
@@ -90,7 +90,7 @@ def test_every_known_cell_is_seen_wherever_it_is(maker: Maker) -> None:
         assert (prior.logits(changed)[0, :, 1, 2] - before).abs().max() > 1e-6
 
 
-def test_a_code_after_the_hole_changes_what_is_filled_in(maker: Maker) -> None:
+def test_samples_depend_on_codes_after_the_unknown_region(maker: Maker) -> None:
     prior = maker().eval()
     known = some_codes(1).repeat(64, 1, 1)
     known[:, 1:3, 1:4] = UNKNOWN
@@ -101,7 +101,7 @@ def test_a_code_after_the_hole_changes_what_is_filled_in(maker: Maker) -> None:
     assert all(not torch.equal(holes[0], other) for other in holes[1:])
 
 
-def test_its_logits_have_one_entry_a_code(maker: Maker) -> None:
+def test_logits_have_an_entry_per_code(maker: Maker) -> None:
     assert maker().logits(some_codes(3)).shape == (3, SIZE, HEIGHT, WIDTH)
 
 
@@ -164,10 +164,10 @@ def test_labels_of_one_sample_leave_the_others_alone(maker: Maker) -> None:
     assert torch.allclose(one[0], other[0], atol=1e-6)
 
 
-def test_labels_that_it_does_not_have_are_refused(maker: Maker) -> None:
-    with pytest.raises(ValueError, match="label: no such condition"):
+def test_unknown_labels_are_refused(maker: Maker) -> None:
+    with pytest.raises(ValueError, match="label: not a condition of this prior"):
         maker().sample(unknown(1), condition=Condition(label=torch.tensor([0])), params=SamplingParams())
-    with pytest.raises(ValueError, match="known are 0 to 2"):
+    with pytest.raises(ValueError, match="use 0 to 2"):
         maker(conditions=LABELS).sample(
             unknown(1), condition=Condition(label=torch.tensor([3])), params=SamplingParams()
         )
@@ -184,7 +184,7 @@ def test_guidance_goes_from_any_class_to_the_label_and_beyond(maker: Maker) -> N
 
     assert torch.equal(drawn(0), drawn(1, None))
     assert not torch.equal(drawn(0), drawn(1))
-    with pytest.raises(ValueError, match="nothing is asked for"):
+    with pytest.raises(ValueError, match="no condition is requested"):
         drawn(7, None)
     with torch.no_grad():
         cond, free = prior.logits(unknown(2), condition=label), prior.logits(unknown(2))
@@ -223,7 +223,7 @@ def test_bfloat16_autocast_is_near_float32_and_changes_no_sample(maker: Maker) -
     assert torch.equal(drawn, again)
 
 
-def test_an_untrained_prior_guesses_almost_evenly() -> None:
+def test_an_untrained_prior_is_almost_uniform() -> None:
     torch.manual_seed(0)
     logits = maskgit().eval().logits(unknown(4))
     assert F.cross_entropy(logits, some_codes(4)).item() == pytest.approx(math.log(SIZE), abs=0.1)

@@ -1,4 +1,4 @@
-"""What every objective of the build table must do."""
+"""The contract of every objective in the build table."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def prior(
 
 def gan(*, conditions: ConditionSpace = NO_CONDITIONS) -> HierarchicalPrior:
     sizes = {"codebook_size": K, "code_dim": 4, "height": 4, "width": 3}
-    one = LatentGAN(noise_dim=8, channels=8, critic_channels=8, conditions=conditions, **sizes)
+    one = LatentGAN(noise_dim=8, channels=8, discriminator_channels=8, conditions=conditions, **sizes)
     one.set_codebook(torch.randn(K, 4, generator=seeded(5)))
     return HierarchicalPrior(levels=[one])
 
@@ -147,7 +147,7 @@ def test_every_objective_of_the_table_is_here() -> None:
     assert {name.split(",")[0] for name in CASES} == set(TABLES[Objective])
 
 
-def test_every_parameter_belongs_to_one_player(case: tuple[Objective, Batch]) -> None:
+def test_every_parameter_belongs_to_a_single_player(case: tuple[Objective, Batch]) -> None:
     objective, _ = case
     players = {player: {id(one) for one in parameters} for player, parameters in objective.players.items()}
     assert all(not first & second for first, second in combinations(players.values(), 2))
@@ -165,7 +165,7 @@ def test_parameters_get_gradients_in_their_own_turn_only(case: tuple[Objective, 
                 assert parameter.grad is None or torch.isfinite(parameter.grad).all()
 
 
-def test_each_player_s_loss_falls_in_20_steps_if_the_others_stand_still(
+def test_each_player_s_loss_falls_in_20_steps_if_the_others_are_fixed(
     case: tuple[Objective, Batch],
 ) -> None:
     objective, batch = case
@@ -240,7 +240,7 @@ def test_a_reconstruction_without_a_loss() -> None:
         Reconstruct(tokenizer=tokenizer(NearestQuantizer()))
 
 
-def test_its_criterion_is_among_its_parts(case: tuple[Objective, Batch]) -> None:
+def test_the_criterion_is_a_part_of_the_losses(case: tuple[Objective, Batch]) -> None:
     objective, batch = case
     if objective.criterion is not None:
         assert objective.criterion in objective(batch, next(iter(objective.players)), 0).parts
@@ -275,7 +275,7 @@ def test_hidden_labels_train_any_class() -> None:
     assert not torch.equal(objective(zeros, "prior", 0).total, objective(ones, "prior", 0).total)
 
 
-def test_the_codes_of_all_levels_weigh_the_same() -> None:
+def test_the_codes_of_all_levels_have_equal_weight() -> None:
     torch.manual_seed(0)
     network = prior(levels=2).eval()
     batch = code_batch(2)

@@ -1,4 +1,4 @@
-"""What every prior with a likelihood in the build table must do."""
+"""The contract of every likelihood prior in the build table."""
 
 from __future__ import annotations
 
@@ -93,13 +93,13 @@ def ordering_of(prior: LikelihoodPrior) -> Ordering:
     return prior.ordering if isinstance(prior, TransformerPrior) else Ordering("raster", HEIGHT, WIDTH)
 
 
-def test_every_prior_of_the_table_is_here() -> None:
+def test_every_likelihood_prior_of_the_table_is_tested() -> None:
     kinds = TABLES[CodePrior].items()
     known = {name for name, kind in kinds if isinstance(kind, type) and issubclass(kind, LikelihoodPrior)}
     assert {name.split(" with ")[0] for name in MAKERS} == known
 
 
-def test_sees_all_cells_before_its_own_and_no_other(maker: Maker) -> None:
+def test_logits_depend_on_all_earlier_cells_and_no_other(maker: Maker) -> None:
     prior = maker().double().eval()
     codes = some_codes(1)
     before = prior.logits(codes)
@@ -112,7 +112,7 @@ def test_sees_all_cells_before_its_own_and_no_other(maker: Maker) -> None:
         assert moved[place + 1 :].all()
 
 
-def test_its_logits_have_one_entry_a_code(maker: Maker) -> None:
+def test_logits_have_an_entry_per_code(maker: Maker) -> None:
     assert maker().logits(some_codes(3)).shape == (3, SIZE, HEIGHT, WIDTH)
 
 
@@ -167,7 +167,7 @@ def test_guidance_moves_the_logits_or_is_refused(maker: Maker) -> None:
         return guided(prior.logits(codes, condition=condition), prior.logits(codes), params.guidance)
 
     if maker not in GUIDED:
-        with pytest.raises(ValueError, match="without guidance; leave it at 1"):
+        with pytest.raises(ValueError, match="does not support guidance; set it to 1"):
             prior.sample(known, condition=condition, params=params)
         return
     sampled = prior.sample(known, condition=condition, params=params, generator=seeded())
@@ -179,7 +179,7 @@ def test_guidance_moves_the_logits_or_is_refused(maker: Maker) -> None:
     assert not torch.equal(
         sampled, prior.sample(known, condition=condition, params=SamplingParams(), generator=seeded())
     )
-    with pytest.raises(ValueError, match="nothing is asked for"):
+    with pytest.raises(ValueError, match="no condition is requested"):
         prior.sample(known, params=params)
     with pytest.raises(ValueError, match="trained without conditions"):
         maker().sample(known, params=params)
@@ -256,12 +256,12 @@ def test_every_coarser_level_matters_to_logits_and_samples(maker: Maker) -> None
             )
         sampled = prior.sample(known, context=context, params=SamplingParams(), generator=seeded())
         assert torch.equal(sampled, plain)
-    with pytest.raises(ValueError, match="1 coarser levels as context; this prior continues 2"):
+    with pytest.raises(ValueError, match="context has codes of 1 coarser levels; this prior needs 2"):
         prior.logits(codes, context=(first,))
 
 
 @pytest.mark.parametrize("asked_share", [0.0, 0.5, 1.0])
-def test_cell_by_cell_it_gives_the_logits_of_the_whole_grid(maker: Maker, asked_share: float) -> None:
+def test_stepper_logits_equal_those_of_the_whole_grid(maker: Maker, asked_share: float) -> None:
     """Whichever cells are only set, as known codes are, without asking for their logits."""
     prior = maker(conditions=LABELS, context_sizes=(3,)).eval()
     codes, condition = some_codes(3), Condition(label=torch.tensor([0, 2, 1]))
@@ -277,7 +277,7 @@ def test_cell_by_cell_it_gives_the_logits_of_the_whole_grid(maker: Maker, asked_
             stepper.set(cell, codes.flatten(1)[:, cell])
 
 
-def test_a_cell_that_was_gone_through_is_refused(maker: Maker) -> None:
+def test_a_computed_cell_is_refused(maker: Maker) -> None:
     prior = maker().eval()
     codes = some_codes(1)
     with torch.inference_mode():
@@ -308,7 +308,7 @@ def test_a_stepper_gives_equal_logits_each_time(maker: Maker) -> None:
         assert torch.equal(bits(), bits())
 
 
-def test_codes_that_it_does_not_have_are_refused(maker: Maker) -> None:
+def test_invalid_codes_are_refused(maker: Maker) -> None:
     prior = maker(context_sizes=(3,)).eval()
     known, coarse = some_codes(), some_codes(2, 2, 3, size=3)
     for wrong in (SIZE, UNKNOWN - 1):
@@ -324,7 +324,7 @@ def test_codes_that_it_does_not_have_are_refused(maker: Maker) -> None:
         prior.sample(known, params=SamplingParams())
 
 
-def test_samples_may_be_trained_on(maker: Maker) -> None:
+def test_samples_can_be_saved_by_autograd(maker: Maker) -> None:
     prior = maker().eval()
     codes = prior.sample(torch.full((2, HEIGHT, WIDTH), UNKNOWN), params=SamplingParams())
     assert not codes.is_inference()

@@ -1,4 +1,4 @@
-"""What every quantizer promises."""
+"""The contract of every quantizer in the build table."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_channels_last_stays_channels_last(make: Maker) -> None:
     assert make()(given).vectors.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_identity_is_honest() -> None:
+def test_codes_of_the_identity_quantizer_cannot_be_decoded() -> None:
     quantizer = IdentityQuantizer(code_dim=DIM)
     result = quantizer(features())
     assert torch.equal(result.vectors, features())

@@ -1,4 +1,4 @@
-"""What every prior of the build table that makes whole grids, without a likelihood, must do."""
+"""The contract of every prior in the build table that samples whole grids, without a likelihood."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZE, DIM, HEIGHT, WIDTH = 7, 3, 9, 6
 
 def latent_gan(**changes: Any) -> LatentGAN:
     sizes = {"codebook_size": SIZE, "code_dim": DIM, "height": HEIGHT, "width": WIDTH}
-    return LatentGAN(**{"noise_dim": 5, "channels": 4, "critic_channels": 4} | sizes | changes)
+    return LatentGAN(**{"noise_dim": 5, "channels": 4, "discriminator_channels": 4} | sizes | changes)
 
 
 Maker = Callable[..., CodePrior]
@@ -52,7 +52,7 @@ def unknown(batch: int) -> torch.Tensor:
     return torch.full((batch, HEIGHT, WIDTH), UNKNOWN)
 
 
-def test_every_such_prior_of_the_table_is_here() -> None:
+def test_every_whole_grid_prior_of_the_table_is_tested() -> None:
     kinds = {name: kind for name, kind in TABLES[CodePrior].items() if isinstance(kind, type)}
     known = {
         name
@@ -62,7 +62,7 @@ def test_every_such_prior_of_the_table_is_here() -> None:
     assert set(MAKERS) == known
 
 
-def test_it_says_what_it_cannot(maker: Maker) -> None:
+def test_inpainting_support_is_declared(maker: Maker) -> None:
     prior = maker()
     assert prior.inpainting_support == "nothing"
     assert not HierarchicalPrior(levels=[prior]).has_likelihood
@@ -101,11 +101,11 @@ def test_known_codes_are_refused(maker: Maker) -> None:
         maker().sample(known, params=SamplingParams())
 
 
-def test_choices_among_codes_are_refused(maker: Maker) -> None:
+def test_top_k_top_p_and_guidance_are_refused(maker: Maker) -> None:
     for params in (SamplingParams(top_k=3), SamplingParams(top_p=0.9)):
-        with pytest.raises(ValueError, match="top_k and top_p"):
+        with pytest.raises(ValueError, match="latent_gan has no probabilities of codes"):
             maker().sample(unknown(1), params=params)
-    with pytest.raises(ValueError, match="without guidance"):
+    with pytest.raises(ValueError, match="does not support guidance"):
         maker().sample(unknown(1), params=SamplingParams(guidance=2))
 
 
@@ -121,16 +121,16 @@ def test_labels_matter_and_no_label_means_any_class(maker: Maker) -> None:
     assert torch.equal(null, anything)
 
 
-def test_labels_that_it_does_not_have_are_refused(maker: Maker) -> None:
-    with pytest.raises(ValueError, match="label: no such condition"):
+def test_unknown_labels_are_refused(maker: Maker) -> None:
+    with pytest.raises(ValueError, match="label: not a condition of this prior"):
         maker().sample(unknown(1), condition=Condition(label=torch.tensor([0])), params=SamplingParams())
-    with pytest.raises(ValueError, match="known are 0 to 2"):
+    with pytest.raises(ValueError, match="use 0 to 2"):
         maker(conditions=LABELS).sample(
             unknown(1), condition=Condition(label=torch.tensor([3])), params=SamplingParams()
         )
 
 
-def test_its_weights_hold_all_that_a_sample_needs(maker: Maker) -> None:
+def test_weights_are_complete_for_sampling(maker: Maker) -> None:
     first, second = maker(), maker()
     for parameter in second.parameters():
         torch.nn.init.zeros_(parameter)

@@ -83,24 +83,24 @@ def test_the_prior_keeps_the_space_and_counts_of_the_data(run: scanvq.Run) -> No
     assert 40 <= age.low < age.high <= 78
 
 
-def test_wishes_change_samples_and_the_rest_is_drawn(run: scanvq.Run) -> None:
+def test_requested_values_change_samples_and_other_conditions_are_sampled(run: scanvq.Run) -> None:
     age = run.conditions.numbers[1]
-    wishes = [{"age": age.low}, {"age": age.high}, {"age": age.low, "slice_position": "0.5"}, None]
-    images = [run.sample(6, condition=wish, seed=2) for wish in wishes]
+    requested = [{"age": age.low}, {"age": age.high}, {"age": age.low, "slice_position": "0.5"}, None]
+    images = [run.sample(6, condition=values, seed=2) for values in requested]
     for number, one in enumerate(images):
         assert one.shape == (6, 32, 32)
         for other in images[number + 1 :]:
             assert not np.array_equal(one, other)
-    assert np.array_equal(run.sample(2, condition=wishes[0], seed=2), images[0][:2])
+    assert np.array_equal(run.sample(2, condition=requested[0], seed=2), images[0][:2])
     assert np.array_equal(run.sample(2, seed=2), images[3][:2])
     everything = {"age": age.low, "slice_position": 0.5, "sex": "F"}
     assert run.sample(1, condition=everything).shape == (1, 32, 32)
 
 
-def test_samples_of_a_wish_are_those_of_its_conditions(run: scanvq.Run) -> None:
-    """What `sample` draws is what the prior gives under the wish and the drawn values."""
+def test_samples_with_requested_values_are_those_of_the_prior_under_all_conditions(run: scanvq.Run) -> None:
+    """`sample` gives the samples of the prior under the requested and the sampled values."""
     joint, space = header_of(run).joint, run.conditions
-    assert joint.sample(3, wishes=space.values({"sex": "M"})).categories["sex"].tolist() == [1, 1, 1]
+    assert joint.sample(3, requested=space.values({"sex": "M"})).categories["sex"].tolist() == [1, 1, 1]
     one, other = (run.model.sample(4, condition={"sex": sex}, seed=1) for sex in "FM")
     assert not np.array_equal(one, other)
 
@@ -114,7 +114,7 @@ def test_scores_are_without_conditions_unless_they_are_stated(run: scanvq.Run) -
     assert metrics["prior"]["test"]["bits_per_code"] == pytest.approx(plain, rel=1e-6)
     stated = run.model.score(images, condition={"sex": "F", "slice_position": 0.5})
     assert stated.bits_per_code.mean().item() != pytest.approx(plain, rel=1e-6)
-    with pytest.raises(ValueError, match="weight is no condition of this run, which knows slice_position"):
+    with pytest.raises(ValueError, match=r"weight is not a condition of this run; .* slice_position"):
         run.model.score(images, condition={"weight": 80})
 
 
@@ -153,9 +153,9 @@ def test_the_command_takes_conditions(
     age = round((run.conditions.numbers[1].low + run.conditions.numbers[1].high) / 2)
     words = [f"--condition=age={age}", "--condition=slice_position=0.5", "-n", 3, "--seed", 7]
     scanvq("sample", place, f"--out={out}", *words, "--format=npz")  # type: ignore[operator]
-    wishes = {"age": age, "slice_position": 0.5}
-    params = run.model.sampling_params(condition=wishes)
-    (expected,) = run.model.sample_codes(3, condition=wishes, params=params, seed=7)
+    requested = {"age": age, "slice_position": 0.5}
+    params = run.model.sampling_params(condition=requested)
+    (expected,) = run.model.sample_codes(3, condition=requested, params=params, seed=7)
     with np.load(out / "codes.npz") as made:
         assert np.array_equal(made["level_0"], expected.numpy())
     sample = ["sample", place, f"--out={tmp_path / 'none'}"]
@@ -169,13 +169,13 @@ def test_the_command_takes_conditions(
             [*sample, "--label=AD", "--condition=label=NC"],
         ]
     )
-    known = "knows slice_position (0 to 1), age ("
+    known = "conditions are slice_position (0 to 1), age ("
     assert known in messages[0]
     assert "sex (F, M)" in messages[0]
-    assert "age is '7'; this run knows" in messages[1]
-    assert f"label is no condition of this run, which {known}" in messages[2]
+    assert "age is '7'; use a number from" in messages[1]
+    assert f"label is not a condition of this run; its {known}" in messages[2]
     assert "write it as NAME=VALUE, such as age=70" in messages[3]
-    assert "gives age twice: 60 and 61" in messages[4]
+    assert "has age twice, 60 and 61" in messages[4]
     assert "label is 'AD', but the condition label is 'NC'" in messages[5]
 
 

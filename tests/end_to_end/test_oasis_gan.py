@@ -21,7 +21,7 @@ SHRUNKEN = (
     "--set=preparation.size=[64, 64]",  # a quarter of OASIS's 256x256
     "--set=preparation.fit=resize",
     "--set=prior.channels=8",
-    "--set=prior.critic_channels=8",
+    "--set=prior.discriminator_channels=8",
     "--set=training.tokenizer.batch_size=8",
     "--set=training.prior.batch_size=8",
     "--set=training.tokenizer.precision=fp32",
@@ -54,7 +54,12 @@ def test_both_players_are_in_the_history_and_in_the_weights(folder: Path) -> Non
     history = json.loads((folder / "run" / "prior" / "history.json").read_text())["history"]
     for split in ("train", "validation"):
         last = [record for record in history if record["split"] == split][-1]
-        assert {"critic_loss", "critic_real", "critic_fake", "generator_loss"} <= last.keys()
+        assert {
+            "discriminator_loss",
+            "discriminator_real",
+            "discriminator_fake",
+            "generator_loss",
+        } <= last.keys()
     run = load(folder / "run", device="cpu")
     assert run.model.code_shapes == ((16, 16),)
     names = {name.split(".")[2] for name in run.model.prior.state_dict()}
@@ -93,7 +98,7 @@ def test_inpainting_raises(folder: Path, environment: dict[str, str]) -> None:
     words = ("inpaint", folder / "run", scan, "--keep=top-half", f"--out={folder / 'completed'}")
     done = called(environment, *words)
     assert done.returncode == 2
-    assert "makes whole images only" in done.stderr
+    assert "generates whole images only" in done.stderr
 
 
 def test_the_report_is_written_with_the_reported_numbers(folder: Path, environment: dict[str, str]) -> None:

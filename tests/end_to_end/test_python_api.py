@@ -110,10 +110,10 @@ def test_unknown_pixels_have_no_effect(run: Run) -> None:
     [
         (lambda run: run.encode(np.zeros(7, np.uint8)), r"shape \(7,\); give \(H, W\)"),
         (lambda run: run.encode(np.zeros((2, 3, 8, 8), np.uint8)), r"shape \(2, 3, 8, 8\)"),
-        (lambda run: run.sample(1, label="MCI"), "this run knows AD, NC"),
+        (lambda run: run.sample(1, label="MCI"), "use one of AD, NC"),
         (lambda run: run.sample(1, temperature=-1.0), "temperature"),
         (lambda run: run.decode((np.full((1, 8, 8), 64),)), "codebook has 0 to 63"),
-        (lambda run: run.inpaint(np.eye(9), np.ones((8, 9), bool)), "must have one size"),
+        (lambda run: run.inpaint(np.eye(9), np.ones((8, 9), bool)), "must have the same size"),
         (lambda run: run.inpaint(np.eye(9), np.zeros((9, 9), bool)), "nothing as unknown"),
         (lambda run: run.inpaint(np.eye(9), np.ones((9, 9), bool)), "everything as unknown"),
     ],

@@ -53,7 +53,7 @@ def test_the_guidance_of_the_recipe_applies_to_samples_of_a_class(run: Path) -> 
         for guidance in (1, 300)
     )
     assert (further != plain).any()
-    with pytest.raises(ValueError, match="nothing is asked for"):
+    with pytest.raises(ValueError, match="no condition is requested"):
         trained.sample(1, guidance=2)
 
 

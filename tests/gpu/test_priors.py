@@ -56,7 +56,7 @@ def maskgit() -> Objective:
 
 
 def latent_gan() -> Objective:
-    level = LatentGAN(noise_dim=16, channels=16, critic_channels=8, code_dim=DIM, **GRID)
+    level = LatentGAN(noise_dim=16, channels=16, discriminator_channels=8, code_dim=DIM, **GRID)
     level.set_codebook(torch.randn(K, DIM, generator=seeded(5)))
     return AdversarialCodes(prior=HierarchicalPrior(levels=[level]))
 

@@ -1,4 +1,4 @@
-"""The options that say what samples are asked to be: named conditions, and the label by a name of its own."""
+"""Command-line options for requested conditions and guidance."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ ConditionOption = Annotated[
     typer.Option(
         "--condition",
         metavar="NAME=VALUE",
-        help="Only of this condition, such as age=70 or slice_position=0.5 (the middle of the volume); "
-        "repeat it for several. Which a run knows: its data.conditions.",
+        help="Requested value of a condition, such as age=70 or slice_position=0.5 (the middle of a volume); "
+        "repeat for several. The conditions of a run are in its data.conditions.",
         show_default=False,
     ),
 ]
 LabelOption = Annotated[
     str | None,
-    typer.Option("--label", help="Only of this class, such as AD: --condition label=AD.", show_default=False),
+    typer.Option("--label", help="Requested class, such as AD; = --condition label=AD.", show_default=False),
 ]
 GuidanceOption = Annotated[
     float | None,
     typer.Option(
-        help="With --condition or --label, above 1: more of what sets these apart. Default: the recipe's.",
+        help="Scale of classifier-free guidance towards --condition and --label; 1 = off. "
+        "Default: the recipe's.",
         show_default=False,
     ),
 ]
 
 
-def wishes_of(conditions: Sequence[str] | None, label: str | None) -> dict[str, str | float]:
-    """Values by name, as they are written.
+def parse_conditions(conditions: Sequence[str] | None, label: str | None) -> dict[str, str | float]:
+    """Parses the options to requested values by name.
 
     Raises:
-        ValueError: an option that is not NAME=VALUE, or two values for one name.
+        ValueError: an option that is not NAME=VALUE, or two values for the same name.
     """
-    from scanvq.model.wishes import all_wishes
+    from scanvq.model.requested_values import with_label
 
-    wishes: dict[str, str | float] = {}
+    requested: dict[str, str | float] = {}
     for option in conditions or ():
         name, equals, value = option.partition("=")
         if not (name and equals and value):
             raise ValueError(f"--condition is {option!r}; write it as NAME=VALUE, such as age=70")
-        if wishes.setdefault(name, value) != value:
-            raise ValueError(f"--condition gives {name} twice: {wishes[name]} and {value}")
-    return all_wishes(wishes, label)
+        if requested.setdefault(name, value) != value:
+            raise ValueError(f"--condition has {name} twice, {requested[name]} and {value}; give one value")
+    return with_label(requested, label)

@@ -1,4 +1,4 @@
-"""`scanvq inpaint`: complete a scan."""
+"""`scanvq inpaint`: sample completions of a scan."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Annotated
 
 import typer
 
-from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, wishes_of
+from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, parse_conditions
 
 
 def inpaint(
-    run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
+    run: Annotated[Path, typer.Argument(help="A run directory of `scanvq fit`.")],
     file: Annotated[Path, typer.Argument(help="The scan to complete.")],
-    out: Annotated[Path, typer.Option(help="Where the completions go.")],
+    out: Annotated[Path, typer.Option(help="Output folder of the completions.")],
     mask: Annotated[
         Path | None,
         typer.Option(
-            help="A picture of the scan's size: white is filled in, black is kept.", show_default=False
+            help="A mask image of the scan's size: white is inpainted, black is kept.", show_default=False
         ),
     ] = None,
     keep: Annotated[
         str | None,
         typer.Option(help="Keep one half: top-half, bottom-half, left-half, right-half.", show_default=False),
     ] = None,
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many completions.")] = 4,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of completions.")] = 4,
     condition: ConditionOption = None,
     label: LabelOption = None,
     temperature: Annotated[
@@ -35,9 +35,9 @@ def inpaint(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same completions.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Fill in a region of a scan, several times. Every known pixel comes back bit for bit (JPEG, which
-    stores no pixel exactly, comes back as PNG). Every file says that it is synthetic, which model made it and
-    with which seed. Conditions that are not asked for are left open: the known part tells them.
+    """Inpaint a region of a scan: sample several completions. Known pixels stay unchanged, bit for bit; for
+    JPEG, which is lossy, completions are written as PNG. Every file is marked as synthetic, with the model
+    and the seed. Conditions that are not requested are absent: the known part determines them.
 
     Example: `scanvq inpaint runs/first scan.png --keep top-half -n 4 --out completed`
     """
@@ -45,8 +45,9 @@ def inpaint(
     from scanvq.model.model import Model
 
     if (mask is None) == (keep is None):
-        raise ValueError("give either --mask or --keep")
-    wishes = wishes_of(condition, label)
+        given = "both" if keep is not None else "neither"
+        raise ValueError(f"--mask and --keep: {given} of them are given; give either --mask or --keep")
+    requested = parse_conditions(condition, label)
     model = Model.load(run, device=device)
     written = inpaint_file(
         model,
@@ -55,16 +56,16 @@ def inpaint(
         mask=mask,
         keep=keep,
         count=count,
-        condition=wishes,
+        condition=requested,
         params=model.sampling_params(
-            condition=wishes, temperature=temperature, top_p=top_p, guidance=guidance
+            condition=requested, temperature=temperature, top_p=top_p, guidance=guidance
         ),
         seed=seed,
     )
     if all(prior.inpainting_support == "later codes" for prior in model.prior.priors):
         typer.echo(
-            "note: this prior fills cell by cell; each code sees only those before it: in raster order, what "
-            "is above and left of it",
+            "note: this prior is autoregressive: each code depends only on earlier codes; in raster order, "
+            "on those above and to the left",
             err=True,
         )
     print(f"wrote {len(written)} completions of {file.name} to {out}")

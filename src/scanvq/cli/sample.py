@@ -1,4 +1,4 @@
-"""`scanvq sample`: new scans."""
+"""`scanvq sample`: generate new images."""
 
 from __future__ import annotations
 
@@ -7,38 +7,40 @@ from typing import Annotated
 
 import typer
 
-from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, wishes_of
+from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, parse_conditions
 
 
 def sample(
-    run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
-    out: Annotated[Path, typer.Option(help="Where the samples go.")],
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many.")] = 64,
+    run: Annotated[Path, typer.Argument(help="A run directory of `scanvq fit`.")],
+    out: Annotated[Path, typer.Option(help="Output folder of the samples.")],
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of samples.")] = 64,
     condition: ConditionOption = None,
     label: LabelOption = None,
     temperature: Annotated[
         float | None,
         typer.Option(
-            help="Below 1: more typical; above 1: more varied. Default: the recipe's.", show_default=False
+            help="Below 1: less diverse; above 1: more diverse. Default: the recipe's.", show_default=False
         ),
     ] = None,
     top_k: Annotated[
-        int | None, typer.Option(help="Draw from the k most likely codes only; 0 = all.", show_default=False)
+        int | None,
+        typer.Option(help="Sample from the k most likely codes; 0 = all.", show_default=False),
     ] = None,
     top_p: Annotated[
-        float | None, typer.Option(help="Draw from the likeliest codes that sum to p.", show_default=False)
+        float | None,
+        typer.Option(help="Sample from the likeliest codes that sum to p.", show_default=False),
     ] = None,
     guidance: GuidanceOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Sample i depends on the seed and i alone.")] = 0,
     format: Annotated[str, typer.Option(help="png, nifti or npz.")] = "png",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Create new scans: draw codes from the prior and decode them.
+    """Generate new images: sample codes from the prior and decode them.
 
-    Writes the images, `samples.png` with all of them on one sheet, and `codes.npz`. Every file says that it
-    is synthetic, which model made it and with which seed.
+    Writes the images, the contact sheet `samples.png`, and `codes.npz`. Every file is marked as synthetic,
+    with the model and the seed.
 
-    Conditions that are not asked for, such as the label or the age, are drawn as they occur together in the
+    Conditions that are not requested, such as label or age, are sampled from the joint distribution of the
     training set, given those that are.
 
     Example: `scanvq sample runs/first -n 16 --label AD --condition age=70 --top-p 0.9 --out samples`
@@ -49,18 +51,18 @@ def sample(
     from scanvq.model.model import Model
 
     check_kind(format)
-    wishes = wishes_of(condition, label)
+    requested = parse_conditions(condition, label)
     model = Model.load(run, device=device)
     sheet = sample_files(
         model,
         out,
         count,
-        condition=wishes,
+        condition=requested,
         params=model.sampling_params(
-            condition=wishes, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
+            condition=requested, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
         ),
         seed=seed,
         kind=format,
         progress=ProgressDisplay().progress_for("sample"),
     )
-    print(f"wrote {count} synthetic images to {out}; all on one sheet: {sheet}")
+    print(f"wrote {count} synthetic images to {out}; contact sheet: {sheet}")

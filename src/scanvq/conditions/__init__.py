@@ -1,1 +1,1 @@
-"""Named values that samples are asked for: categories such as a label, numbers such as an age."""
+"""Conditions of samples: named categories such as a label, and numbers such as an age."""

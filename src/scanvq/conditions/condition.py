@@ -1,4 +1,4 @@
-"""The conditions of a batch: what its images are, or what samples are asked to be."""
+"""Condition values of a batch of images or samples."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from torch import Tensor
 
 @dataclass(frozen=True, init=False, eq=False)
 class Condition:
-    """What the images of a batch are, or samples are asked to be: named values, any of which may be absent.
+    """Named condition values of a batch of images or samples; any of them may be absent.
 
-    A condition that is not named is absent from the whole batch. Which values there are says a
-    `ConditionSpace`.
+    A condition that is not named is absent from the whole batch. `ConditionSpace` defines possible values.
 
     Attributes:
-        categories: by name, numbers of values, (B,) int64; the number after the last value says absent.
-        numbers: by name, values in their own unit, (B,) float32; NaN says absent.
+        categories: by name, indices of values, (B,) int64; the index after the last value means absent.
+        numbers: by name, values in the unit of the condition, (B,) float32; NaN means absent.
 
     Args:
-        label: short for the category of this name.
+        label: the category `label`, as a shortcut.
         categories: as above.
         numbers: as above.
 
@@ -46,46 +45,46 @@ class Condition:
             for name, value in values.items():
                 if value.dtype != dtype or value.ndim != 1:
                     raise ValueError(
-                        f"{name} is {value.dtype} {tuple(value.shape)}; a condition here is {dtype} (B,)"
+                        f"condition {name} is {value.dtype} {tuple(value.shape)}; it must be {dtype} (B,)"
                     )
         if len({len(value) for value in (*self.categories.values(), *self.numbers.values())}) > 1:
             named = {**self.categories, **self.numbers}
             lengths = ", ".join(f"{name} {len(value)}" for name, value in named.items())
-            raise ValueError(f"conditions differ in length: {lengths}")
+            raise ValueError(f"conditions differ in length: {lengths}; each must have the batch size")
 
     @classmethod
     def of(cls, values: Mapping[str, Tensor]) -> Condition:
-        """A condition of named values: whole numbers are categories, all others are numbers."""
+        """A condition of named tensors: integers are categories, floating-point values are numbers."""
         numbers = {name: value for name, value in values.items() if value.is_floating_point()}
         categories = {name: value for name, value in values.items() if name not in numbers}
         return cls(categories=categories, numbers=numbers)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is named: categories first, then numbers."""
+        """The names of all conditions: categories first, then numbers."""
         return (*self.categories, *self.numbers)
 
     @property
     def label(self) -> Tensor | None:
-        """The category of this name, (B,); None where it is absent from the whole batch."""
+        """The category `label`, (B,); None if it is absent from the whole batch."""
         return self.categories.get("label")
 
     def __getitem__(self, samples: slice | Tensor) -> Condition:
-        """The condition of some samples of the batch."""
-        return self._each(lambda value: value[samples])
+        """The condition of selected samples of the batch."""
+        return self._map(lambda value: value[samples])
 
     def to(self, device: torch.device | str) -> Condition:
-        """The same on another device."""
-        return self._each(lambda value: value.to(device))
+        """A copy on another device."""
+        return self._map(lambda value: value.to(device))
 
     def without(self, name: str) -> Condition:
-        """The same with one condition absent."""
+        """A copy in which the condition `name` is absent."""
         return Condition(
-            categories={own: value for own, value in self.categories.items() if own != name},
-            numbers={own: value for own, value in self.numbers.items() if own != name},
+            categories={other: value for other, value in self.categories.items() if other != name},
+            numbers={other: value for other, value in self.numbers.items() if other != name},
         )
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> Condition:
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Condition:
         return Condition(
             categories={name: change(value) for name, value in self.categories.items()},
             numbers={name: change(value) for name, value in self.numbers.items()},

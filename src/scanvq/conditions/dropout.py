@@ -1,4 +1,4 @@
-"""Conditions made absent at random, so that a prior can be sampled with any of them left out."""
+"""Condition dropout: random values become absent, so that a prior can be sampled without any of them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from scanvq.conditions.space import ConditionSpace
 def drop_conditions(
     condition: Condition, space: ConditionSpace, share: float, generator: torch.Generator | None = None
 ) -> Condition:
-    """Makes a random share of the values absent, of each condition by itself (arXiv 2207.12598, 3.2).
+    """Makes a random share of the values absent, independently for each condition (arXiv 2207.12598, 3.2).
 
     Args:
-        condition: of a batch; names that the space does not have pass as they are.
-        space: the conditions.
+        condition: of a batch; conditions that are not in `space` are returned unchanged.
+        space: the conditions to drop.
         share: of the samples, 0 to 1.
-        generator: of the values' device; None is torch's own.
+        generator: on the device of the values; None = PyTorch's default generator.
     """
     named = {**condition.categories, **condition.numbers}
     given = [named[name] for name in space.names if name in named]
@@ -32,19 +32,19 @@ def drop_conditions(
 
 
 def hide_conditions(condition: Condition, space: ConditionSpace, hidden: Tensor) -> Condition:
-    """Makes chosen values absent.
+    """Makes selected values absent.
 
     Args:
-        condition: of a batch; names that the space does not have pass as they are.
-        space: the conditions.
-        hidden: (named conditions, B) bool, in the order of the space.
+        condition: of a batch; conditions that are not in `space` are returned unchanged.
+        space: the conditions to hide.
+        hidden: (conditions of the batch, B) bool, in the order of the space.
     """
     categories, numbers = dict(condition.categories), dict(condition.numbers)
-    absent = {one.name: one.absent for one in space.categories}
+    absent = {category.name: category.absent for category in space.categories}
     given = [name for name in space.names if name in condition.names]
-    for name, own in zip(given, hidden, strict=True):
+    for name, mask in zip(given, hidden, strict=True):
         if name in absent:
-            categories[name] = torch.where(own, absent[name], categories[name])
+            categories[name] = torch.where(mask, absent[name], categories[name])
         else:
-            numbers[name] = torch.where(own, math.nan, numbers[name])
+            numbers[name] = torch.where(mask, math.nan, numbers[name])
     return Condition(categories=categories, numbers=numbers)

@@ -1,4 +1,4 @@
-"""The conditions that a run knows: their names, in order, and the values that each can take."""
+"""The conditions of a run: names, order and allowed values."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 ROUNDING = 1e-6
-"""How far a number may differ from one that was kept as float32, as a share of it."""
+"""Relative tolerance of the range of a number, for values that were stored as float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CategoryCondition:
-    """One of a few values, such as a label, a sex or a scanner.
+    """A categorical condition, such as a label, a sex or a scanner.
 
     Attributes:
         name: as in tables and on the command line.
-        values: a value's number is its place here.
+        values: the possible values; a value is encoded as its index in this tuple.
     """
 
     name: str
@@ -32,13 +32,13 @@ class CategoryCondition:
 
     @property
     def absent(self) -> int:
-        """The number that says that the value is not known."""
+        """The index that means that the value is absent."""
         return len(self.values)
 
-    def number_of(self, text: str) -> int:
-        """The number of a value. Raises ValueError for one that the run does not know."""
+    def index_of(self, text: str) -> int:
+        """The index of a value. Raises ValueError for a value that was not trained."""
         if text not in self.values:
-            raise ValueError(f"{self.name} is {text!r}; this run knows {', '.join(self.values)}")
+            raise ValueError(f"{self.name} is {text!r}; use one of {', '.join(self.values)}")
         return self.values.index(text)
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class CategoryCondition:
 
 @dataclass(frozen=True, kw_only=True)
 class NumberCondition:
-    """A number, such as an age in years or the position of a slice in its volume.
+    """A numeric condition, such as an age in years or the position of a slice in its volume.
 
     Attributes:
         name: as in tables and on the command line.
@@ -64,14 +64,14 @@ class NumberCondition:
     std: float
 
     def value_of(self, text: str) -> float:
-        """A value. Raises ValueError for what is no number, or outside of the training set's range."""
+        """The value of a text. Raises ValueError unless it is a number in the range of the training set."""
         try:
             value = float(text)
         except ValueError:
             value = math.nan
         slack = ROUNDING * max(abs(self.low), abs(self.high))
         if not self.low - slack <= value <= self.high + slack:
-            raise ValueError(f"{self.name} is {text!r}; this run knows {self.low:g} to {self.high:g}")
+            raise ValueError(f"{self.name} is {text!r}; use a number from {self.low:g} to {self.high:g}")
         return value
 
     def __str__(self) -> str:
@@ -80,75 +80,77 @@ class NumberCondition:
 
 @dataclass(frozen=True)
 class ConditionSpace:
-    """All conditions of a run, in the order that the recipe names them.
+    """All conditions of a run, in the order of the recipe.
 
     Raises:
-        ValueError: a name that stands there twice.
+        ValueError: two conditions have the same name.
     """
 
     conditions: tuple[CategoryCondition | NumberCondition, ...] = ()
 
     def __post_init__(self) -> None:
         if len(set(self.names)) < len(self.names):
-            raise ValueError(f"conditions are named twice: {', '.join(self.names)}")
+            raise ValueError(f"conditions are {', '.join(self.names)}; each name may occur only once")
 
     @classmethod
     def of_labels(cls, labels: Sequence[str]) -> ConditionSpace:
-        """The one condition of a run that knows labels alone; none where there are no labels."""
+        """A space with the single condition `label`; an empty space without labels."""
         return cls((CategoryCondition(name="label", values=tuple(labels)),)) if labels else cls()
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(one.name for one in self.conditions)
+        return tuple(condition.name for condition in self.conditions)
 
     @property
     def categories(self) -> tuple[CategoryCondition, ...]:
-        return tuple(one for one in self.conditions if isinstance(one, CategoryCondition))
+        return tuple(c for c in self.conditions if isinstance(c, CategoryCondition))
 
     @property
     def numbers(self) -> tuple[NumberCondition, ...]:
-        return tuple(one for one in self.conditions if isinstance(one, NumberCondition))
+        return tuple(c for c in self.conditions if isinstance(c, NumberCondition))
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The values of the category `label`; () where labels are not used."""
-        return next((one.values for one in self.categories if one.name == "label"), ())
+        return next((category.values for category in self.categories if category.name == "label"), ())
 
     def __str__(self) -> str:
-        """What can be asked for, for messages."""
+        """All conditions with their values, for messages."""
         return ", ".join(map(str, self.conditions)) or "no conditions"
 
-    def values(self, wishes: Mapping[str, str | float]) -> dict[str, int | float]:
-        """Wishes as a `Condition` has them: the number of a category's value, a number as it is.
+    def values(self, requested: Mapping[str, str | float]) -> dict[str, int | float]:
+        """Requested values as the values of a `Condition`: indices for categories, floats for numbers.
 
         Args:
-            wishes: by name, such as {"age": 70, "label": "AD"}; numbers may be text, too.
+            requested: by name, such as {"age": 70, "label": "AD"}; numbers may be given as text.
 
         Raises:
-            ValueError: a condition or a value that the run does not know; it says what is known.
+            ValueError: a condition or a value that was not trained; the message lists those that were.
         """
-        known = {one.name: one for one in self.conditions}
+        known = {condition.name: condition for condition in self.conditions}
         values: dict[str, int | float] = {}
-        for name, wish in wishes.items():
-            one = known.get(name)
-            if one is None:
-                raise ValueError(f"{name} is no condition of this run, which knows {self}")
-            text = str(wish)
-            values[name] = one.number_of(text) if isinstance(one, CategoryCondition) else one.value_of(text)
+        for name, value in requested.items():
+            condition = known.get(name)
+            if condition is None:
+                raise ValueError(f"{name} is not a condition of this run; its conditions are {self}")
+            if isinstance(condition, CategoryCondition):
+                values[name] = condition.index_of(str(value))
+            else:
+                values[name] = condition.value_of(str(value))
         return values
 
     def parse(
-        self, wishes: Mapping[str, str | float], count: int, device: torch.device | str = "cpu"
+        self, requested: Mapping[str, str | float], count: int, device: torch.device | str = "cpu"
     ) -> Condition:
-        """The same wishes for each of `count` samples; what is not wished for is absent.
+        """The same requested values for each of `count` samples; all other conditions are absent.
 
         Args:
-            wishes: as of `values`.
+            requested: as in `values`.
             count: B.
             device: of the tensors.
 
         Raises:
-            ValueError: a condition or a value that the run does not know; it says what is known.
+            ValueError: a condition or a value that was not trained; the message lists those that were.
         """
         import torch
 
@@ -156,7 +158,7 @@ class ConditionSpace:
 
         categories: dict[str, Tensor] = {}
         numbers: dict[str, Tensor] = {}
-        for name, value in self.values(wishes).items():
+        for name, value in self.values(requested).items():
             if isinstance(value, int):
                 categories[name] = torch.full((count,), value, device=device)
             else:
@@ -164,28 +166,28 @@ class ConditionSpace:
         return Condition(categories=categories, numbers=numbers)
 
     def check(self, condition: Condition | None) -> None:
-        """Raises ValueError for names and category numbers that the run does not know."""
+        """Raises ValueError for names and category indices that are not in this space."""
         if condition is None:
             return
-        sizes = {one.name: one.absent for one in self.categories}
+        sizes = {category.name: category.absent for category in self.categories}
         unknown = (condition.categories.keys() - sizes.keys()) | (
-            condition.numbers.keys() - {one.name for one in self.numbers}
+            condition.numbers.keys() - {number.name for number in self.numbers}
         )
         if unknown:
             raise ValueError(
-                f"{', '.join(sorted(unknown))}: no such condition was trained with; known are {self}"
+                f"{', '.join(sorted(unknown))}: not a condition of this prior; its conditions are {self}"
             )
         for name, value in condition.categories.items():
             if not bool(((value >= 0) & (value <= sizes[name])).all()):
-                raise ValueError(f"{name} is {value.tolist()}; known are 0 to {sizes[name]} (= absent)")
+                raise ValueError(f"{name} is {value.tolist()}; use 0 to {sizes[name]} (= absent)")
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values: by name, the values of a category, or what is known of a number."""
+        """JSON values: by name, the values of a category, or range, mean and std of a number."""
         return {
-            one.name: {"values": list(one.values)}
-            if isinstance(one, CategoryCondition)
-            else {"low": one.low, "high": one.high, "mean": one.mean, "std": one.std}
-            for one in self.conditions
+            c.name: {"values": list(c.values)}
+            if isinstance(c, CategoryCondition)
+            else {"low": c.low, "high": c.high, "mean": c.mean, "std": c.std}
+            for c in self.conditions
         }
 
     @classmethod
@@ -193,10 +195,10 @@ class ConditionSpace:
         """The inverse of `to_dict`."""
         return cls(
             tuple(
-                CategoryCondition(name=name, values=tuple(reported["values"]))
-                if "values" in reported
-                else NumberCondition(name=name, **reported)
-                for name, reported in record.items()
+                CategoryCondition(name=name, values=tuple(fields["values"]))
+                if "values" in fields
+                else NumberCondition(name=name, **fields)
+                for name, fields in record.items()
             )
         )
 

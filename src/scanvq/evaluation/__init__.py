@@ -1,1 +1,1 @@
-"""How well a run does, on the scans that it has never seen."""
+"""Evaluation of runs on test data."""

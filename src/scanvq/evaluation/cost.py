@@ -1,4 +1,4 @@
-"""What the stages of a run have cost, and the whole where it was measured."""
+"""Measured cost of a run and of each training stage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scanvq.storage.run_directory import RunDirectory
 
 
 def cost_of(run: RunDirectory) -> dict[str, Any]:
-    """The form of metrics.json: the whole, where it was measured, and the stages."""
+    """The cost entry of metrics.json: the total, if it was measured, and each stage."""
     cost: dict[str, Any] = run.read(run.cost) if run.cost.is_file() else {}
     for name, stage in (("tokenizer", run.tokenizer), ("prior", run.prior)):
         if stage.history.is_file():

@@ -1,4 +1,4 @@
-"""The scores of a model on one split: tokenizer, prior."""
+"""Evaluation of a model on a split: scores of tokenizer and prior."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from scanvq.types import Codes, ProgressFactory
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The scores of a run on one split.
+    """The scores of a model on a split.
 
     Attributes:
-        metrics: the form of metrics.json, less `cost`.
-        tokenizer: the scores of every image.
+        metrics: the content of metrics.json, without `cost` and `leak`.
+        tokenizer: the tokenizer's scores of every image.
     """
 
     metrics: dict[str, Any]
@@ -33,13 +33,13 @@ def evaluate(
     *,
     progress_for: ProgressFactory,
 ) -> Evaluation:
-    """Scores a model on a split. The bits of its prior are without conditions.
+    """Scores a model on a split. The likelihood of the prior is unconditional.
 
     Args:
-        model: with a prior or without.
-        dataset: the split's images.
-        codes: their codes.
-        progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
+        model: with or without a prior.
+        dataset: the images of the split.
+        codes: the codes of these images.
+        progress_for: returns, for the name of a task, a function of items done and all items.
     """
     geometry, sizes = model.preparation.geometry, model.tokenizer.codebook_sizes
     scores = score_tokenizer(model.coder, dataset, codes, progress=progress_for("reconstruct"))
@@ -55,7 +55,7 @@ def evaluate(
         bits = bits_of(
             model.prior,
             codes,
-            condition=None,  # they would be bits of the stream, too
+            condition=None,  # conditions would have to be coded, too
             device=model.device,
             progress=progress_for("score codes"),
         )

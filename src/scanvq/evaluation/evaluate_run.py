@@ -1,4 +1,4 @@
-"""The scores of a run: on its own test split, or on another folder of scans; written as JSON."""
+"""Evaluation of a run on its test split or on another folder of scans; writes metrics as JSON."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Scores a run on its test split, or on another folder, and writes metrics.json.
 
-    Another folder is first compared with the scans that the run was trained on; where these can no longer be
-    read, `leak.unchecked` of the scores says so; `leak.unmatched` lists the files in which the run's
+    Another folder is first compared with the training scans of the run. `leak.unchecked` of the metrics gives
+    the reason if these can no longer be read; `leak.unmatched` lists the files in which the run's
     `data.subject` finds no subject.
 
     Args:
-        model: the run's.
-        directory: the run's.
-        folder: other scans: their test split where they have one, else all of them. The scores go to
-            `metrics-<folder name>.json`, since these are not the run's own.
-        skip_bad: leave unusable files of `folder` out rather than stop.
-        allow_leak: score `folder` although the run was trained on some of it; the scores say so.
-        cache: where prepared stores are kept.
-        progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
+        model: of the run.
+        directory: of the run.
+        folder: other scans: their test split if there is one, else all of them. The metrics are written to
+            `metrics-<folder name>.json`.
+        skip_bad: skip unusable files of `folder` instead of stopping.
+        allow_leak: evaluate even if the run was trained on scans of `folder`; the metrics report it.
+        cache: folder of prepared stores.
+        progress_for: returns, for the name of a task, a function of items done and all items.
 
     Returns:
-        The form of metrics.json.
+        The content of metrics.json.
 
     Raises:
-        LeakError: the run was trained on subjects or scans of `folder`, all of them.
+        LeakError: the run was trained on subjects or scans of `folder`; the message lists them.
     """
     progress_for = progress_for or (lambda name: lambda done, total: None)
     found = open_held_out(
@@ -79,12 +79,12 @@ def evaluate_run(
     metrics = {**evaluation.metrics, "leak": leak, "cost": cost_of(directory), **kept}
     directory.write(file, metrics)
     if folder is None:
-        directory.write(directory.test_scores, _of_each_image(evaluation, found.data))
+        directory.write(directory.test_scores, _image_scores(evaluation, found.data))
     return metrics
 
 
-def _of_each_image(evaluation: Evaluation, data: RunData) -> dict[str, Any]:
-    """What test_scores.json holds: which images, their SSIM, and how often each code was used."""
+def _image_scores(evaluation: Evaluation, data: RunData) -> dict[str, Any]:
+    """The content of test_scores.json: image indices, SSIM of each image, number of uses of each code."""
     return {
         "rows": data.rows("test").tolist(),
         "ssim": evaluation.tokenizer.ssim.tolist(),

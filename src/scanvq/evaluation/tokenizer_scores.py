@@ -1,4 +1,4 @@
-"""The tokenizer's scores on one split: every image, then their distribution."""
+"""Reconstruction scores and codebook use of a tokenizer on a split."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from scanvq.model.coder import Coder
 from scanvq.store.dataset import SliceDataset
 from scanvq.types import Codes
 
-BATCH = 4  # images at once; as few as a dry run scores, so that its memory is that of a run
-SSIM_LINE = 0.6  # the reports' line; not a result by itself
+BATCH = 4  # images of a batch, as in a dry run, so that the memory measured there holds for a run
+SSIM_LINE = 0.6  # threshold of the reference reports; the share of images above it is reported
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerScores:
-    """Scores of each image of a split, in the split's order, and how often each code was used.
+    """Scores of each image of a split, in the order of the split, and the number of uses of each code.
 
     Attributes:
         ssim, ssim_foreground, psnr, mae: (n,) each; intensities in [0, 1].
-        usage: counts of every level's codes.
+        usage: counts of the codes of every level.
     """
 
     ssim: Tensor
@@ -38,7 +38,7 @@ class TokenizerScores:
     usage: tuple[CodeUsage, ...]
 
     def summary(self) -> dict[str, Any]:
-        """The form of metrics.json."""
+        """The tokenizer's entry of metrics.json."""
         return {
             "n": len(self.ssim),
             "ssim": distribution(self.ssim, above=SSIM_LINE),
@@ -56,12 +56,12 @@ def score_tokenizer(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> TokenizerScores:
-    """Decodes the codes of every image of a data set, in fp32, and compares with the original.
+    """Decodes the codes of every image of a data set in fp32, and compares with the original.
 
     Args:
-        coder: the tokenizer's.
-        dataset: at least one image.
-        codes: of these images, (n, h, w) a level.
+        coder: of the tokenizer.
+        dataset: the images, at least one.
+        codes: of these images, (n, h, w) for each level.
         progress: called with images done and all.
     """
     usage = tuple(CodeUsage(size) for size in coder.tokenizer.codebook_sizes)
@@ -69,14 +69,14 @@ def score_tokenizer(
     for start in range(0, len(dataset), BATCH):
         images, _ = dataset.batch(np.arange(start, min(start + BATCH, len(dataset))))
         part = tuple(level[start : start + BATCH] for level in codes)
-        rebuilt = coder.decode(part)
+        reconstructed = coder.decode(part)
         for name, score in (
             ("ssim", ssim),
             ("ssim_foreground", ssim_foreground),
             ("psnr", psnr),
             ("mae", mae),
         ):
-            scores[name].append(score(rebuilt, images))
+            scores[name].append(score(reconstructed, images))
         for level, counted in enumerate(usage):
             counted.add(part[level])
         if progress is not None:

@@ -1,1 +1,1 @@
-"""What a model does with files: reconstruct, complete, sample, encode and decode them."""
+"""Inference on files: encode, decode, reconstruct, inpaint and sample."""

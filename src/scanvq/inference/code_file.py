@@ -1,4 +1,4 @@
-"""Files of codes: npz with the grids of every slice, and what brings them back to a scan's size and units."""
+"""Code files: npz with the codes of every slice, and the size, type and units of the original scans."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from scanvq.types import Codes
 
 
 class CodeFileError(ValueError):
-    """A file of codes that is damaged, or not of this tokenizer."""
+    """A code file is damaged, or belongs to another tokenizer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where some slices come from: enough to give decoded images the scan's size, type and units."""
+    """The scan that slices come from: size, type and range, to restore decoded images."""
 
     name: str
     shape: tuple[int, int, int]
@@ -44,11 +44,11 @@ class Origin:
         )
 
     def slices(self) -> list[Slice]:
-        """Slices of the size, type and range of the scan's, without its content."""
+        """Blank slices with the size, type and range of the scan."""
         count, height, width = self.shape
-        blank = np.full((height, width), self.low).astype(self.dtype)
-        one = Slice(pixels=blank, file_low=self.low, file_high=self.high, spacing=self.spacing)
-        return [one] * count
+        pixels = np.full((height, width), self.low).astype(self.dtype)
+        blank = Slice(pixels=pixels, file_low=self.low, file_high=self.high, spacing=self.spacing)
+        return [blank] * count
 
 
 def write_codes(
@@ -59,38 +59,38 @@ def write_codes(
     *,
     provenance: Provenance | None = None,
 ) -> None:
-    """Writes codes, (n, h, w) a level.
+    """Writes codes, (n, h, w) for each level.
 
     Args:
         path: of the npz file.
         tokenizer_id: content id of the tokenizer.
         codes: of every level.
-        origins: the scans that they come from, in their order; empty for codes that were drawn.
-        provenance: the prior and the seed that drew them.
+        origins: the original scans, in the order of the slices; empty for sampled codes.
+        provenance: prior and seed of sampled codes.
     """
     arrays: dict[str, Any] = {
         f"level_{number}": level.numpy().astype(np.int32) for number, level in enumerate(codes)
     }
-    facts: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "tokenizer": np.array(tokenizer_id),
-        "files": np.array([o.name for o in origins], dtype=np.str_),
-        "shapes": np.array([o.shape for o in origins], np.int64).reshape(-1, 3),
-        "dtypes": np.array([o.dtype for o in origins], dtype=np.str_),
-        "ranges": np.array([(o.low, o.high) for o in origins], np.float64).reshape(-1, 2),
-        "spacings": np.array([o.spacing or (0, 0) for o in origins], np.float64).reshape(-1, 2),
-        "file_of_slice": np.repeat(np.arange(len(origins)), [o.shape[0] for o in origins]),
+        "files": np.array([origin.name for origin in origins], dtype=np.str_),
+        "shapes": np.array([origin.shape for origin in origins], np.int64).reshape(-1, 3),
+        "dtypes": np.array([origin.dtype for origin in origins], dtype=np.str_),
+        "ranges": np.array([(origin.low, origin.high) for origin in origins], np.float64).reshape(-1, 2),
+        "spacings": np.array([origin.spacing or (0, 0) for origin in origins], np.float64).reshape(-1, 2),
+        "file_of_slice": np.repeat(np.arange(len(origins)), [origin.shape[0] for origin in origins]),
     }
     if provenance is not None:
-        facts["synthetic"] = np.array(str(provenance))
+        metadata["synthetic"] = np.array(str(provenance))
     with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays, **facts)
+        np.savez_compressed(file, **arrays, **metadata)
 
 
 def read_code_file(path: Path, *, tokenizer_id: str) -> tuple[Codes, list[Origin]]:
-    """The codes of a file, and where they come from.
+    """Reads the codes of a file, and their original scans.
 
     Raises:
-        CodeFileError: no such file, no file of codes, or the codes of another tokenizer.
+        CodeFileError: no such file, not a code file, or codes of another tokenizer.
     """
     if not path.is_file():
         raise CodeFileError(f"there is no file {path}")
@@ -98,23 +98,26 @@ def read_code_file(path: Path, *, tokenizer_id: str) -> tuple[Codes, list[Origin
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             arrays = {name: saved[name] for name in saved.files}
     except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
-        raise CodeFileError(f"{path} is not a whole npz file: {error}") from None
+        raise CodeFileError(f"{path} is not a complete npz file: {error}") from None
     levels = [name for name in (f"level_{number}" for number in range(len(arrays))) if name in arrays]
     if not levels:
         raise CodeFileError(
-            f"{path} holds no codes (no array level_0); it has {', '.join(arrays) or 'nothing'}"
+            f"{path} has no codes (no array level_0); its arrays are {', '.join(arrays) or 'none'}"
         )
     if any(arrays[name].ndim != 3 or arrays[name].dtype.kind not in "iu" for name in levels):
         raise CodeFileError(f"{path}: every level must be integers of shape (n, h, w)")
-    made_by = str(arrays["tokenizer"]) if "tokenizer" in arrays else None
-    if made_by is not None and made_by != tokenizer_id:
-        raise CodeFileError(f"{path} holds codes of tokenizer {made_by}; this run's is {tokenizer_id}")
+    written_by = str(arrays["tokenizer"]) if "tokenizer" in arrays else None
+    if written_by is not None and written_by != tokenizer_id:
+        raise CodeFileError(
+            f"{path} has codes of tokenizer {written_by}, but the tokenizer of this run is {tokenizer_id}; "
+            "decode the file with the run that encoded it"
+        )
     codes = tuple(torch.from_numpy(arrays[name].astype(np.int64)) for name in levels)
     return codes, _origins(arrays)
 
 
 def read_provenance(path: Path) -> Provenance | None:
-    """The prior and the seed that drew the codes of a file; None where they come from scans."""
+    """Prior and seed of the sampled codes of a file; None for codes of scans."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
         return Provenance.read(str(saved["synthetic"])) if "synthetic" in saved.files else None
 

@@ -1,4 +1,4 @@
-"""Scan files to a file of codes, and back to images."""
+"""Encoding of scan files to a code file, and decoding of a code file to image files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from scanvq.types import Progress
 
 
 def encode_files(model: Model, scans: Sequence[Path], out: Path, *, progress: Progress) -> int:
-    """Writes the codes of every slice of some scans into one npz file. Returns the number of slices.
+    """Writes the codes of all slices of the scans to an npz file. Returns the number of slices.
 
     Raises:
-        ValueError: a name that does not end in .npz. UnreadableScan: a file that cannot be used.
+        ValueError: a file name that does not end in .npz. UnreadableScan: an unusable file.
     """
     if out.suffix != ".npz":
-        raise ValueError(f"--out {out} must end in .npz")
+        raise ValueError(f"--out is {out}; it must end in .npz")
     grids, origins = [], []
     for number, (path, name) in enumerate(zip(scans, names_of(scans), strict=True), start=1):
         scan = model.read(path)
@@ -36,12 +36,12 @@ def encode_files(model: Model, scans: Sequence[Path], out: Path, *, progress: Pr
 
 
 def decode_file(model: Model, codes: Path, out: Path, *, progress: Progress) -> int:
-    """Writes the images of a file of codes, marked as synthetic. Returns the number of files.
+    """Writes the decoded images of a code file, marked as synthetic. Returns the number of files.
 
-    8-bit slices become PNG, all others NIfTI; codes that came from no scan become PNG.
+    Single 8-bit slices and sampled codes are written as PNG, all others as NIfTI.
 
     Raises:
-        CodeFileError: no such file, a damaged one, or the codes of another tokenizer.
+        CodeFileError: no such file, a damaged file, or codes of another tokenizer.
     """
     levels, origins = read_code_file(codes, tokenizer_id=model.id)
     provenance = read_provenance(codes) or model.provenance()
@@ -55,10 +55,10 @@ def decode_file(model: Model, codes: Path, out: Path, *, progress: Progress) -> 
         slices = origin.slices()
         pixels = restore_slices(images[start : start + len(slices)], slices, model.preparation)
         start += len(slices)
-        picture = len(slices) == 1 and pixels.dtype == "uint8"
-        target = out / stem.with_name(f"{stem.name}{'.png' if picture else '.nii.gz'}")
+        is_png = len(slices) == 1 and pixels.dtype == "uint8"
+        target = out / stem.with_name(f"{stem.name}{'.png' if is_png else '.nii.gz'}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        FORMATS["png" if picture else "nifti"].write(
+        FORMATS["png" if is_png else "nifti"].write(
             target, Scan(slices=pixels, spacing=origin.spacing), provenance
         )
         progress(number, len(origins))

@@ -1,4 +1,4 @@
-"""Generated images as files: pictures, NIfTI slices, or one npz."""
+"""Writing of generated images: PNG, NIfTI, or a single npz file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS = ("png", "nifti", "npz")
 
 
 def check_kind(kind: str) -> None:
-    """Raises ValueError for a kind of file that `write_pictures` does not write."""
+    """Raises ValueError for a file format that `write_pictures` does not support."""
     if kind not in KINDS:
         raise ValueError(f"--format is {kind!r}; use png, nifti or npz")
 
@@ -27,12 +27,12 @@ def write_pictures(
     Args:
         out: the folder.
         images: intensities in [0, 1].
-        kind: "png" (8 bit), "nifti" (float32, one file each), or "npz" (one file, array `images`).
-        provenance: what every file says of what made it.
-        stem: of the files' names.
+        kind: "png" (8 bit), "nifti" (float32, a file per image), or "npz" (a single file, array `images`).
+        provenance: model and seed, written to every file.
+        stem: of the file names.
 
     Raises:
-        ValueError: another kind.
+        ValueError: an unsupported kind.
     """
     check_kind(kind)
     out.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def write_pictures(
 
 
 def contact_sheet(images: NDArray[np.float32], *, columns: int = 8) -> NDArray[np.uint8]:
-    """Images (n, H, W) in [0, 1] side by side on one sheet, with a thin line between them."""
+    """Images (n, H, W) in [0, 1] as a grid in a single image, separated by thin lines."""
     count, height, width = images.shape
     columns = min(columns, count)
     rows = -(-count // columns)

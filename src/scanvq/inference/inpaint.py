@@ -1,4 +1,4 @@
-"""Completes scan files: the mask, the completions, and their names."""
+"""Inpainting of scan files: masks, completions and file names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scanvq.imaging.formats import FORMATS, Format, Scan, format_of, output_name, stem_of
 from scanvq.model.inpaint import unknown_region
 from scanvq.model.model import Model
-from scanvq.model.wishes import Wishes
+from scanvq.model.requested_values import RequestedValues
 from scanvq.types import SamplingParams
 
 
@@ -22,28 +22,28 @@ def inpaint_file(
     mask: Path | None = None,
     keep: str | None = None,
     count: int,
-    condition: Wishes | None = None,
+    condition: RequestedValues | None = None,
     params: SamplingParams,
     seed: int,
 ) -> list[Path]:
     """Writes several completions of a scan, each marked as synthetic.
 
     Args:
-        model: with a prior that can fill a region.
+        model: with a prior that can inpaint.
         file: the scan.
         out: the folder for the completions.
-        mask: a picture of the scan's size, white where pixels are unknown.
+        mask: an image of the scan's size, white where pixels are unknown.
         keep: the half that is known, instead of a mask: see `model.inpaint.REGIONS`.
-        count: how many.
-        condition: wishes by name, see `Model.inpaint`.
-        params: how codes are drawn.
-        seed: of the first completion; the next ones count up.
+        count: number of completions.
+        condition: requested values by name, see `Model.inpaint`.
+        params: sampling parameters.
+        seed: of the first completion; completion i uses seed + i.
 
     Returns:
-        The files written.
+        The written files.
 
     Raises:
-        ValueError: a mask or a half that does not fit, or a prior that makes whole images only.
+        ValueError: an invalid mask or half, or a prior that cannot inpaint.
     """
     scan = model.read(file)
     completions = model.inpaint(
@@ -59,31 +59,32 @@ def inpaint_file(
 
 
 def mask_of(scan: Scan, mask: Path | None, keep: str | None) -> NDArray[np.bool_]:
-    """(H, W), True where the scan is to be filled in: from a picture, or from the half that is kept.
+    """Mask (H, W), True where pixels are unknown, from a mask file or from the half that is kept.
 
     Raises:
-        ValueError: an unknown half, or a mask of several slices or another size than the scan's.
+        ValueError: an unknown half, or a mask with several slices or of another size than the scan.
     """
     height, width = scan.slices.shape[1:]
     if mask is None:
         return unknown_region(keep or "", (height, width))
-    drawn = format_of(mask).read(mask).slices
-    if len(drawn) != 1:
+    slices = format_of(mask).read(mask).slices
+    if len(slices) != 1:
         raise ValueError(
-            f"the mask {mask} has {len(drawn)} slices; give one picture, which is used for every slice"
+            f"the mask {mask} has {len(slices)} slices; give a mask of a single slice, which is used for all"
         )
-    if drawn.shape[1:] != (height, width):
+    if slices.shape[1:] != (height, width):
         raise ValueError(
-            f"the mask {mask} is {'x'.join(map(str, drawn.shape[1:]))}, but the scan is {height}x{width}"
+            f"the mask {mask} is {'x'.join(map(str, slices.shape[1:]))}, but the scan is {height}x{width}; "
+            "they must have the same size"
         )
-    unknown: NDArray[np.bool_] = drawn[0] > drawn.max() / 2
+    unknown: NDArray[np.bool_] = slices[0] > slices.max() / 2
     return unknown
 
 
 def completed_file(out: Path, file: Path, number: int) -> tuple[Path, Format]:
-    """The name of a completion, the scan's own with a number, and the format that it is written in.
+    """The path of a completion, with the scan's name and a number, and its file format.
 
-    JPEG, which would change known pixels, and single images of an npz file become PNG.
+    Completions of JPEG, which would change known pixels, and of images in an npz file are written as PNG.
     """
     name, format = output_name(file)
     stem = stem_of(name)

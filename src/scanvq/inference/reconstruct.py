@@ -1,4 +1,4 @@
-"""Scan files through the tokenizer and back, written as they came."""
+"""Reconstruction of scan files, written in the format of the originals."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from scanvq.model.scans import Images
 
 @dataclass(frozen=True, kw_only=True)
 class ReconstructedFile:
-    """One scan that was reconstructed and written.
+    """A reconstructed scan file.
 
     Attributes:
-        target: the file written.
-        stem: its name without suffixes, below the output folder.
-        images: (S, H, W) in [0, 1], as the network saw them.
-        codes: (S, h, w) a level.
-        decoded: (S, H, W) in [0, 1].
+        target: path of the written file.
+        stem: file name without suffixes, relative to the output folder.
+        images: input of the network, (S, H, W) in [0, 1].
+        codes: (S, h, w) for each level.
+        decoded: output of the network, (S, H, W) in [0, 1].
     """
 
     target: Path
@@ -35,15 +35,15 @@ class ReconstructedFile:
 
 
 def reconstruct_files(model: Model, scans: Sequence[Path], out: Path) -> Iterator[ReconstructedFile]:
-    """Writes each scan's reconstruction: same name, format, size, units and geometry, marked as synthetic.
+    """Writes the reconstruction of each scan: same name, format, size, units and geometry, marked synthetic.
 
     Args:
-        model: whose tokenizer is used.
+        model: the model; only the tokenizer is used.
         scans: files, see `scan_files`.
-        out: the folder.
+        out: the output folder.
 
     Raises:
-        ValueError: an output would overwrite its own scan. UnreadableScan: a file that cannot be used.
+        ValueError: an output would overwrite the input. UnreadableScan: an unusable file.
     """
     targets = outputs(scans, out)
     stems = stems_of(names_of(scans))

@@ -1,4 +1,4 @@
-"""New scans as files: the images, their codes, and one sheet with all of them."""
+"""Sampled images as files: images, codes and a contact sheet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scanvq.imaging.formats import FORMATS, Scan
 from scanvq.inference.code_file import write_codes
 from scanvq.inference.image_files import check_kind, contact_sheet, write_pictures
 from scanvq.model.model import Model
-from scanvq.model.wishes import Wishes
+from scanvq.model.requested_values import RequestedValues
 from scanvq.types import Progress, SamplingParams
 
 SHEET = "samples.png"
@@ -19,29 +19,29 @@ def sample_files(
     out: Path,
     count: int,
     *,
-    condition: Wishes | None = None,
+    condition: RequestedValues | None = None,
     params: SamplingParams,
     seed: int,
     kind: str = "png",
     progress: Progress | None = None,
 ) -> Path:
-    """Writes new images, `codes.npz` and a sheet of all images, each marked as synthetic.
+    """Writes sampled images, `codes.npz` and a contact sheet of all images, each marked as synthetic.
 
     Args:
         model: with a prior.
-        out: the folder.
-        count: how many.
-        condition: wishes by name, see `Model.sample`.
-        params: how codes are drawn.
-        seed: image i depends on it and on i alone.
+        out: the output folder.
+        count: number of images.
+        condition: requested values by name, see `Model.sample`.
+        params: sampling parameters.
+        seed: image i depends on the seed and on i alone.
         kind: "png", "nifti" or "npz".
         progress: called with samples done and all.
 
     Returns:
-        The sheet.
+        The path of the contact sheet.
 
     Raises:
-        ValueError: another kind of file, or a condition that the model does not know.
+        ValueError: an unsupported kind, or a condition that the prior was not trained with.
     """
     check_kind(kind)
     codes = model.sample_codes(count, condition=condition, params=params, seed=seed, progress=progress)

@@ -1,4 +1,4 @@
-"""The scans that a user names, and the names of the files made of them."""
+"""Input scan files, and the names of output files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from scanvq.imaging.formats import READABLE, is_part_of_file, is_series, output_
 
 
 def scan_files(named: Sequence[Path]) -> list[Path]:
-    """Every scan named, and those in the folders named.
+    """The scans of a list of files and folders.
 
     Raises:
-        ValueError: something that does not exist, or a folder without scans.
+        ValueError: a path that does not exist, or a folder without scans.
     """
     found: list[Path] = []
     for path in named:
@@ -22,7 +22,7 @@ def scan_files(named: Sequence[Path]) -> list[Path]:
             files = [p.relative_to(path) for p in path.rglob("*") if p.is_file() and p.name[0] != "."]
             inside = [path / scan for scan in sorted(list_scans(path, files).scans)]
             if not inside:
-                raise ValueError(f"{path} holds no scans ({', '.join(READABLE)})")
+                raise ValueError(f"the folder {path} has no scans; readable are {', '.join(READABLE)}")
             found += inside
         elif path.is_file() or is_series(path) or is_part_of_file(path):
             found.append(path)
@@ -32,19 +32,19 @@ def scan_files(named: Sequence[Path]) -> list[Path]:
 
 
 def names_of(scans: Sequence[Path]) -> list[Path]:
-    """The scans' own names; with their folders, below the common one, where names repeat."""
+    """The file names of scans; paths relative to the common folder if file names repeat."""
     names = [output_name(scan)[0] for scan in scans]
     if len(set(names)) == len(scans):
         return [Path(name) for name in names]
-    places = [scan.parent if is_part_of_file(scan) else scan for scan in (scan.resolve() for scan in scans)]
-    base = Path(*_common([place.parent.parts for place in places]))
-    return [place.relative_to(base).with_name(name) for place, name in zip(places, names, strict=True)]
+    paths = [scan.parent if is_part_of_file(scan) else scan for scan in (scan.resolve() for scan in scans)]
+    base = Path(*_common([path.parent.parts for path in paths]))
+    return [path.relative_to(base).with_name(name) for path, name in zip(paths, names, strict=True)]
 
 
 def stems_of(names: Sequence[str | Path]) -> list[Path]:
-    """Names without suffixes for files of another kind; with them where two would become one (a.png, a.jpg).
+    """Names without suffixes, for output files of another format; suffixes stay where stems would be equal.
 
-    What a name says about folders outside is left out: it may come from a file by somebody else.
+    Parts such as ".." and "/" are removed, since names may come from an untrusted code file.
     """
     inside = [Path(*(part for part in Path(name).parts if part not in ("..", "/"))) for name in names]
     stems = [name.with_name(stem_of(name)) for name in inside]
@@ -53,10 +53,10 @@ def stems_of(names: Sequence[str | Path]) -> list[Path]:
 
 
 def outputs(scans: Sequence[Path], out: Path) -> list[Path]:
-    """A target in `out` for every scan, of the same name.
+    """An output path in `out` for every scan, with the same name.
 
     Raises:
-        ValueError: a target would overwrite its own scan.
+        ValueError: an output would overwrite the input.
     """
     targets = [out / name for name in names_of(scans)]
     for scan, target in zip(scans, targets, strict=True):

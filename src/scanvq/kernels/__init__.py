@@ -1,6 +1,6 @@
-"""What is tuned for one kind of machine, each beside its plain reference.
+"""Optimized kernels, each with a plain reference implementation.
 
-The line "Gain" of each says how much longer a whole step takes with the reference in its place: processor
+"Gain" in a docstring is how much longer a whole step takes with the reference instead: processor
 time in one thread of an AMD EPYC (AVX-512), bf16, median of alternating turns, PyTorch 2.13. The demo
 tokenizer trains on 16 images of 128x128, the planned tokenizer on 4 of 192x160 (512 codes, grids of 48x40).
 """

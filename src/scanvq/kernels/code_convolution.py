@@ -12,11 +12,11 @@ from torch import Tensor
 def convolve_codes(codes: Tensor, tables: Tensor, *, kernel: int) -> Tensor:
     """Looks up and sums the table row of each tap: as `reference_convolve_codes`, see there for arguments.
 
-    Of a one-hot code this is 1 / K of a convolution's work. The result is channels last in memory. Made for
-    CPUs; on other devices the convolution is faster.
+    For one-hot codes this is 1 / K of the operations of a convolution. The result is channels last in memory.
+    For CPUs; on other devices the convolution is faster.
 
-    Gain: a training step of recipe adni-vqvae-pixelcnn at 16 grids of 32x32 and 64 codes 40 %, of which its
-    own gradient 36 %.
+    Gain: a training step of recipe adni-vqvae-pixelcnn at 16 grids of 32x32 and 64 codes 40 %, of which the
+    backward pass 36 %.
     """
     batch, height, width = codes.shape
     reach, size = kernel // 2, tables.shape[1] - 1
@@ -56,7 +56,7 @@ def reference_convolve_codes(codes: Tensor, tables: Tensor, *, kernel: int) -> T
 
 
 class _SumOfRows(torch.autograd.Function):
-    """`embedding_bag` with another gradient: PyTorch's is twenty times slower on a CPU."""
+    """`embedding_bag` with a faster backward pass: PyTorch's takes twenty times as long on a CPU."""
 
     @staticmethod
     def forward(ctx: Any, table: Tensor, rows: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ TILE = 32  # rows or columns of one matrix product
 
 
 def gaussian_blur(images: Tensor) -> Tensor:
-    """The window's weighted mean wherever it fits: as `reference_gaussian_blur`, see there for arguments.
+    """The weighted mean of each full window: as `reference_gaussian_blur`, see there for arguments.
 
     On a CPU by products with banded matrices. The window is symmetric, so the gradient is the same blur
     of the padded gradient: no slice of the forward pass is kept or scattered back.

@@ -1,4 +1,4 @@
-"""Work repeated on the same tensors, on a GPU captured once as a CUDA graph and replayed."""
+"""Repeated work on the same tensors, captured as a CUDA graph and replayed on GPUs."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from collections.abc import Callable
 import torch
 
 Work = Callable[[], None]
-"""Reads and writes tensors at fixed addresses, without a value that the host has to wait for."""
+"""Reads and writes tensors at fixed addresses, without host synchronization."""
 
 CAPTURE_SECONDS = 0.1
-"""Assumed cost of a capture: one more run on the host, a synchronization, a new memory pool."""
+"""Assumed cost of a capture: another run on the host, a synchronization, a new memory pool."""
 
 _EAGER_CALLS = 2  # before the capture: the first loads kernels, the second is timed
 
 
 class GraphReplay:
-    """Repeated work: as `reference_graph_replay`, but on a CUDA device captured where that pays.
+    """Repeated work: as `reference_graph_replay`, but captured on CUDA devices if that saves time.
 
-    A cell of a sample is dozens of kernels, each so small that launching it takes longer than running it. A
-    CUDA graph launches all of them at once. It pays if the calls left would take longer than capturing does,
-    for which the second call is timed. On other devices the work is called as it is.
+    Sampling a cell runs dozens of kernels, each so small that its launch takes longer than its execution. A
+    CUDA graph launches all of them at once. It saves time if the remaining calls would take longer than the
+    capture, which is estimated from the second call. On other devices the work is called directly.
 
     Gain: on a CPU none; on a CUDA device not measured yet.
 
     Args:
         work: the same kernels on the same tensors in every call.
         device: of the tensors.
-        calls: how often it will be called.
+        calls: total number of calls.
     """
 
     def __init__(self, work: Work, device: torch.device, *, calls: int) -> None:
@@ -50,7 +50,7 @@ class GraphReplay:
 
 
 def reference_graph_replay(work: Work, device: torch.device, *, calls: int) -> Work:
-    """The work itself, called kernel by kernel every time; see `GraphReplay` for the arguments."""
+    """The work without capture; see `GraphReplay` for the arguments."""
     return work
 
 
@@ -60,7 +60,7 @@ def can_capture(device: torch.device) -> bool:
 
 
 def capture(work: Work) -> Work:
-    """The kernels of `work` as one CUDA graph; nothing is computed during the capture.
+    """The kernels of `work` as a CUDA graph; nothing is computed during the capture.
 
     If the driver refuses, a RuntimeWarning is issued and the work is returned unchanged.
     """

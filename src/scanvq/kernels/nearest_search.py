@@ -1,4 +1,4 @@
-"""The nearest codebook vector of each row, in memory that does not grow with rows x codes."""
+"""Nearest-code search in chunks, with memory independent of rows x codes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-_CPU_SCORES = 2**19  # scores of one chunk: 2 MiB of fp32, so that argmax reads them from cache
-_CPU_ROWS = 256  # below this the matrix product itself slows down
+_CPU_SCORES = 2**19  # scores of a chunk: 2 MiB of fp32, so that argmax reads them from the cache
+_CPU_ROWS = 256  # below this the matrix product is slower
 _GPU_SCORES = 2**24
 
 
 class NearestSearch:
-    """Finds argmin over k of |x - e_k|^2, as argmax of x.e_k - |e_k|^2 / 2, always in fp32.
+    """Finds argmin over k of |x - e_k|^2, as argmax of x.e_k - |e_k|^2 / 2, in fp32.
 
-    In bf16 about 0.6 % of the codes would come out different: call it with autocast off. Where two codes
-    are equally near in fp32, either may be returned.
+    In bf16 about 0.6 % of the codes would be different: call it with autocast off. Of two codes that are
+    equally near in fp32, either may be returned.
 
     Args:
         codebook: (K, D) fp32.
@@ -27,15 +27,15 @@ class NearestSearch:
         self._offset = codebook.square().sum(1).mul_(-0.5)  # (K,)
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Rows (N, D) fp32, a chunk of them, to codes (N,) int64."""
+        """A chunk of rows (N, D) fp32 to codes (N,) int64."""
         scores = torch.addmm(self._offset, rows, self._vectors)
-        if scores.device.type == "cpu":  # NumPy finds the largest in a tenth of PyTorch's time
+        if scores.device.type == "cpu":  # NumPy's argmax takes a tenth of PyTorch's time
             return torch.from_numpy(scores.numpy().argmax(1))
         return scores.argmax(1)
 
 
 def chunks(rows: Tensor, codebook: Tensor) -> Iterator[slice]:
-    """Runs of so few rows (N, D) that their scores for a codebook (K, D) stay in the cache."""
+    """Chunks of rows (N, D) whose scores for a codebook (K, D) fit into the cache."""
     scores = _CPU_SCORES if rows.device.type == "cpu" else _GPU_SCORES
     length = max(_CPU_ROWS, scores // len(codebook))
     return (slice(start, start + length) for start in range(0, len(rows), length))

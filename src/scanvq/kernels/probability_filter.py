@@ -13,7 +13,7 @@ from scanvq.types import SamplingParams
 def filter_probabilities(probabilities: Tensor, params: SamplingParams) -> Tensor:
     """Top-k, then top-p: as `reference_filter_probabilities`, see there for arguments.
 
-    On a CPU by NumPy, which sorts values alone in a fiftieth of the time that PyTorch takes to rank codes.
+    On a CPU by NumPy, which sorts values in a fiftieth of the time that PyTorch takes to sort with indices.
 
     Gain: sampling 64 images of the demo 27 %, 4 images 7 %.
     """
@@ -23,11 +23,11 @@ def filter_probabilities(probabilities: Tensor, params: SamplingParams) -> Tenso
 
 
 def reference_filter_probabilities(probabilities: Tensor, params: SamplingParams) -> Tensor:
-    """Sets to zero what top-k and top-p leave out; the most likely code always stays.
+    """Sets the probabilities of codes outside top-k and top-p to zero; the most likely code always stays.
 
     Args:
         probabilities: (B, K) float64, rows sum to 1.
-        params: top-k, applied first, and top-p. Of codes that tie, the lower number is kept.
+        params: top-k, applied first, and top-p. Of equally likely codes, the lower index is kept.
 
     Returns:
         (B, K) float64, not normalized again.

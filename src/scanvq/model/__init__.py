@@ -1,1 +1,1 @@
-"""A trained model in memory: tokenizer, prior, preparation, and what they do with images and scans."""
+"""Trained models in memory: encoding, decoding, sampling, inpainting and scoring of images and scans."""

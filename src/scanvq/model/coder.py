@@ -1,4 +1,4 @@
-"""Images through a tokenizer and codes back: one path for files, arrays and prepared data sets."""
+"""Encoding and decoding with a tokenizer, the same for files, arrays and prepared data sets."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from scanvq.nn.precision import Precision
 from scanvq.types import Codes, Tokenizer
 
 BATCH = 4
-"""Images that the encoder sees at once, always as many: a convolution's rounding depends on the batch."""
+"""Batch size of the encoder. It is fixed, because the rounding of convolutions depends on the batch size."""
 
 
 class Coder:
-    """Encodes in the tokenizer's own precision, so that an image has one set of codes wherever it comes from.
+    """Encodes in a fixed precision and batch size, so that equal images always have equal codes.
 
     Args:
-        tokenizer: is put into evaluation mode, on `device`, in the memory layout of `precision`.
+        tokenizer: is moved to `device`, in evaluation mode and in the memory format of `precision`.
         precision: of encoding. Decoding is in fp32.
-        device: where to compute.
+        device: of the computation.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, precision: Precision, device: torch.device) -> None:
@@ -32,14 +32,14 @@ class Coder:
     def encode_batch(self, images: Tensor) -> Codes:
         """At most `BATCH` images (n, 1, H, W) in [0, 1], n at least 1, to codes on `device`.
 
-        A smaller batch is filled up with its last image: PyTorch chooses the algorithm of a convolution by
-        the batch, and another rounding moves some codes of near ties.
+        A smaller batch is padded with its last image: PyTorch selects the algorithm of a convolution by the
+        batch size, and different rounding changes the codes of near ties.
         """
         count = len(images)
         images = images.to(self.device)
-        filled = torch.cat([images, images[-1:].expand(BATCH - count, -1, -1, -1)])
+        padded = torch.cat([images, images[-1:].expand(BATCH - count, -1, -1, -1)])
         with self._precision.context(self.device):
-            return tuple(level[:count] for level in self.tokenizer.encode(filled))
+            return tuple(level[:count] for level in self.tokenizer.encode(padded))
 
     def encode(self, images: Tensor) -> Codes:
         """Images (n, 1, H, W) in [0, 1] to codes (n, h, w) a level, int64 on the CPU."""
@@ -52,19 +52,19 @@ class Coder:
         """Codes to images (n, 1, H, W) on the CPU, clamped to [0, 1].
 
         Raises:
-            ValueError: codes that the codebook does not have.
+            ValueError: codes outside the codebook, or a wrong number of levels.
         """
         self._check(codes)
         batches = zip(*(grid.split(BATCH) for grid in codes), strict=True)
-        return torch.cat([self._images(self.tokenizer.decode(self._moved(batch))) for batch in batches])
+        return torch.cat([self._images(self.tokenizer.decode(self._to_device(batch))) for batch in batches])
 
     @torch.no_grad()
     def decode_coarsest(self, codes: Codes) -> Tensor | None:
-        """What the coarsest level decodes to alone, (n, 1, H, W); None where there is one level only."""
-        images = self.tokenizer.decode_coarsest(self._moved(codes[:1]))
+        """Images (n, 1, H, W) decoded from the coarsest level alone; None for a single level."""
+        images = self.tokenizer.decode_coarsest(self._to_device(codes[:1]))
         return None if images is None else self._images(images)
 
-    def _moved(self, codes: Codes) -> Codes:
+    def _to_device(self, codes: Codes) -> Codes:
         return tuple(grid.to(self.device) for grid in codes)
 
     @staticmethod
@@ -74,7 +74,7 @@ class Coder:
     def _check(self, codes: Codes) -> None:
         sizes = self.tokenizer.codebook_sizes
         if len(codes) != len(sizes):
-            raise ValueError(f"got codes of {len(codes)} levels; this tokenizer has {len(sizes)}")
+            raise ValueError(f"codes have {len(codes)} levels; this tokenizer has {len(sizes)}")
         for level, (grid, size) in enumerate(zip(codes, sizes, strict=True)):
             if grid.numel() and not (int(grid.min()) >= 0 and int(grid.max()) < size):
                 raise ValueError(

@@ -1,4 +1,4 @@
-"""What the weights files of tokenizers, priors and whole models say of themselves."""
+"""Headers of the weights files of tokenizers, priors and complete models."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from scanvq.storage.weights import Header
 
 
 class TokenizerHeader(Header):
-    """Of a tokenizer.
+    """Header of a tokenizer.
 
     Attributes:
-        spec: completed, with what came from the data; rebuilds the network.
+        spec: completed spec with the values derived from the data; rebuilds the network.
         recipe: the recipe's name.
-        preparation: how a slice becomes the network's image.
-        plane: in which volumes are cut.
+        preparation: preprocessing of a slice to the image of the network.
+        plane: slice plane of volumes.
         codebook_sizes: K of every level, coarse to fine.
         code_shapes: (h, w) of every level.
-        precision: how images are encoded, so that the codes of an image are always the same.
+        precision: of encoding, fixed so that the codes of an image are always the same.
     """
 
     role: Literal["tokenizer"] = "tokenizer"
@@ -38,7 +38,7 @@ class TokenizerHeader(Header):
 
 
 class CountTable(BaseModel):
-    """A table of a joint distribution: smoothed counts, in the order of their cells."""
+    """A table of a joint distribution: smoothed counts in row-major order."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +47,7 @@ class CountTable(BaseModel):
 
 
 class JointCounts(BaseModel):
-    """The tables of a joint distribution, as `JointDistribution.to_dict` gives them."""
+    """The tables of a joint distribution, see `JointDistribution.to_dict`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,14 +55,14 @@ class JointCounts(BaseModel):
 
 
 class PriorHeader(Header):
-    """Of a prior over the codes of one tokenizer.
+    """Header of a prior over the codes of a tokenizer.
 
     Attributes:
-        spec: completed; rebuilds the network.
+        spec: completed spec; rebuilds the network.
         recipe: the recipe's name.
-        tokenizer: content id of the tokenizer whose codes it knows.
-        conditions: those that it was trained with.
-        joint_distribution: how they occur together in the training set, see `joint`.
+        tokenizer: content id of the tokenizer that the prior was trained on.
+        conditions: conditions that the prior was trained with.
+        joint_distribution: joint distribution of the conditions in the training set, see `joint`.
         codebook_sizes: K of every level, coarse to fine.
         code_shapes: (h, w) of every level.
         code_dims: D of every level.
@@ -85,17 +85,17 @@ class PriorHeader(Header):
 
     @model_validator(mode="after")
     def _check_joint(self) -> PriorHeader:
-        """Raises ValueError for counts that are not of these conditions."""
+        """Raises ValueError if the counts do not fit the conditions."""
         JointDistribution.from_dict(self.joint_distribution.model_dump(), self.conditions)
         return self
 
 
 class ModelHeader(Header):
-    """Of a whole model in one file.
+    """Header of a complete model in a single file.
 
     Attributes:
         tokenizer: the tokenizer's header.
-        prior: the prior's header; None for a model without one.
+        prior: the prior's header; None for a model without a prior.
         recipe: the completed recipe as TOML.
     """
 

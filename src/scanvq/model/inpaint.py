@@ -1,4 +1,4 @@
-"""Completing a scan: the codes of its unknown region are drawn, its known pixels stay as they are."""
+"""Inpainting: samples the codes of the unknown region of a scan; known pixels stay unchanged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REGIONS = ("top-half", "bottom-half", "left-half", "right-half")
 
 
 def unknown_region(keep: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """The mask (H, W) that leaves one half of an image known. Raises ValueError for another word."""
+    """The mask (H, W), True in the half that is not kept. Raises ValueError for an unknown `keep`."""
     if keep not in REGIONS:
         raise ValueError(f"keep is {keep!r}; use one of {', '.join(REGIONS)}, or give a mask")
     height, width = shape
@@ -50,34 +50,33 @@ def inpaint_images(
     seed: int,
     device: torch.device,
 ) -> list[Scan]:
-    """Several completions of a scan.
+    """Samples several completions of a scan.
 
-    The unknown pixels reach nothing: they are set to the darkest known value of their slice before
-    anything else, and codes next to them are drawn anew, since the encoder has seen that value there.
+    The values of unknown pixels are never used: they are first set to the darkest known value of their
+    slice. Codes next to them are resampled too, since they depend on that value.
 
     Args:
-        coder: the tokenizer's.
+        coder: of the tokenizer.
         prior: in evaluation mode, on `device`.
-        images: what is known.
+        images: the scan to complete.
         mask: (H, W), True where a pixel is unknown; the same for every slice.
-        count: how many completions.
+        count: number of completions.
         condition: of every slice, (n,) each; None = all absent.
         params: temperature, top-k, top-p.
         seed: of the completions.
-        device: where to compute.
+        device: of the computation.
 
     Returns:
         `count` scans whose known pixels equal those of `images` bit for bit.
 
     Raises:
-        ValueError: a mask of another size, nothing unknown or nothing known, or a prior that cannot
-            fill a region.
+        ValueError: a mask of another size, nothing unknown or nothing known, or a prior that cannot inpaint.
     """
     scan, preparation = images.scan, images.preparation
     if mask.shape != scan.slices.shape[1:]:
         raise ValueError(
             f"the mask is {mask.shape[0]}x{mask.shape[1]}, the scan {scan.slices.shape[1]}x"
-            f"{scan.slices.shape[2]}; they must have one size"
+            f"{scan.slices.shape[2]}; they must have the same size"
         )
     if not mask.any():
         raise ValueError("the mask marks nothing as unknown (white), so there is nothing to fill in")
@@ -85,7 +84,8 @@ def inpaint_images(
         raise ValueError("the mask marks everything as unknown; use `scanvq sample` for whole new images")
     if not prior.can_inpaint:
         raise ValueError(
-            "this run's prior makes whole images only; completing needs a maskgit or an autoregressive prior"
+            "the prior of this run generates whole images only; inpainting needs a maskgit or an "
+            "autoregressive prior"
         )
     blanked = _blanked(scan, mask)
     codes = coder.encode(prepare_scan(blanked, preparation))
@@ -102,10 +102,10 @@ def inpaint_images(
 
 
 def known_codes(codes: Codes, unknown: Tensor) -> Codes:
-    """Codes with UNKNOWN wherever a cell, or one of the eight around it, holds an unknown pixel.
+    """Codes with UNKNOWN in every cell that contains, or is one of eight neighbors of, an unknown pixel.
 
-    A finer level's cells under an unknown coarser one are unknown too: their codes say what the coarser
-    code left out, and that code is drawn anew.
+    Cells of a finer level under an unknown coarser cell are unknown too: they refine the coarser code, which
+    is resampled.
 
     Args:
         codes: of every level, (n, h, w).
@@ -127,7 +127,7 @@ def _blanked(scan: Scan, mask: NDArray[np.bool_]) -> Scan:
     return replace(scan, slices=np.where(mask, darkest, scan.slices))
 
 
-def _prepared_mask(mask: NDArray[np.bool_], own: Spacing | None, preparation: Preparation) -> Tensor:
-    """A mask in the network's geometry; padding around the scan is known, any touched pixel unknown."""
-    prepared = preparation.geometry.apply(mask.astype(np.uint8) * 255, own)
+def _prepared_mask(mask: NDArray[np.bool_], spacing: Spacing | None, preparation: Preparation) -> Tensor:
+    """A mask in the network's geometry: padding is known, pixels that overlap the mask are unknown."""
+    prepared = preparation.geometry.apply(mask.astype(np.uint8) * 255, spacing)
     return torch.from_numpy(prepared > 0)

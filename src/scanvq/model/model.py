@@ -1,4 +1,4 @@
-"""A trained model: one object that encodes, decodes, reconstructs, samples, completes and scores."""
+"""A trained model that encodes, decodes, reconstructs, samples, inpaints and scores."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from scanvq.imaging.preparation import Preparation
 from scanvq.model.coder import Coder
 from scanvq.model.headers import PriorHeader, TokenizerHeader
 from scanvq.model.inpaint import inpaint_images
+from scanvq.model.requested_values import RequestedValues, sample_condition, with_label
 from scanvq.model.sample import sample_codes
 from scanvq.model.scans import Array, Images, like
 from scanvq.model.score import CodeLength, bits_of
 from scanvq.model.source import ModelSource, read_model, write_model
-from scanvq.model.wishes import Wishes, all_wishes, draw_condition
 from scanvq.nn.device import choose_device
 from scanvq.nn.precision import Precision
 from scanvq.priors.hierarchical import HierarchicalPrior
@@ -32,21 +32,21 @@ from scanvq.types import Codes, SamplingParams, Tokenizer
 
 
 class Model:
-    """Tokenizer + prior + preparation + conditions + sampling defaults + how it computes.
+    """Tokenizer, prior, preparation, conditions, sampling defaults, precision and device.
 
     ```
     Scan or array ──prepare──▶ images ──encode──▶ codes ──▶ prior
     Scan or array ◀──undo───── images ◀──decode── codes ◀── sample
     ```
 
-    Images go in as a `Scan` or as an array (H, W), (n, H, W) or (n, 1, H, W), NumPy or torch, of any size.
-    Integers are in the scan's own units and come back as such; floating-point numbers are intensities in
-    [0, 1]. What comes back is of the same kind as what went in: a `Scan` with geometry and units, or an
-    array. Arrays count as having the pixel size of the model, where it has one.
+    Input images are a `Scan` or an array (H, W), (n, H, W) or (n, 1, H, W), NumPy or PyTorch, of any size.
+    Integers are in the units of the scan; floating-point numbers are intensities in [0, 1]. The output has
+    the same type and units as the input: a `Scan` with its geometry, or an array. Arrays are taken to have
+    the pixel size of the model, if it has a fixed one.
 
     Args:
-        source: where tokenizer, prior and recipe come from; the prior is read when it is first needed.
-        device: where to compute.
+        source: of tokenizer, prior and recipe; the prior is read when it is first needed.
+        device: of the computation.
     """
 
     def __init__(self, source: ModelSource, *, device: torch.device) -> None:
@@ -59,31 +59,31 @@ class Model:
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "auto") -> Model:
-        """Loads a model from a run directory, from a file that `save` wrote, or by the name of a shipped one.
+        """Loads a model from a run directory, from a file written by `save`, or a shipped model by name.
 
-        An existing path wins over a shipped name.
+        An existing path takes precedence over the name of a shipped model.
 
         Args:
             path: run directory, file, or name.
             device: "auto", "cpu", "cuda" or "mps".
 
         Raises:
-            ModelError: nothing of that path or name. WeightsError: weights that are missing or damaged.
+            ModelError: no model of that path or name. WeightsError: missing or damaged weights.
         """
         return cls(read_model(path), device=choose_device(device))
 
     def save(self, path: str | Path) -> None:
-        """Writes the model into one safetensors file: weights, recipe, preparation, sampling defaults."""
+        """Writes the model to a single safetensors file: weights, recipe, preparation, sampling defaults."""
         write_model(Path(path), self._source)
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """In evaluation mode, on `device`."""
+        """The tokenizer in evaluation mode, on `device`."""
         return self.coder.tokenizer
 
     @property
     def prior(self) -> HierarchicalPrior:
-        """In evaluation mode, on `device`. Raises WeightsError: none is trained, or of another tokenizer."""
+        """The prior in evaluation mode, on `device`. Raises WeightsError if none is trained for it."""
         return self._loaded_prior()[0]
 
     @property
@@ -105,17 +105,17 @@ class Model:
 
     @property
     def conditions(self) -> ConditionSpace:
-        """What samples can be asked to be; none without a prior, or where it was trained without any."""
+        """The conditions of the prior; empty without a prior, or for an unconditional prior."""
         return self._loaded_prior()[1].conditions if self.has_prior else NO_CONDITIONS
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The values of the condition `label`; () where it is none."""
+        """The values of the condition `label`; () without labels."""
         return self.conditions.labels
 
     @property
     def precision(self) -> Precision:
-        """How images are encoded."""
+        """The precision of encoding."""
         return self.header.precision
 
     @property
@@ -124,22 +124,22 @@ class Model:
         return self.header.code_shapes
 
     def read(self, path: str | Path) -> Scan:
-        """A scan from a file, cut in the plane that the model was trained on. Raises UnreadableScan."""
+        """Reads a scan file, volumes as slices in the plane of training. Raises UnreadableScan."""
         scan = format_of(Path(path)).read(Path(path), plane=self.plane)
         reason = check(scan)
         if reason is not None and not reason.startswith("constant"):
             raise UnreadableScan(path, reason)
-        wanted = self.preparation.geometry.spacing
-        if wanted is not None and scan.spacing is None:
-            raise UnreadableScan(path, NO_SPACING.format(spacing=wanted))
+        spacing = self.preparation.geometry.spacing
+        if spacing is not None and scan.spacing is None:
+            raise UnreadableScan(path, NO_SPACING.format(spacing=spacing))
         return scan
 
     def prepare(self, images: Array | Scan) -> Tensor:
-        """What the network sees: (n, 1, H, W) in [0, 1]."""
+        """Preprocesses images to the input of the network: (n, 1, H, W) in [0, 1]."""
         return Images.of(images, self.preparation).prepared()
 
     def encode(self, images: Array | Scan) -> tuple[Array, ...]:
-        """Images to codes, one (n, h, w) array a level, coarse to fine."""
+        """Images to codes: an array (n, h, w) for each level, coarse to fine."""
         given = Images.of(images, self.preparation)
         return tuple(given.like(level) for level in self.coder.encode(given.prepared()))
 
@@ -155,7 +155,7 @@ class Model:
     def reconstruct(self, images: Array) -> Array: ...
 
     def reconstruct(self, images: Array | Scan) -> Array | Scan:
-        """Images to codes and back: the same shape, type and units as they came."""
+        """Encodes and decodes images: the output has the shape, type and units of the input."""
         given = Images.of(images, self.preparation)
         restored = given.restored(self.coder.decode(self.coder.encode(given.prepared())))
         if isinstance(images, Scan):
@@ -166,7 +166,7 @@ class Model:
         self,
         count: int,
         *,
-        condition: Wishes | None = None,
+        condition: RequestedValues | None = None,
         label: str | None = None,
         temperature: float | None = None,
         top_k: int | None = None,
@@ -177,12 +177,12 @@ class Model:
         """New images (count, H, W) of the network's size, intensities in [0, 1].
 
         Args:
-            count: how many.
-            condition: wishes by name, such as {"age": 70}. All other conditions are drawn from the joint
-                distribution of the training set, given these.
-            label: short for the condition of this name.
-            temperature, top_k, top_p, guidance: None for the recipe's own.
-            seed: image i depends on it and on i alone.
+            count: number of images.
+            condition: requested values by name, such as {"age": 70}. All other conditions are sampled from
+                the joint distribution of the training set, given these.
+            label: requested value of the condition `label`.
+            temperature, top_k, top_p, guidance: None = the recipe's value.
+            seed: image i depends on the seed and on i alone.
         """
         params = self.sampling_params(
             condition=condition,
@@ -200,20 +200,20 @@ class Model:
         self,
         count: int,
         *,
-        condition: Wishes | None = None,
+        condition: RequestedValues | None = None,
         label: str | None = None,
         params: SamplingParams,
         seed: int,
         progress: Callable[[int, int], None] | None = None,
     ) -> Codes:
-        """New codes, (count, h, w) a level; `progress` is called with samples done and all."""
-        wishes = all_wishes(condition, label)
+        """Samples codes, (count, h, w) for each level; `progress` is called with samples done and all."""
+        requested = with_label(condition, label)
         return sample_codes(
             self.prior,
             self.code_shapes,
             count,
-            condition=draw_condition(self._loaded_prior()[1].joint, count, wishes, seed=seed),
-            params=replace(params, guided=tuple(wishes)),
+            condition=sample_condition(self._loaded_prior()[1].joint, count, requested, seed=seed),
+            params=replace(params, guided=tuple(requested)),
             seed=seed,
             device=self.device,
             progress=progress,
@@ -226,7 +226,7 @@ class Model:
         mask: Array,
         *,
         count: int = 1,
-        condition: Wishes | None = None,
+        condition: RequestedValues | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
         seed: int = 0,
@@ -239,7 +239,7 @@ class Model:
         mask: Array,
         *,
         count: int = 1,
-        condition: Wishes | None = None,
+        condition: RequestedValues | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
         seed: int = 0,
@@ -251,51 +251,51 @@ class Model:
         mask: Array,
         *,
         count: int = 1,
-        condition: Wishes | None = None,
+        condition: RequestedValues | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
         seed: int = 0,
     ) -> Array | list[Scan]:
-        """Completions where `mask` (H, W) is true; the rest stays as it is, bit for bit.
+        """Samples completions of the pixels where `mask` (H, W) is true; all other pixels stay unchanged.
 
         Args:
             images: a scan, or an image (H, W).
             mask: true where a pixel is unknown; the same for every slice.
-            count: how many completions.
-            condition: wishes by name; all other conditions are absent, since the known part tells them.
-            label: short for the condition of this name.
-            params: how codes are drawn; None for the recipe's own.
-            seed: of the first completion; the next ones count up.
+            count: number of completions.
+            condition: requested values by name; other conditions are absent: the known part determines them.
+            label: requested value of the condition `label`.
+            params: sampling parameters; None = the recipe's values.
+            seed: of the first completion; completion i uses seed + i.
 
         Returns:
             A list of `count` scans, or an array (count, H, W).
 
         Raises:
-            ValueError: a mask that does not fit, or a prior that makes whole images only.
+            ValueError: a mask that does not fit, or a prior that cannot inpaint.
         """
-        wishes, given = all_wishes(condition, label), Images.of(images, self.preparation)
-        params = params or self.sampling_params(condition=wishes)
+        requested, given = with_label(condition, label), Images.of(images, self.preparation)
+        params = params or self.sampling_params(condition=requested)
         completions = inpaint_images(
             self.coder,
             self.prior,
             given,
             np.asarray(mask).astype(bool),
             count=count,
-            condition=self.conditions.parse(wishes, len(given.scan.slices)),
-            params=replace(params, guided=tuple(wishes)),
+            condition=self.conditions.parse(requested, len(given.scan.slices)),
+            params=replace(params, guided=tuple(requested)),
             seed=seed,
             device=self.device,
         )
         if isinstance(images, Scan):
             return completions
-        return like(np.concatenate([one.slices for one in completions]), images)
+        return like(np.concatenate([completion.slices for completion in completions]), images)
 
-    def score(self, images: Array | Scan, *, condition: Wishes | None = None) -> CodeLength:
-        """The bits that the prior needs for the codes of each image.
+    def score(self, images: Array | Scan, *, condition: RequestedValues | None = None) -> CodeLength:
+        """Code length: the negative log2 likelihood of the codes of each image.
 
         Args:
             images: a scan or an array.
-            condition: score as of these, by name; what is not named is absent.
+            condition: values by name, the same for all images; all other conditions are absent.
 
         Raises:
             WeightsError: no prior is trained. TypeError: the prior has no likelihood.
@@ -316,29 +316,29 @@ class Model:
     def sampling_params(
         self,
         *,
-        condition: Wishes | None = None,
+        condition: RequestedValues | None = None,
         label: str | None = None,
         temperature: float | None = None,
         top_k: int | None = None,
         top_p: float | None = None,
         guidance: float | None = None,
     ) -> SamplingParams:
-        """The recipe's sampling defaults, with what is given in their place.
+        """The recipe's sampling defaults, replaced by the given arguments.
 
-        The recipe's guidance goes towards wishes, so it is left out where there are none.
+        Guidance needs requested values, so without them the recipe's guidance is replaced by 1 (off).
         """
-        own = self.recipe.sampling
+        defaults = self.recipe.sampling
         if guidance is None:
-            guidance = own.guidance if all_wishes(condition, label) else 1.0
+            guidance = defaults.guidance if with_label(condition, label) else 1.0
         return SamplingParams(
-            temperature=own.temperature if temperature is None else temperature,
-            top_k=own.top_k if top_k is None else top_k,
-            top_p=own.top_p if top_p is None else top_p,
+            temperature=defaults.temperature if temperature is None else temperature,
+            top_k=defaults.top_k if top_k is None else top_k,
+            top_p=defaults.top_p if top_p is None else top_p,
             guidance=guidance,
         )
 
     def provenance(self, *, seed: int | None = None) -> Provenance:
-        """What a file made by this model says of itself: sampled with a seed, or only decoded."""
+        """The provenance of generated files: model id, and the seed unless the file was only decoded."""
         return Provenance(model=self.id if seed is None else self._loaded_prior()[1].id, seed=seed)
 
     def _loaded_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:

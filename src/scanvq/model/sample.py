@@ -1,4 +1,4 @@
-"""New codes from a prior."""
+"""Sampling of codes from a prior, in batches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.sampling.uniforms import level_generators
 from scanvq.types import UNKNOWN, Codes, SamplingParams
 
-BATCH = 16  # samples drawn together; the samples of a seed do not depend on it
+BATCH = 16  # samples of a batch; the samples of a seed do not depend on it
 
 
 def sample_codes(
@@ -25,7 +25,7 @@ def sample_codes(
     device: torch.device,
     progress: Callable[[int, int], None] | None = None,
 ) -> Codes:
-    """Draws `count` grids of codes of every level, on the CPU.
+    """Samples `count` grids of codes of every level; the result is on the CPU.
 
     Args:
         prior: on `device`, in evaluation mode.
@@ -33,8 +33,8 @@ def sample_codes(
         count: number of samples.
         condition: of every sample, (count,) each, on the CPU; None = all absent.
         params: temperature, top-k, top-p.
-        seed: sample i depends on it and on i alone, not on `count`.
-        device: where the prior is.
+        seed: sample i depends on the seed and on i alone, not on `count`.
+        device: of the prior.
         progress: called with samples done and all.
     """
     known = tuple(torch.full((count, *shape), UNKNOWN) for shape in code_shapes)
@@ -54,7 +54,7 @@ def fill_codes(
     device: torch.device,
     progress: Callable[[int, int], None] | None = None,
 ) -> Codes:
-    """Draws every UNKNOWN code of `known`, (n, h, w) a level; the known ones come back unchanged.
+    """Samples every UNKNOWN code of `known`, (n, h, w) for each level; known codes stay unchanged.
 
     `condition` has n values, on the CPU.
     """
@@ -63,10 +63,10 @@ def fill_codes(
     filled: list[Codes] = []
     for start in range(0, count, BATCH):
         part = tuple(level[start : start + BATCH].to(device) for level in known)
-        wanted = len(part[0])
-        own = None if condition is None else condition[start : start + BATCH].to(device)
-        codes = prior.sample(part, condition=own, params=params, generator=generators)
+        samples = len(part[0])
+        given = None if condition is None else condition[start : start + BATCH].to(device)
+        codes = prior.sample(part, condition=given, params=params, generator=generators)
         filled.append(tuple(level.cpu() for level in codes))
         if progress is not None:
-            progress(start + wanted, count)
+            progress(start + samples, count)
     return tuple(torch.cat([codes[level] for codes in filled]) for level in range(len(known)))

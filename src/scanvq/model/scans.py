@@ -1,4 +1,4 @@
-"""Scans and arrays: prepared for the network, and brought back to their own size and units."""
+"""Conversion between scans or arrays and the images of the network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Array = NDArray[Any] | Tensor
 
 def prepare_scan(scan: Scan, preparation: Preparation) -> Tensor:
     """Every slice of a scan as an image: (S, 1, H, W) in [0, 1]."""
-    return torch.stack([preparation.apply(one) for one in slices_of(scan)])
+    return torch.stack([preparation.apply(scan_slice) for scan_slice in slices_of(scan)])
 
 
 def restore_scan(images: Tensor, scan: Scan, preparation: Preparation) -> Scan:
@@ -30,12 +30,13 @@ def restore_scan(images: Tensor, scan: Scan, preparation: Preparation) -> Scan:
 
 
 def restore_slices(images: Tensor, slices: Sequence[Slice], preparation: Preparation) -> NDArray[Any]:
-    """Images (S, 1, H, W) as pixels (S, H', W') of the size, type and units of the slices they come from."""
-    return np.stack([preparation.undo(image, one).pixels for image, one in zip(images, slices, strict=True)])
+    """Images (S, 1, H, W) as pixels (S, H', W') of the size, type and units of the original slices."""
+    pairs = zip(images, slices, strict=True)
+    return np.stack([preparation.undo(image, scan_slice).pixels for image, scan_slice in pairs])
 
 
 def slices_of(scan: Scan) -> list[Slice]:
-    """The slices of a scan, each with the range and the packing of the whole."""
+    """The slices of a scan, each with the intensity range and the packing of the whole scan."""
     low, high = float(scan.slices.min()), float(scan.slices.max())
     packing = Packing.of(scan.slices, low, high)
     return [
@@ -46,12 +47,12 @@ def slices_of(scan: Scan) -> list[Slice]:
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """Scans or arrays as one kind of input: a scan, and how it is prepared.
+    """Input images: a scan, or an array converted to a scan, with the preparation to apply.
 
     Attributes:
-        scan: what was given, or a scan made of an array.
-        preparation: the model's; for floating-point arrays, which are in [0, 1] already, without a scaling.
-        original: what was given.
+        scan: the input scan, or the input array as a scan.
+        preparation: of the model; without intensity scaling for floating-point arrays, which are in [0, 1].
+        original: the input.
     """
 
     scan: Scan
@@ -60,10 +61,10 @@ class Images:
 
     @classmethod
     def of(cls, original: Array | Scan, preparation: Preparation) -> Images:
-        """Takes a scan, or an array (H, W), (n, H, W) or (n, 1, H, W).
+        """Converts a scan, or an array (H, W), (n, H, W) or (n, 1, H, W).
 
-        Integers are in the scan's own units, floating-point numbers in [0, 1]. An array counts as having the
-        pixel size of `preparation`, where it has one.
+        Integers are in the units of the scan, floating-point numbers in [0, 1]. An array is taken to have
+        the pixel size of `preparation`, if it has a fixed one.
 
         Raises:
             ValueError: an array of another shape.
@@ -84,20 +85,20 @@ class Images:
         return cls(scan=scan, preparation=preparation, original=original)
 
     def prepared(self) -> Tensor:
-        """(n, 1, H, W) in [0, 1]."""
+        """The images of the network, (n, 1, H, W) in [0, 1]."""
         return prepare_scan(self.scan, self.preparation)
 
     def restored(self, images: Tensor) -> Scan:
-        """Decoded images (n, 1, H, W) as a scan of the size, type and units that came."""
+        """Decoded images (n, 1, H, W) as a scan of the size, type and units of the input."""
         return restore_scan(images, self.scan, self.preparation)
 
     def like(self, values: Any) -> Any:
-        """Numbers as torch or NumPy, whichever was given; NumPy for a scan."""
+        """Values as a PyTorch tensor if the input is a tensor, else as a NumPy array."""
         return like(values, self.original) if not isinstance(self.original, Scan) else np.asarray(values)
 
 
 def like(values: Any, original: Array) -> Array:
-    """Numbers as torch or NumPy, whichever the original is."""
+    """Values as a PyTorch tensor or a NumPy array, as `original` is."""
     if isinstance(original, Tensor):
         return torch.as_tensor(values)
     return values.numpy() if isinstance(values, Tensor) else values

@@ -1,4 +1,4 @@
-"""Likelihood of codes under a prior: exact bits of every image."""
+"""Exact negative log2 likelihood of codes under a prior."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from scanvq.conditions.condition import Condition
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.types import Codes
 
-BATCH = 4  # images at once; as few as a dry run scores, so that its memory is that of a run
+BATCH = 4  # images of a batch, as in a dry run, so that the memory measured there holds for a run
 
 
 @dataclass(frozen=True, kw_only=True)
 class CodeLength:
-    """How many bits the prior needs for each image.
+    """Code length of images in bits, under a prior.
 
     Attributes:
         bits: -log2 p(codes) of every image, (n,) float64.
-        cells: codes of an image, over all levels.
-        pixels: of the network's image.
+        cells: number of codes of an image, over all levels.
+        pixels: number of pixels of the network's image.
     """
 
     bits: Tensor
@@ -31,12 +31,12 @@ class CodeLength:
 
     @property
     def bits_per_code(self) -> Tensor:
-        """(n,) float64."""
+        """Bits per code of every image, (n,) float64."""
         return self.bits / self.cells
 
     @property
     def bits_per_pixel(self) -> Tensor:
-        """(n,) float64, per pixel of the network's image."""
+        """Bits per pixel of the network's image, (n,) float64."""
         return self.bits / self.pixels
 
 
@@ -53,17 +53,17 @@ def bits_of(
 
     Args:
         prior: with a likelihood, in evaluation mode, on `device`.
-        codes: (n, h, w) a level.
+        codes: (n, h, w) for each level.
         condition: of every image, (n,) each; None = all absent.
-        device: where the prior is.
+        device: of the prior.
         progress: called with images done and all.
     """
     count = len(codes[0])
     bits = []
     for start in range(0, count, BATCH):
         part = tuple(level[start : start + BATCH].long().to(device) for level in codes)
-        own = None if condition is None else condition[start : start + BATCH].to(device)
-        bits.append(prior.bits(part, condition=own).cpu())
+        given = None if condition is None else condition[start : start + BATCH].to(device)
+        bits.append(prior.bits(part, condition=given).cpu())
         if progress is not None:
             progress(start + len(part[0]), count)
     return torch.cat(bits)

@@ -1,4 +1,4 @@
-"""Where a model comes from: a run directory, one file, or a file that ships with ScanVQ."""
+"""Sources of models: run directories, model files, and model files shipped with ScanVQ."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ModelError(RunError):
 
 
 class ModelSource(ABC):
-    """Gives the parts of a model. The prior is read only when it is asked for."""
+    """Provides the parts of a model. The prior is read only by `load_prior`."""
 
     recipe: Recipe
     header: TokenizerHeader
@@ -35,17 +35,17 @@ class ModelSource(ABC):
 
     @abstractmethod
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
-        """The prior and its header. Raises WeightsError where there is none that fits."""
+        """Loads the prior and its header. Raises WeightsError if there is none, or it does not fit."""
 
 
 class RunSource(ModelSource):
-    """The best weights of a run directory.
+    """Reads the best weights of a run directory.
 
     Args:
         directory: the run.
 
     Raises:
-        RunError: no run there. WeightsError: its tokenizer is not trained yet.
+        RunError: not a run directory. WeightsError: the tokenizer is not trained yet.
     """
 
     def __init__(self, directory: RunDirectory) -> None:
@@ -55,7 +55,7 @@ class RunSource(ModelSource):
         self.tokenizer, self.header = load_tokenizer(directory.tokenizer.best)
 
     @property
-    def has_prior(self) -> bool:  # type: ignore[override]  # training may still make it
+    def has_prior(self) -> bool:  # type: ignore[override]  # may appear during training
         return self._directory.prior.best.is_file()
 
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
@@ -63,13 +63,13 @@ class RunSource(ModelSource):
 
 
 class FileSource(ModelSource):
-    """One file with the whole model, as `write_model` writes it.
+    """Reads a model file written by `write_model`.
 
     Args:
         path: the file.
 
     Raises:
-        WeightsError: no such file, or a damaged one.
+        WeightsError: no such file, or a damaged file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -83,7 +83,9 @@ class FileSource(ModelSource):
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         header = self._weights.header.prior
         if header is None:
-            raise WeightsError(f"{self._path} holds a tokenizer without a prior")
+            raise WeightsError(
+                f"{self._path} has a tokenizer but no prior; train a prior with `scanvq fit --tokenizer`"
+            )
         return prior_of(header, self._tensors(_PRIOR), self._path), header
 
     def _tensors(self, prefix: str) -> dict[str, Tensor]:
@@ -92,33 +94,33 @@ class FileSource(ModelSource):
 
 
 def read_model(path: str | Path) -> ModelSource:
-    """Opens a run directory, a model file, or a shipped model by its name; an existing path wins."""
-    place = Path(path)
-    if place.is_dir():
-        return RunSource(RunDirectory(place))
-    if place.is_file():
-        return FileSource(place)
+    """Opens a run directory, a model file, or a shipped model by name; existing paths take precedence."""
+    location = Path(path)
+    if location.is_dir():
+        return RunSource(RunDirectory(location))
+    if location.is_file():
+        return FileSource(location)
     shipped = shipped_models()
     if str(path) in shipped:
         return FileSource(shipped[str(path)])
     known = f"; shipped models: {', '.join(shipped)}" if shipped else ""
-    raise ModelError(f"{path} is no ScanVQ run and no model file; make a run with `scanvq fit`{known}")
+    raise ModelError(f"{path} is not a ScanVQ run or model file; train a run with `scanvq fit`{known}")
 
 
 def shipped_models() -> dict[str, Path]:
-    """The model files that come with ScanVQ, by name."""
-    shelf = Path(str(resources.files("scanvq") / "pretrained"))
-    return {file.name.removesuffix(SUFFIX): file for file in sorted(shelf.glob(f"*{SUFFIX}"))}
+    """The model files shipped with ScanVQ, by name."""
+    folder = Path(str(resources.files("scanvq") / "pretrained"))
+    return {file.name.removesuffix(SUFFIX): file for file in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
 def write_model(path: Path, source: ModelSource) -> None:
-    """Writes the whole model into one file, whole or not at all.
+    """Writes the complete model to a single file, atomically.
 
     Raises:
-        ValueError: a name that does not end in .safetensors.
+        ValueError: a file name that does not end in .safetensors.
     """
     if path.suffix != SUFFIX:
-        raise ValueError(f"{path} must end in {SUFFIX}")
+        raise ValueError(f"the name of the model file is {path}; it must end in {SUFFIX}")
     tensors = {f"{_TOKENIZER}{name}": value for name, value in source.tokenizer.state_dict().items()}
     header = None
     if source.has_prior:

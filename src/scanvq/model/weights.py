@@ -1,4 +1,4 @@
-"""Tokenizers and priors to weights files and back."""
+"""Loading of tokenizers and priors from weights files."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from scanvq.types import Tokenizer
 
 
 def load_tokenizer(path: Path) -> tuple[Tokenizer, TokenizerHeader]:
-    """A tokenizer with its weights, in evaluation mode, and its header. Raises WeightsError."""
+    """Loads a tokenizer in evaluation mode, and its header. Raises WeightsError."""
     weights = read_weights(path, TokenizerHeader)
     return tokenizer_of(weights.header, weights.tensors, path), weights.header
 
 
 def load_prior(path: Path, *, tokenizer_id: str) -> tuple[HierarchicalPrior, PriorHeader]:
-    """A prior with its weights, in evaluation mode, and its header.
+    """Loads a prior in evaluation mode, and its header.
 
     Raises:
-        WeightsError: no such file, a damaged one, or the prior was trained on the codes of another tokenizer.
+        WeightsError: no such file, a damaged file, or a prior of another tokenizer.
     """
     weights = read_weights(path, PriorHeader)
     if weights.header.tokenizer != tokenizer_id:
         raise WeightsError(
             f"{path} was trained on the codes of tokenizer {weights.header.tokenizer}, not of "
-            f"{tokenizer_id}: codes of one mean nothing to the other; train a prior on this tokenizer"
+            f"{tokenizer_id}; train a prior on this tokenizer"
         )
     return prior_of(weights.header, weights.tensors, path), weights.header
 
 
 def tokenizer_of(header: TokenizerHeader, tensors: Mapping[str, Tensor], path: Path) -> Tokenizer:
-    """The tokenizer that a header describes; `path` is for messages."""
+    """Builds the tokenizer of a header; `path` is for messages."""
     tokenizer = make_tokenizer(header.spec)
     _load(tokenizer, tensors, path, "tokenizer")
     return tokenizer.eval()
 
 
 def prior_of(header: PriorHeader, tensors: Mapping[str, Tensor], path: Path) -> HierarchicalPrior:
-    """The prior that a header describes; `path` is for messages."""
+    """Builds the prior of a header; `path` is for messages."""
     prior = make_prior(
         header.spec,
         codebook_sizes=header.codebook_sizes,

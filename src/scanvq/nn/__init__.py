@@ -1,1 +1,1 @@
-"""Network pieces that tokenizers and priors are built from."""
+"""Neural network modules of tokenizers and priors."""

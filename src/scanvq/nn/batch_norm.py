@@ -1,4 +1,4 @@
-"""Batch normalization whose statistics are those of all processes' batches together."""
+"""Batch normalization synchronized over all processes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch.nn import functional as F
 class BatchNorm(nn.Module):
     """Batch normalization (arXiv 1502.03167) that does not depend on how the batch is distributed.
 
-    On one process it is `torch.nn.BatchNorm2d`; on several, on CPU and GPU alike, it gives the numbers
-    of one process with the whole batch.
+    On a single process it equals `torch.nn.BatchNorm2d`; on several, on CPU and GPU, the results are those
+    of a single process with the whole batch.
     """
 
     def __init__(
@@ -23,8 +23,8 @@ class BatchNorm(nn.Module):
             channels: C.
             epsilon: added to the variance.
             momentum: weight of a batch in the running statistics.
-            running: keep running statistics for evaluation; without, each batch has its own there too,
-                and each process looks at its part of it.
+            running: use running statistics in evaluation; if False, evaluation uses the statistics of the
+                batch of each process.
         """
         super().__init__()
         self.epsilon = epsilon
@@ -53,7 +53,7 @@ class BatchNorm(nn.Module):
         )
 
     def _normalize_synchronized(self, features: Tensor) -> Tensor:
-        """Two differentiable reductions: the means first, then the squares around them (no cancellation)."""
+        """Two differentiable reductions, first of means, then of squared deviations (no cancellation)."""
         values = features.float()
         channels = values.shape[1]
         count = values.new_tensor([values.numel() / channels])
@@ -72,7 +72,7 @@ class BatchNorm(nn.Module):
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """Every process's tensor adds to every process's loss, so the gradients are summed as well."""
+    """Sum over processes; each tensor contributes to every process's loss, so gradients are summed, too."""
 
     @staticmethod
     def forward(ctx: object, tensor: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The conditions of a batch as vectors, for every prior the same way."""
+"""Embedding of the conditions of a batch, shared by all priors."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from scanvq.conditions.condition import Condition
 from scanvq.conditions.space import ConditionSpace
 
 OCTAVES = 6
-"""Fourier features of a number: waves of 8, 4, 2, ... standard deviations."""
+"""Fourier features of a number: wavelengths of 8, 4, 2, ... standard deviations."""
 HIDDEN_SPREAD = 0.3
 """Root mean square of the hidden features of a number, before training."""
 
 
 def embedding_of(space: ConditionSpace, dim: int) -> ConditionEmbedding | None:
-    """An embedding of width `dim`; None where there are no conditions."""
+    """An embedding of width `dim`; None for an empty space."""
     return ConditionEmbedding(space, dim) if space.conditions else None
 
 
 class ConditionEmbedding(nn.Module):
-    """The sum of a vector for each condition; what is absent has a learned vector of its own.
+    """The sum of a vector for each condition; an absent condition has a learned vector, too.
 
     ```
     category ── embedding of K + 1 values, the last = absent ──────────────────┐
     number ── standardize ── z, sin and cos(2^k pi / 4 z) ── Linear SiLU Linear ┴ + ──▶ (B, dim)
     ```
 
-    A run that knows labels alone has one embedding of its labels and nothing else.
+    With labels as the only condition, it is a plain embedding table.
 
     Args:
-        space: the conditions that the run knows, at least one.
+        space: the conditions, at least one.
         dim: width of the vectors.
 
     Raises:
@@ -43,18 +43,18 @@ class ConditionEmbedding(nn.Module):
     def __init__(self, space: ConditionSpace, dim: int) -> None:
         super().__init__()
         if not space.conditions:
-            raise ValueError("there are no conditions to embed")
+            raise ValueError("there are no conditions to embed; leave the embedding out")
         self.space = space
-        self.categories = nn.ModuleList(nn.Embedding(one.absent + 1, dim) for one in space.categories)
+        self.categories = nn.ModuleList(nn.Embedding(c.absent + 1, dim) for c in space.categories)
         self.numbers = nn.ModuleList(
-            _NumberEmbedding(dim, mean=one.mean, std=one.std) for one in space.numbers
+            _NumberEmbedding(dim, mean=number.mean, std=number.std) for number in space.numbers
         )
 
     def reset(self, std: float) -> None:
-        """Draws the vectors of all category values and numbers anew.
+        """Initializes the vectors of all categories and numbers again.
 
         Args:
-            std: of their elements, which have mean 0, about so for numbers; above 0. A new embedding has 1.
+            std: standard deviation of their elements, approximate for numbers; above 0. The default is 1.
         """
         for embedding in self.categories:
             assert isinstance(embedding, nn.Embedding)
@@ -67,7 +67,7 @@ class ConditionEmbedding(nn.Module):
         """Vectors (B, dim).
 
         Args:
-            condition: of the batch; None, or what it does not name, is absent.
+            condition: of the batch; conditions that are not named, or all for None, are absent.
             count: B.
         """
         condition = condition or Condition()
@@ -92,7 +92,7 @@ class _NumberEmbedding(nn.Module):
 
     Args:
         dim: width of the vectors.
-        mean: of the training set, in the number's own unit.
+        mean: of the training set, in the unit of the number.
         std: of the training set, above 0.
     """
 
@@ -105,7 +105,7 @@ class _NumberEmbedding(nn.Module):
         self.reset(1.0)
 
     def reset(self, std: float) -> None:
-        """Draws the last layer anew, so that vectors have about this standard deviation."""
+        """Initializes the last layer again, so that vectors have about this standard deviation."""
         nn.init.normal_(self.last.weight, std=std / (HIDDEN_SPREAD * math.sqrt(self.last.in_features)))
         nn.init.zeros_(self.last.bias)
 

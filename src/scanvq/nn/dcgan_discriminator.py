@@ -1,4 +1,4 @@
-"""The critic of DCGAN for maps of any size and depth."""
+"""The discriminator of DCGAN, for maps of any size and depth."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ SLOPE = 0.2  # of the leaky ReLU below 0
 
 
 class DCGANDiscriminator(nn.Module):
-    """A map to one number, above 0 for real (DCGAN, arXiv 1511.06434, section 3).
+    """Maps to logits, above 0 for real (DCGAN, arXiv 1511.06434, section 3).
 
-    With n halvings (4 for a grid of 64 x 64) and c = channels:
+    With n downsamplings (4 for a grid of 64 x 64) and c = channels:
 
-        map (B, D, h, w) ─ halve ▸ c ─ halve ▸ 2c ─ ... ─ halve ▸ c 2^(n-1), start ─┬─▸ 1
-                                                                sum over cells · conditions ─┘
+        map (B, D, h, w) ─ down ▸ c ─ down ▸ 2c ─ ... ─ down ▸ c 2^(n-1), start ─┬─▸ 1
+                                                             sum over cells · conditions ─┘
 
-    A halving is a 4 x 4 convolution of stride 2; batch normalization follows it, but not the first, and a
-    leaky ReLU. The normalization takes its statistics from the batch at hand, in evaluation too: real maps
-    and made ones come in batches of their own, and an average over both kinds would fit neither. Conditions
-    come in as a projection (arXiv 1802.05637, section 3).
+    A downsampling is a 4 x 4 convolution of stride 2, batch normalization (except in the first layer), and
+    a leaky ReLU. Batch statistics are used in evaluation too: real and generated maps are in separate
+    batches, and running statistics over both would fit neither. Conditions are added by projection
+    (arXiv 1802.05637, section 3).
     """
 
     def __init__(
@@ -35,15 +35,15 @@ class DCGANDiscriminator(nn.Module):
     ) -> None:
         """
         Args:
-            channels: width after the first halving; each later one doubles it.
+            channels: width after the first downsampling; each later downsampling doubles it.
             code_dim: D, the depth of the map.
             height: h of the map.
             width: w of the map.
-            conditions: those that it learns; none = unconditional.
+            conditions: conditions of the prior; empty = unconditional.
         """
         super().__init__()
         self.grid = DCGANGridSize(height=height, width=width)
-        widths = [code_dim, *(channels * 2**number for number in range(self.grid.doublings))]
+        widths = [code_dim, *(channels * 2**number for number in range(self.grid.upsamplings))]
         layers: list[nn.Module] = []
         for number, (inputs, outputs) in enumerate(pairwise(widths)):
             layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False))
@@ -59,7 +59,7 @@ class DCGANDiscriminator(nn.Module):
                 part.reset(SPREAD)
 
     def forward(self, maps: Tensor, condition: Condition | None) -> Tensor:
-        """Maps (B, D, h, w) and what they are said to be, None = anything, to scores (B,)."""
+        """Maps (B, D, h, w) and conditions, None = all absent, to logits (B,)."""
         features = self.layers(self.grid.pad(maps))  # (B, c 2^(n-1), start)
         score: Tensor = self.score(features).flatten()  # (B,)
         if self.condition is not None:

@@ -1,4 +1,4 @@
-"""The generator of DCGAN for maps of any size and depth."""
+"""The generator of DCGAN, for maps of any size and depth."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SPREAD = 0.02  # standard deviation of the first weights, as in DCGAN
 
 
 class DCGANGenerator(nn.Module):
-    """Noise to a map in [-1, 1], by transposed convolutions (DCGAN, arXiv 1511.06434, section 3).
+    """Noise to maps in [-1, 1], by transposed convolutions (DCGAN, arXiv 1511.06434, section 3).
 
-    With n doublings (4 for a grid of 64 x 64) and c = channels:
+    With n upsamplings (4 for a grid of 64 x 64) and c = channels:
 
-        noise (B, Z) + vectors ─▸ start, c 2^(n-1) ─ double ▸ c 2^(n-2) ─ ... ─ double ▸ c ─ double ▸ D ─ Tanh
+        noise (B, Z) + conditions ─▸ start, c 2^(n-1) ─ up ▸ c 2^(n-2) ─ ... ─ up ▸ c ─ up ▸ D ─ Tanh
 
-    Batch normalization and ReLU follow each layer but the last. The vectors are those of conditions.
+    Batch normalization and ReLU follow each layer but the last. Conditions are embedded in Z dimensions.
     """
 
     def __init__(
@@ -38,16 +38,15 @@ class DCGANGenerator(nn.Module):
         """
         Args:
             noise_dim: Z.
-            channels: width before the last doubling; each earlier layer has twice that of the next.
+            channels: width before the last upsampling; each earlier layer has twice the width of the next.
             code_dim: D, the depth of the map.
             height: h of the map.
             width: w of the map.
-            conditions: those that it learns; none = unconditional.
+            conditions: conditions of the prior; empty = unconditional.
         """
         super().__init__()
         self.grid = DCGANGridSize(height=height, width=width)
-        doublings = self.grid.doublings
-        widths = [channels * 2**halvings for halvings in reversed(range(doublings))]
+        widths = [channels * 2**number for number in reversed(range(self.grid.upsamplings))]
         self.condition = embedding_of(conditions, noise_dim)
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(noise_dim, widths[0], self.grid.start, bias=False),
@@ -67,8 +66,8 @@ class DCGANGenerator(nn.Module):
                 nn.init.normal_(layer.weight, 0, SPREAD)
 
     def forward(self, noise: Tensor, condition: Condition | None) -> Tensor:
-        """Noise (B, Z) and what is asked for, None = anything, to maps (B, D, h, w)."""
+        """Noise (B, Z) and conditions, None = all absent, to maps (B, D, h, w)."""
         if self.condition is not None:
             noise = noise + self.condition(condition, len(noise))
-        grown: Tensor = self.layers(noise[:, :, None, None])  # (B, D, start * 2^n)
-        return self.grid.crop(grown)  # (B, D, h, w)
+        maps: Tensor = self.layers(noise[:, :, None, None])  # (B, D, start * 2^n)
+        return self.grid.crop(maps)  # (B, D, h, w)

@@ -1,4 +1,4 @@
-"""The device to compute on, by name."""
+"""Selection of the PyTorch device by name."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def choose_device(name: str) -> torch.device:
-    """The device that a name stands for; "auto" is the fastest one here.
+    """The device of a name; "auto" is cuda or mps if available, else cpu.
 
     Raises:
-        ValueError: an unknown name, or a device that this machine does not have.
+        ValueError: an unknown name, or a device that is not available.
     """
     if name not in DEVICES:
         raise ValueError(f"device is {name!r}; use auto, cpu, cuda or mps")

@@ -1,4 +1,4 @@
-"""Convolutions that see only cells before their own in raster order, with no weight that is always zero."""
+"""Causal convolutions of gated PixelCNN, without weights that are always zero."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from torch import Tensor, nn
 
 
 class VerticalConvolution(nn.Module):
-    """Sees rows above, three columns wide, and its own row unless `own_row` is False.
+    """A convolution over rows above, three columns wide, and over the output row if `own_row`.
 
-    The vertical stack of gated PixelCNN (arXiv 1606.05328, section 2.2). Its input is already one row late,
-    so `own_row` is False only in the first layer, where it reads the codes themselves.
+    The vertical stack of gated PixelCNN (arXiv 1606.05328, section 2.2). Features of the stack already
+    exclude the codes of their row, so `own_row` is False only in the first layer, which reads the codes.
 
     Args:
         inputs: channels in.
         outputs: channels out.
         dilation: cells between taps, along rows and columns.
-        own_row: also see the row of the output cell.
+        own_row: include the row of the output cell.
     """
 
     def __init__(self, inputs: int, outputs: int, *, dilation: int = 1, own_row: bool = True) -> None:
@@ -34,7 +34,7 @@ class VerticalConvolution(nn.Module):
 
 
 class HorizontalConvolution(nn.Module):
-    """Sees the cell to the left, and its own cell unless `own_cell` is False.
+    """A convolution over the cell to the left, and over the output cell if `own_cell`.
 
     The horizontal stack of gated PixelCNN (arXiv 1606.05328, section 2.2).
 
@@ -42,7 +42,7 @@ class HorizontalConvolution(nn.Module):
         inputs: channels in.
         outputs: channels out.
         dilation: cells between the two taps.
-        own_cell: also see the output cell; False only where the codes themselves are read.
+        own_cell: include the output cell; False only in the first layer, which reads the codes.
         bias: learn a bias.
     """
 

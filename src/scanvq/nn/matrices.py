@@ -1,4 +1,4 @@
-"""Weights of single cells as matrices, for networks that go through a grid cell by cell."""
+"""Weights of layers as matrices, for cell-by-cell computation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ def matrix_of(layer: nn.Linear | nn.Conv2d) -> Tensor:
 
 
 def bias_of(layer: nn.Conv2d) -> Tensor:
-    """The bias (outputs,) of a convolution that has one."""
+    """The bias (outputs,) of a convolution with bias."""
     assert layer.bias is not None
     return layer.bias

@@ -1,4 +1,4 @@
-"""The normalization layers a network can be asked for by name."""
+"""Normalization layers by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Normalization = Literal["none", "batch", "group"]
 
 
 def make_norm(kind: Normalization, channels: int) -> nn.Module:
-    """The layer for this many channels; "group" has up to 8 groups."""
+    """A normalization layer for `channels` channels; "group" has up to 8 groups."""
     if kind == "batch":
         return BatchNorm(channels)
     if kind == "group":

@@ -1,4 +1,4 @@
-"""Number format and memory layout of a computation, and which computes fastest here."""
+"""Precision and memory format of a computation, and measurement of the fastest."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PATIENCE = 10.0  # seconds after which no further turn begins
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
-    """How a network computes. Quantizers and losses stay in fp32 whatever is chosen here.
+    """Precision and memory format of a network. Quantizers and losses are always in fp32.
 
     Attributes:
-        autocast: "fp32", or "bf16" where PyTorch's autocast says so.
-        channels_last: whether weights and images are laid out channels last.
+        autocast: "fp32", or "bf16" for PyTorch's autocast to bfloat16.
+        channels_last: whether weights and images are in the channels-last memory format.
     """
 
     autocast: Literal["fp32", "bf16"] = "fp32"
@@ -45,7 +45,7 @@ CANDIDATES = (
 
 
 def candidates(device: torch.device) -> tuple[Precision, ...]:
-    """The settings worth a trial on a device."""
+    """The settings to measure on a device."""
     has_bf16 = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
     return tuple(candidate for candidate in CANDIDATES if candidate.autocast == "fp32" or has_bf16)
 
@@ -58,14 +58,14 @@ def time_interleaved(
 ) -> dict[Precision, float]:
     """Seconds of each candidate's work.
 
-    The candidates run alternately, and the best of each candidate's turns counts: other load on the machine
-    then affects all of them. The first turn allocates and chooses kernels; it counts only where it took so
-    long that no other follows. `largest` gives the largest of all processes' numbers, where their work
-    waits for each other's: all of them then take as many turns.
+    The candidates run alternately, so that other load on the machine affects all of them, and the minimum
+    over turns is used. The first turn is a warm-up (memory allocation, kernel selection); it is used only
+    if it took so long that no other turn follows. `largest` returns the maximum over all processes, so that
+    processes that wait for each other run the same number of turns.
     """
-    begun = time.monotonic()
+    started = time.monotonic()
     turns = [_turn(work, device)]
-    while len(turns) <= TURNS and largest([time.monotonic() - begun])[0] < PATIENCE:
+    while len(turns) <= TURNS and largest([time.monotonic() - started])[0] < PATIENCE:
         turns.append(_turn(work, device))
     return {candidate: min(turn[candidate] for turn in turns[1:] or turns) for candidate in work}
 
@@ -75,7 +75,7 @@ def _turn(work: Mapping[Precision, Callable[[], object]], device: torch.device) 
 
 
 def timed(step: Callable[[], object], device: torch.device) -> float:
-    """Seconds until a device is done with a step."""
+    """Seconds of a step, including the work of the device."""
     start = time.perf_counter()
     step()
     if device.type == "cuda":

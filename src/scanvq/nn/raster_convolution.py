@@ -1,4 +1,4 @@
-"""The masked convolution of PixelCNN, with no weight that is always zero; and the one that reads codes."""
+"""Masked convolutions of PixelCNN over features and over codes, without weights that are always zero."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from scanvq.kernels.code_convolution import convolve_codes
 class RasterConvolution(nn.Module):
     """A k x k convolution under mask A or B (van den Oord et al. 2016, arXiv 1601.06759, section 3.4).
 
-    It sees k // 2 rows above, k columns wide, and k // 2 cells to the left; under mask B its own cell too.
+    It covers k // 2 rows above, k columns wide, and k // 2 cells to the left; mask B adds the output cell.
 
     Args:
         inputs: channels in.
         outputs: channels out.
         kernel: k, odd, at least 3.
-        own_cell: mask B; without it mask A.
+        own_cell: True for mask B, False for mask A.
 
     Raises:
-        ValueError: a kernel without a middle, or without neighbors.
+        ValueError: an even kernel, or a kernel below 3.
     """
 
     def __init__(self, inputs: int, outputs: int, *, kernel: int, own_cell: bool) -> None:
@@ -39,7 +39,7 @@ class RasterConvolution(nn.Module):
 
     @property
     def taps(self) -> int:
-        """How many cells it sees."""
+        """Number of input cells of an output cell."""
         return self.reach * self.kernel + self.beside.shape[-1]
 
     def reset_parameters(self, inputs: int) -> None:
@@ -56,10 +56,10 @@ class RasterConvolution(nn.Module):
 
 
 class CodeConvolution(nn.Module):
-    """A `RasterConvolution` under mask A over codes, one-hot or embedded.
+    """A `RasterConvolution` with mask A over one-hot or embedded codes.
 
-    Each tap sees one code, so on the CPU the sum over channels is a table's row, looked up
-    (`convolve_codes`). On other devices the plain convolution is faster.
+    Each tap reads a single code, so on the CPU the sum over channels is a table lookup (`convolve_codes`).
+    On other devices the plain convolution is faster.
 
     Args:
         size: codebook size K.
@@ -78,7 +78,7 @@ class CodeConvolution(nn.Module):
 
     @property
     def reach(self) -> int:
-        """Rows above and columns to each side that it sees."""
+        """Number of rows above and columns to each side in the receptive field."""
         return self.convolution.reach
 
     def forward(self, codes: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ class CodeConvolution(nn.Module):
         return (convolved.permute(0, 2, 3, 1) + self.convolution.bias).permute(0, 3, 1, 2)
 
     def tables(self) -> Tensor:
-        """What each tap makes of each code: (taps, K + 1, outputs), the last row for outside the grid.
+        """The output of each tap for each code: (taps, K + 1, outputs), the last row for outside the grid.
 
         Taps are in raster order.
         """

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 class ResidualStack(nn.Module):
     """Blocks x + Conv1x1(ReLU(Conv3x3(ReLU(x)))), then ReLU (arXiv 1711.00937, section 4.1).
 
-    Without blocks it passes its input on unchanged.
+    Without blocks it is the identity.
     """
 
     def __init__(self, *, channels: int, hidden: int, blocks: int) -> None:
@@ -17,7 +17,7 @@ class ResidualStack(nn.Module):
         Args:
             channels: width of the input and output.
             hidden: width between the two convolutions of a block.
-            blocks: number of blocks, each with its own weights.
+            blocks: number of blocks, with separate weights.
         """
         super().__init__()
         self.blocks = nn.ModuleList(

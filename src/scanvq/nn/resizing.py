@@ -1,4 +1,4 @@
-"""Downsampling and upsampling layers: the two ends of a convolutional autoencoder."""
+"""Downsampling and upsampling layers of convolutional autoencoders."""
 
 from __future__ import annotations
 

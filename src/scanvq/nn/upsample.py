@@ -1,4 +1,4 @@
-"""Layers that double the height and width of a feature grid."""
+"""Upsampling layers by a factor of 2."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def make_upsample(
         inputs: channels in.
         outputs: channels out.
         kernel: of the transposed convolution: 2, 3 or 4.
-        bias: whether the convolution has one; before batch normalization it would do nothing.
+        bias: whether the convolution has a bias; before batch normalization it has no effect.
     """
     if kind == "shuffle":
         return nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 3, padding=1, bias=bias), nn.PixelShuffle(2))
@@ -36,7 +36,7 @@ def make_upsample(
 
 
 class _TransposedConvolution(nn.ConvTranspose2d):
-    """PyTorch's, computed by `upsample_transposed`."""
+    """PyTorch's transposed convolution, computed by `upsample_transposed`."""
 
     def forward(self, features: Tensor) -> Tensor:  # type: ignore[override]  # no output_size: it is fixed
         """(B, inputs, h, w) to (B, outputs, 2h, 2w)."""

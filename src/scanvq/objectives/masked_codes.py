@@ -1,4 +1,4 @@
-"""Cross-entropy of masked codes given the others: how a masked prior is trained."""
+"""Cross-entropy of masked codes given the unmasked ones, for masked priors."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class MaskedCodes(Objective):
-    """Bits a masked code, over the masked codes of all levels (MaskGIT, arXiv 2202.04200, equation 1).
+    """Bits per masked code, over the masked codes of all levels (MaskGIT, arXiv 2202.04200, equation 1).
 
-    Of each image's n codes ceil(n cos(pi u / 2)) are masked, anywhere, u being uniform in [0, 1) (sections
-    3.1 and 3.3). A finer level sees all codes of the coarser ones.
+    In each image, ceil(n cos(pi u / 2)) of n codes are masked at random, with u uniform in [0, 1) (sections
+    3.1 and 3.3). A finer level is conditional on all codes of the coarser levels.
 
-    In evaluation the masks are always the same, their u spread evenly, and conditions are shown: the bits of
-    different moments of training are comparable. They are no likelihood, nor a bound on one.
+    In evaluation the masks are fixed, with evenly spaced u, and no conditions are dropped, so that values of
+    different epochs are comparable. They are neither a likelihood nor a bound of it.
 
     Args:
-        prior: the levels in training, each a masked prior such as `maskgit`.
-        label_smoothing: share of the target that is spread evenly over all K codes. The paper has 0.1, but
-            the network then learns to give that share to random codes, which the Halton order, unlike
-            the order of confidence, never turns down.
-        condition_dropout: share of the images from which a condition is absent, each condition by itself, so
-            that one prior also learns the distribution without any of them (arXiv 2207.12598, section 3.2).
+        prior: the prior in training; each level is a masked prior such as `maskgit`.
+        label_smoothing: share of the target that is spread evenly over all K codes. The paper uses 0.1, but
+            the network then gives this share to random codes, which sampling in Halton order, unlike in order
+            of confidence, does not reject.
+        condition_dropout: share of the images from which a condition is dropped, independently for each
+            condition, so that the prior also learns the distribution without it (arXiv 2207.12598,
+            section 3.2).
 
     Raises:
-        ValueError: a level that is no masked prior.
+        ValueError: a level that is not a masked prior.
     """
 
     criterion: ClassVar[str | None] = "bits_per_masked_code"
@@ -55,7 +56,7 @@ class MaskedCodes(Objective):
             kinds = ", ".join(type(level).__name__ for level in prior.priors)
             raise ValueError(
                 f"masked_codes trains masked priors, but prior has {kinds}; "
-                'set prior.kind = "maskgit" (in a pyramid, the kind of each of prior.levels), '
+                'set prior.kind = "maskgit" (for kind hierarchical, of each of prior.levels), '
                 "or another training.prior.objective.kind"
             )
         self.prior = prior
@@ -99,13 +100,13 @@ class MaskedCodes(Objective):
         )
 
     def _mask(self, codes: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Which cells (B, h, w) are masked: a random share of each image's, one at least."""
+        """A random mask (B, h, w), with at least a single masked cell in each image."""
         images, cells = codes.shape[0], codes[0].numel()
         if generator is None:
             uniform = torch.rand(images, device=codes.device)
-            chances = torch.rand(images, cells, device=codes.device)
+            keys = torch.rand(images, cells, device=codes.device)
         else:
             uniform = ((torch.arange(images) * _GOLDEN + 0.5) % 1).to(codes.device)
-            chances = torch.rand(images, cells, generator=generator).to(codes.device)
-        wanted = (torch.cos(math.pi / 2 * uniform) * cells).ceil().clamp(1, cells)  # (B,)
-        return (chances.argsort(dim=1).argsort(dim=1) < wanted[:, None]).view_as(codes)
+            keys = torch.rand(images, cells, generator=generator).to(codes.device)
+        masked = (torch.cos(math.pi / 2 * uniform) * cells).ceil().clamp(1, cells)  # (B,)
+        return (keys.argsort(dim=1).argsort(dim=1) < masked[:, None]).view_as(codes)

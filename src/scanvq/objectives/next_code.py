@@ -1,4 +1,4 @@
-"""Cross-entropy of every code given the ones before it: how a likelihood prior is trained."""
+"""Cross-entropy of every code given earlier codes, for autoregressive priors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from scanvq.types import Batch, Losses, Objective
 
 
 class NextCode(Objective):
-    """Bits a code, summed over the levels' codes and divided by their number.
+    """Bits per code: the mean negative log2 likelihood over the codes of all levels.
 
     Args:
-        prior: the levels in training.
-        condition_dropout: share of the images from which a condition is absent, each condition by itself, so
-            that one prior also learns the distribution without any of them (arXiv 2207.12598, section 3.2).
+        prior: the prior in training.
+        condition_dropout: share of the images from which a condition is dropped, independently for each
+            condition, so that the prior also learns the distribution without it (arXiv 2207.12598,
+            section 3.2).
 
     Raises:
         ValueError: a level without a likelihood.

@@ -1,4 +1,4 @@
-"""Reconstruction plus the quantizer's own losses: how a tokenizer is trained."""
+"""Reconstruction, codebook and commitment losses, for tokenizers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scanvq.metrics.ssim import ssim
 from scanvq.spec import Derived
 from scanvq.types import Batch, Losses, Objective, Tokenizer
 
-WATCHED = 1  # image of a training step whose SSIM is shown when SSIM is not itself the loss
+SSIM_IMAGES = 1  # images of a training step whose SSIM is logged if SSIM is not part of the loss
 
 
 class Reconstruct(Objective):
@@ -81,23 +81,23 @@ class Reconstruct(Objective):
         )
 
     def _reconstruction(self, images: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum, and what is worth a curve beside it."""
+        """The weighted sum, and the parts to log."""
         total = images.new_zeros(())
         parts: dict[str, Tensor] = {}
         for name, weight in self.weights.items():
-            value = self._one(name, images, targets)
+            value = self._loss(name, images, targets)
             total = total + weight * value
             if name == "ssim":
                 parts["ssim"] = 1 - value
             elif len(self.weights) > 1:
                 parts[name] = value
         if "ssim" not in parts:
-            shown = slice(WATCHED) if self.training else slice(None)
+            logged = slice(SSIM_IMAGES) if self.training else slice(None)
             with torch.no_grad():
-                parts["ssim"] = ssim(images[shown].clamp(0, 1), targets[shown]).mean()
+                parts["ssim"] = ssim(images[logged].clamp(0, 1), targets[logged]).mean()
         return total, parts
 
-    def _one(self, name: str, images: Tensor, targets: Tensor) -> Tensor:
+    def _loss(self, name: str, images: Tensor, targets: Tensor) -> Tensor:
         match name:
             case "mse":
                 return F.mse_loss(images, targets)

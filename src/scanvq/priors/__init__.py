@@ -1,1 +1,1 @@
-"""Distributions over the codes of a tokenizer."""
+"""Priors: distributions over the codes of a tokenizer."""

@@ -1,4 +1,4 @@
-"""What every prior that a critic judges offers, and the objective `adversarial_codes` trains."""
+"""Abstract base class of GAN priors, trained by the objective `adversarial_codes`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from scanvq.types import CodePrior, InpaintingSupport
 
 
 class AdversarialPrior(CodePrior):
-    """A generator of maps of code vectors, and the critic that tells them from those of real codes.
+    """A generator of maps of code vectors, and a discriminator of real and generated maps.
 
     Attributes:
-        noise_dim: Z, numbers of standard normal noise that a map is made of.
+        noise_dim: Z, dimensions of the standard normal noise.
         generator: noise (B, Z) and a condition or None to maps (B, D, h, w).
-        critic: maps (B, D, h, w) and a condition or None to scores (B,), above 0 for real.
+        critic: the discriminator: maps (B, D, h, w) and a condition or None to logits (B,), above 0 for real.
     """
 
     inpainting_support: ClassVar[InpaintingSupport] = "nothing"
@@ -26,4 +26,4 @@ class AdversarialPrior(CodePrior):
 
     @abstractmethod
     def maps(self, codes: Tensor) -> Tensor:
-        """Codes (B, h, w) as maps (B, D, h, w): what the critic takes for real."""
+        """Codes (B, h, w) to real maps (B, D, h, w), the input of the discriminator."""

@@ -1,4 +1,4 @@
-"""One layer of gated PixelCNN: both stacks over whole grids, and the same cell by cell."""
+"""The layer of gated PixelCNN, for whole grids and for cached sampling cell by cell."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class GatedLayer(nn.Module):
        └────────────────────────────────────────┘
     ```
 
-    The condition enters the vertical stack before the 1x1 across, which takes it to the horizontal gate too.
+    The condition is added to the vertical stack before the 1x1 connection to the horizontal stack.
 
     Args:
         channels: C, the width of both stacks.
         dilation: cells between taps.
         dropout: share of the horizontal stack's gated features dropped in training.
-        conditions: those that the prior learns.
-        spatial: take a spatial condition of C channels.
+        conditions: conditions of the prior.
+        spatial: whether the layer has a spatial condition of C channels.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class GatedLayer(nn.Module):
             self.embedding.reset(0.1)
 
     def forward(
-        self, vertical: Tensor, horizontal: Tensor, condition: Condition | None, place: Tensor | None
+        self, vertical: Tensor, horizontal: Tensor, condition: Condition | None, spatial_map: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """One step of both stacks.
 
@@ -62,36 +62,38 @@ class GatedLayer(nn.Module):
             vertical: (B, C, h, w).
             horizontal: (B, C, h, w).
             condition: of the batch; None = all absent.
-            place: (B or 1, C, h, w), where the layer was made for a spatial condition.
+            spatial_map: (B or 1, C, h, w), for layers with a spatial condition.
 
         Returns:
-            The vertical features before their gate (B, 2C, h, w), and the horizontal ones (B, C, h, w).
+            The vertical features before the gate (B, 2C, h, w), and the horizontal features (B, C, h, w).
         """
         vertical = self.vertical(vertical)  # (B, 2C, h, w)
-        given = self.given(condition, place, len(vertical))
-        if given is not None:
-            vertical = vertical + given.to(vertical.dtype)
+        bias = self.condition_bias(condition, spatial_map, len(vertical))
+        if bias is not None:
+            vertical = vertical + bias.to(vertical.dtype)
         features = self.horizontal(horizontal) + self.across(vertical)  # (B, 2C, h, w)
         return vertical, horizontal + self.out(self.dropout(gate(features)))
 
-    def given(self, condition: Condition | None, place: Tensor | None, count: int) -> Tensor | None:
-        """What is added to the vertical features of B = `count` samples: (B or 1, 2C, h or 1, w or 1)."""
+    def condition_bias(
+        self, condition: Condition | None, spatial_map: Tensor | None, count: int
+    ) -> Tensor | None:
+        """The conditions' bias of the vertical features, (B or 1, 2C, h or 1, w or 1), B = `count`."""
         total = None
         if self.embedding is not None:
             total = self.embedding(condition, count)[:, :, None, None]
-        if self.place is not None and place is not None:
-            placed = self.place(place)
-            total = placed if total is None else total.to(placed.dtype) + placed
+        if self.place is not None and spatial_map is not None:
+            spatial = self.place(spatial_map)
+            total = spatial if total is None else total.to(spatial.dtype) + spatial
         return total
 
 
 class CachedGatedLayer:
-    """A gated layer row by row and cell by cell: its weights as matrices, and what it keeps.
+    """A gated layer with cached features, for row-by-row and cell-by-cell sampling.
 
-    Everything lies position first, (w, B, channels), so that a run of cells is one contiguous matrix.
+    Tensors have the cell as the first axis, (w, B, channels), so that adjacent cells are a contiguous matrix.
 
     Args:
-        layer: its weights are packed here, once.
+        layer: its weights are copied as matrices.
         condition: of the batch; None = all absent.
         width: w, cells of a row.
         batch: B.
@@ -101,8 +103,8 @@ class CachedGatedLayer:
         self.dilation = layer.dilation
         channels = layer.out.in_channels
         taps = layer.vertical.taps.weight  # (2C, C, 2, 3)
-        # tanh(a) sigmoid(b) = tanh(a) (1 + tanh(b / 2)) / 2: the horizontal gate becomes one tanh, with its
-        # halves taken into the weights before and after it.
+        # tanh(a) sigmoid(b) = tanh(a) (1 + tanh(b / 2)) / 2: the horizontal gate is computed by a single
+        # tanh, and the factors 1/2 are folded into the weights before and after it.
         half = taps.new_ones(2 * channels)
         half[channels:] = 0.5
         self.vertical = taps.permute(2, 3, 1, 0).reshape(6 * channels, 2 * channels).contiguous()
@@ -114,29 +116,31 @@ class CachedGatedLayer:
         self.vertical_bias = bias_of(layer.vertical.taps)
         if layer.embedding is not None:
             self.vertical_bias = self.vertical_bias + layer.embedding(condition, batch)  # (B, 2C)
-        self.place = None if layer.place is None else layer.place.weight[:, :, 0, 0].t()  # (C, 2C)
+        self.spatial_weight = None if layer.place is None else layer.place.weight[:, :, 0, 0].t()  # (C, 2C)
 
         self.rows = taps.new_zeros(self.dilation + 1, width + 2 * self.dilation, batch, channels)
         self.history = taps.new_zeros(width + self.dilation, batch, channels)
-        self.given = taps.new_empty(width, batch, 2 * channels)  # what a cell's gate gets from elsewhere
-        self._seen = taps.new_empty(width * batch, 6 * channels)
+        self.given = taps.new_empty(width, batch, 2 * channels)  # gate inputs from the vertical stack
+        self._columns = taps.new_empty(width * batch, 6 * channels)
 
     def keep_row(self, row: int, features: Tensor) -> None:
-        """Puts a row's input (w, B, C) in place of the one that no later row sees."""
+        """Stores a row's input (w, B, C) over the oldest row of the ring buffer."""
         self.rows[row % (self.dilation + 1), self.dilation : -self.dilation] = features
 
-    def start_row(self, row: int, place: Tensor | None) -> Tensor:
-        """The vertical features (w * B, 2C) of a row whose input is kept; leaves `given` behind."""
+    def start_row(self, row: int, spatial_map: Tensor | None) -> Tensor:
+        """Computes the vertical features (w * B, 2C) of a row whose input is stored, and sets `given`."""
         width, batch, channels = self.given.shape
         ring = self.dilation + 1
         both = (self.rows[(row + 1) % ring], self.rows[row % ring])  # row - dilation, row
         columns = range(0, 2 * self.dilation + 1, self.dilation)
         torch.cat(
-            [kept[at : at + width].flatten(0, 1) for kept in both for at in columns], dim=1, out=self._seen
+            [row[at : at + width].flatten(0, 1) for row in both for at in columns], dim=1, out=self._columns
         )
-        features = torch.mm(self._seen, self.vertical).view(width, batch, channels).add_(self.vertical_bias)
-        if place is not None and self.place is not None:
-            features += place @ self.place
+        features = (
+            torch.mm(self._columns, self.vertical).view(width, batch, channels).add_(self.vertical_bias)
+        )
+        if spatial_map is not None and self.spatial_weight is not None:
+            features += spatial_map @ self.spatial_weight
         features = features.flatten(0, 1)
         torch.addmm(self.across_bias, features, self.across, out=self.given.flatten(0, 1))
         return features

@@ -1,4 +1,4 @@
-"""Gated PixelCNN over codes: two stacks that together see everything before a cell."""
+"""Gated PixelCNN over codes, without the blind spot of PixelCNN."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class GatedPixelCNN(RasterPrior):
                     └─ the cell to the left ──▶ h ──┘
     ```
 
-    Sees 1 + sum(dilations) rows up and columns to each side: 13 with the defaults.
+    The receptive field is 1 + sum(dilations) rows up and columns to each side: 13 with the defaults.
 
     Args:
         channels: width of both stacks.
         dilations: the dilation of each gated layer, first to last.
         embedding_dim: length of a code's embedding.
         dropout: share of gated features dropped in training, in [0, 1).
-        positions: learn an embedding of every row and column, added to each gate: for pictures that all
-            stand in the same place, beyond what the receptive field tells. Fixes the grid's size.
+        positions: learn an embedding of every row and column, added to each gate, for aligned images, where
+            the distribution depends on the position in the image. Fixes the size of the grid.
         codebook_size: K.
-        conditions: those that it learns, any of which may be absent; none = unconditional.
+        conditions: conditions of the prior, any of which may be absent; empty = unconditional.
         context_sizes: codebook sizes of the coarser levels, coarse to fine; () = none.
         height: rows of the code grid; needed with `positions`.
         width: columns of the code grid; needed with `positions`.
@@ -61,7 +61,7 @@ class GatedPixelCNN(RasterPrior):
     ) -> None:
         super().__init__()
         if not dilations or min(dilations) < 1:
-            raise ValueError(f"dilations is {dilations}; give one whole number of 1 or more for each layer")
+            raise ValueError(f"dilations is {dilations}; give a whole number of 1 or more for each layer")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is {dropout}; it must be at least 0 and below 1")
         if positions and not (height > 0 and width > 0):
@@ -85,23 +85,23 @@ class GatedPixelCNN(RasterPrior):
 
     @property
     def gated_layers(self) -> tuple[GatedLayer, ...]:
-        """The layers, first to last."""
+        """The gated layers in order."""
         return tuple(layer for layer in self.layers if isinstance(layer, GatedLayer))
 
     def logits(self, codes: Tensor, *, context: Codes = (), condition: Condition | None = None) -> Tensor:
-        """Codes (B, h, w), none UNKNOWN, to logits (B, K, h, w), each seeing only the cells before its own.
+        """Codes (B, h, w), none UNKNOWN, to logits (B, K, h, w), each conditional on earlier cells only.
 
-        Conditions that the prior was not made for are ignored; an absent one means any value.
+        Conditions that the prior was not trained with are ignored.
         """
         embedded = self.embedding(codes).permute(0, 3, 1, 2)  # (B, E, h, w), channels last in memory
-        place = self.place(codes, context)
+        spatial_map = self.spatial_map(codes, context)
         vertical = self.vertical_stem(embedded)  # (B, C, h, w)
         horizontal = self.horizontal_stem(embedded)  # (B, C, h, w)
         for number, layer in enumerate(self.layers):
             if number:
                 vertical = gate(vertical)  # (B, C, h, w)
             vertical, horizontal = layer(
-                vertical, horizontal, condition, place
+                vertical, horizontal, condition, spatial_map
             )  # (B, 2C, h, w), (B, C, h, w)
         return self.head(F.elu(horizontal))  # (B, K, h, w)
 
@@ -112,21 +112,22 @@ class GatedPixelCNN(RasterPrior):
         context: Codes = (),
         condition: Condition | None = None,
     ) -> GatedPixelCNNStepper:
-        """As `logits`, cell by cell."""
+        """Computes the same logits as `logits`, cell by cell."""
         return GatedPixelCNNStepper(self, shape, context=context, condition=condition)
 
 
 class GatedPixelCNNStepper(RasterStepper):
-    """Gated PixelCNN cell by cell (the caching of arXiv 1704.06001).
+    """Cached cell-by-cell computation of gated PixelCNN (arXiv 1704.06001).
 
-    A row of the vertical stack at once, then cells of the horizontal stack. The vertical stack keeps the last
-    rows of each layer in a ring, the horizontal stack the row at hand. Layout as in `CachedGatedLayer`.
+    Computes a row of the vertical stack at once, then cells of the horizontal stack. The vertical stack
+    caches the last rows of each layer in a ring buffer, the horizontal stack the current row. The layout of
+    tensors is that of `CachedGatedLayer`.
 
     Args:
-        network: its weights are packed here, once, in float32.
+        network: its weights are copied as matrices, in float32.
         shape: (B, h, w).
         context: codes of the coarser levels.
-        condition: what is asked for; None = anything.
+        condition: requested values; None = all absent.
     """
 
     def __init__(
@@ -143,10 +144,10 @@ class GatedPixelCNNStepper(RasterStepper):
         super().__init__(shape, self._left[1:])
         self._network = network
         self._condition = condition
-        self._place = network.place(self._codes, context)  # (B or 1, C, h, w)
+        self._spatial_map = network.spatial_map(self._codes, context)  # (B or 1, C, h, w)
         channels = network.head.in_channels
 
-        # The stems read one code a tap, so each tap is a table; its last line stands for "outside the grid".
+        # Each tap of the stems reads a single code, so it is a lookup table; the last row is for outside.
         embedding = torch.cat(
             [network.embedding.weight, network.embedding.weight.new_zeros(1, network.embedding.embedding_dim)]
         )
@@ -163,14 +164,14 @@ class GatedPixelCNNStepper(RasterStepper):
         self._outputs = [*outputs, self._beside_table.new_empty(width, batch, channels)]
         self._head = matrix_of(network.head)
         self._head_bias = bias_of(network.head)
-        self._runs: dict[int, _Run] = {}
+        self._views: dict[int, _CacheViews] = {}
 
     def _skip_to(self, row: int, codes: Tensor) -> None:
-        """Fills the rings of the vertical stack from the rows above, in one pass over those it can see."""
+        """Fills the ring buffers of the vertical stack in a single pass over the receptive field above."""
         if row == 0:
             return
         first = max(0, row - 1 - sum(layer.dilation for layer in self._layers))
-        place = None if self._place is None else self._place[:, :, first:row]
+        spatial_map = None if self._spatial_map is None else self._spatial_map[:, :, first:row]
         embedded = self._network.embedding(codes[:, first:row]).permute(0, 3, 1, 2)
         vertical = self._network.vertical_stem(embedded)
         for number, (layer, packed) in enumerate(zip(self._network.gated_layers, self._layers, strict=True)):
@@ -179,42 +180,42 @@ class GatedPixelCNNStepper(RasterStepper):
             for past in range(max(first, row - packed.dilation), row):
                 packed.keep_row(past, vertical[:, :, past - first].permute(2, 0, 1))
             vertical = layer.vertical(vertical)
-            given = layer.given(self._condition, place, len(vertical))
-            if given is not None:
-                vertical = vertical + given
+            bias = layer.condition_bias(self._condition, spatial_map, len(vertical))
+            if bias is not None:
+                vertical = vertical + bias
 
     def _start_row(self, row: int, codes: Tensor) -> None:
-        """The vertical stack over one row, and what it and the conditions give to the horizontal one."""
+        """Computes a row of the vertical stack, and its input to the horizontal stack."""
         if row:
             self._above[1:-1] = codes[:, row - 1].t()
         width, batch = self.line.shape
         taps = torch.stack([self._above[tap : tap + width] for tap in range(3)], dim=-1) + self._above_offsets
         vertical = F.embedding_bag(taps.view(-1, 3), self._above_tables, mode="sum")  # (w * B, C)
-        place = None
-        if self._place is not None:
-            place = self._place[:, :, row].permute(2, 0, 1)  # (w, B or 1, C)
+        spatial_map = None
+        if self._spatial_map is not None:
+            spatial_map = self._spatial_map[:, :, row].permute(2, 0, 1)  # (w, B or 1, C)
         for number, layer in enumerate(self._layers):
             if number:
                 vertical = gate(vertical)
             layer.keep_row(row, vertical.view(width, batch, -1))
-            vertical = layer.start_row(row, place)  # (w * B, 2C)
+            vertical = layer.start_row(row, spatial_map)  # (w * B, 2C)
 
     def advance(self, start: int, stop: int) -> Tensor:
-        """The horizontal stack over a run of cells: logits (B, K) of the last."""
+        """Computes the horizontal stack for cells start to stop - 1: logits (B, K) of the last."""
         if stop - start > 1:
-            run = _Run(self._layers, self._outputs, self._left, start, stop)
-        elif start in self._runs:
-            run = self._runs[start]
+            views = _CacheViews(self._layers, self._outputs, self._left, start, stop)
+        elif start in self._views:
+            views = self._views[start]
         else:
-            run = self._runs[start] = _Run(self._layers, self._outputs, self._left, start, stop)
-        return torch.addmm(self._head_bias, F.elu(run.forward(self._beside_table)), self._head)
+            views = self._views[start] = _CacheViews(self._layers, self._outputs, self._left, start, stop)
+        return torch.addmm(self._head_bias, F.elu(views.forward(self._beside_table)), self._head)
 
     def _finish_row(self, start: int) -> None:
-        """Nothing to do: rows below see codes alone, through the vertical stack."""
+        """Does nothing: rows below depend on codes only, through the vertical stack."""
 
 
-class _Run:
-    """Views into the caches for one run of cells, so that going through it slices nothing."""
+class _CacheViews:
+    """Views of the caches for adjacent cells, created once, so that sampling does not slice tensors."""
 
     def __init__(
         self, layers: list[CachedGatedLayer], outputs: list[Tensor], left: Tensor, start: int, stop: int
@@ -241,7 +242,7 @@ class _Run:
         ]
 
     def forward(self, table: Tensor) -> Tensor:
-        """The last layer's horizontal features (B, C) of the last cell."""
+        """Computes the horizontal features (B, C) of the last layer at the last cell."""
         torch.index_select(table, 0, self._left, out=self._first)
         for given, past, before, present, at, out, output in self._layers:
             torch.addmm(given, past, before, out=self._features)

@@ -1,4 +1,4 @@
-"""Classifier-free guidance: away from what the prior draws without a condition (arXiv 2207.12598)."""
+"""Classifier-free guidance (arXiv 2207.12598)."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from scanvq.types import SamplingParams
 
 
 def refuse_guidance(params: SamplingParams, kind: str) -> None:
-    """Raises ValueError where guidance is asked of a prior that draws without it."""
+    """Raises ValueError if guidance is on, for a kind of prior that does not support it."""
     if params.guidance != 1:
         raise ValueError(
-            f"guidance is {params.guidance}, but a {kind} prior draws without guidance; leave it at 1, or "
-            "train a prior that has it, such as transformer"
+            f"guidance is {params.guidance}, but a {kind} prior does not support guidance; set it to 1, or "
+            "train a prior that supports it, such as transformer"
         )
 
 
 def check_guidance(params: SamplingParams, condition: Condition | None, space: ConditionSpace) -> None:
-    """Raises ValueError where there is no condition to be guided to."""
+    """Raises ValueError if guidance is on without conditions."""
     if params.guidance == 1:
         return
     if not space.conditions:
         raise ValueError(
-            f"guidance is {params.guidance}, but this prior was trained without conditions, so there is "
-            "nothing to be guided to; leave it at 1"
+            f"guidance is {params.guidance}, but this prior was trained without conditions, which guidance "
+            "needs; set it to 1"
         )
-    asked = () if condition is None else condition.names
-    if not (asked if params.guided is None else params.guided):
+    named = () if condition is None else condition.names
+    if not (named if params.guided is None else params.guided):
         raise ValueError(
-            f"guidance is {params.guidance}, but nothing is asked for; give one of {space}, or "
-            "leave guidance at 1"
+            f"guidance is {params.guidance}, but no condition is requested; request one of {space}, or "
+            "set guidance to 1"
         )
 
 
 def unguided(condition: Condition | None, params: SamplingParams) -> Condition | None:
-    """The condition that guidance moves away from: what it moves towards is absent."""
+    """The condition of the unconditional logits: guided conditions are absent."""
     if condition is None or params.guided is None:
         return None
     for name in params.guided:
@@ -45,5 +45,5 @@ def unguided(condition: Condition | None, params: SamplingParams) -> Condition |
 
 
 def guided(conditional: Tensor, unconditional: Tensor, guidance: float) -> Tensor:
-    """Logits moved away from the unconditional ones (equation 6, whose w is guidance - 1)."""
+    """Guided logits (equation 6, with w = guidance - 1)."""
     return unconditional + guidance * (conditional - unconditional)

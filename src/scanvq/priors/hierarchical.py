@@ -1,4 +1,4 @@
-"""A prior over all levels of codes: each level given all coarser ones, one level being a list of one."""
+"""Hierarchical prior over all levels of codes, each conditional on all coarser levels."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ class HierarchicalPrior(nn.Module):
     VQ-VAE-2, arXiv 1906.00446, section 3.2.
 
     Args:
-        levels: one prior a level, coarse to fine.
+        levels: a prior for each level, coarse to fine.
 
     Raises:
-        ValueError: there is no level.
+        ValueError: no levels.
     """
 
     def __init__(self, *, levels: list[CodePrior]) -> None:
         super().__init__()
         if not levels:
-            raise ValueError("a pyramid needs at least one level")
+            raise ValueError("levels is empty; a hierarchical prior needs at least one level")
         self.levels = nn.ModuleList(levels)
 
     @property
     def priors(self) -> tuple[CodePrior, ...]:
-        """The levels, coarse to fine."""
+        """The priors of the levels, coarse to fine."""
         return tuple(level for level in self.levels if isinstance(level, CodePrior))
 
     @property
     def conditions(self) -> ConditionSpace:
-        """Those that the levels were made for, which is the same for all; none for an unconditional prior."""
+        """The conditions of the levels, the same for all; empty for an unconditional prior."""
         return self.priors[0].conditions
 
     @property
     def has_likelihood(self) -> bool:
-        """Whether every level has an exact likelihood, and so the whole has."""
+        """Whether every level has an exact likelihood."""
         return all(isinstance(level, LikelihoodPrior) for level in self.levels)
 
     @property
     def can_inpaint(self) -> bool:
-        """Whether every level can fill a region of its grid given the rest."""
+        """Whether every level can sample a region of the grid given the other codes."""
         return all(level.inpainting_support != "nothing" for level in self.priors)
 
     def set_codebook(self, codebooks: Sequence[Tensor]) -> None:
-        """Tells each level the vectors (K, D) of its codes."""
+        """Sets the codebook (K, D) of each level."""
         for level, codebook in zip(self.priors, codebooks, strict=True):
             level.set_codebook(codebook)
 
@@ -66,26 +66,26 @@ class HierarchicalPrior(nn.Module):
         params: SamplingParams,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
     ) -> Codes:
-        """Fills every UNKNOWN cell of every level, coarse to fine.
+        """Samples every UNKNOWN cell of every level, coarse to fine.
 
         Args:
-            known: codes a level, each (B, h, w); known ones come back unchanged.
-            condition: what is asked for.
-            params: how a code is drawn, on all levels.
-            generator: one for all levels in turn, or one a level (`level_generators`), which makes a run in
-                chunks give the samples of one large batch.
+            known: codes (B, h, w) of each level; known codes are returned unchanged.
+            condition: requested values; None = all absent.
+            params: sampling parameters of all levels.
+            generator: a single generator for all levels, or a generator per level (`level_generators`), so
+                that sampling in chunks gives the samples of a single large batch.
         """
         self._check(known)
         codes: list[Tensor] = []
         for number, level in enumerate(self.priors):
-            drawn = level.sample(
+            sampled = level.sample(
                 known[number],
                 context=tuple(codes),
                 condition=condition,
                 params=params,
                 generator=generator_of_level(generator, number),
             )
-            codes.append(drawn)
+            codes.append(sampled)
         return tuple(codes)
 
     def logits(self, codes: Codes, condition: Condition | None = None) -> tuple[Tensor, ...]:
@@ -98,12 +98,15 @@ class HierarchicalPrior(nn.Module):
         found = []
         for number, level in enumerate(self.priors):
             if not isinstance(level, LikelihoodPrior):
-                raise TypeError(f"level {number} is a {type(level).__name__}, which has no likelihood")
+                raise TypeError(
+                    f"level {number} is a {type(level).__name__}, which has no likelihood; use an "
+                    "autoregressive prior"
+                )
             found.append(level.logits(codes[number], context=codes[:number], condition=condition))
         return tuple(found)
 
     def bits(self, codes: Codes, condition: Condition | None = None) -> Tensor:
-        """-log2 p(codes): the bits of each image over all levels, (B,) float64, with a gradient."""
+        """-log2 p(codes) of each image over all levels, (B,) float64, differentiable."""
         total = codes[0].new_zeros(codes[0].shape[0], dtype=torch.float64)
         for level_logits, level_codes in zip(self.logits(codes, condition), codes, strict=True):
             nats = F.cross_entropy(level_logits.float(), level_codes, reduction="none")  # (B, h, w)
@@ -112,4 +115,4 @@ class HierarchicalPrior(nn.Module):
 
     def _check(self, codes: Codes) -> None:
         if len(codes) != len(self.levels):
-            raise ValueError(f"got codes of {len(codes)} levels; this prior has {len(self.levels)}")
+            raise ValueError(f"codes have {len(codes)} levels; this prior has {len(self.levels)}")

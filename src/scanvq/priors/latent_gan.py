@@ -1,4 +1,4 @@
-"""A GAN over the maps of code vectors: whole grids in one pass, without a likelihood."""
+"""DCGAN over maps of code vectors: samples whole grids in a single pass, without a likelihood."""
 
 from __future__ import annotations
 
@@ -20,30 +20,29 @@ from scanvq.types import UNKNOWN, Codes, SamplingParams
 
 
 class LatentGAN(AdversarialPrior):
-    """DCGAN (arXiv 1511.06434) on the quantized map of a tokenizer.
+    """DCGAN (arXiv 1511.06434) on the quantized maps of a tokenizer.
 
     ```
-    noise (B, Z) ─ generator ─▸ map (B, D, h, w) in [-1, 1] ─ unscale ─ nearest vector ─▸ codes (B, h, w)
-    codes ─ look up ─ scale ─▸ map in [-1, 1] ─ critic ─▸ real or not
+    noise (B, Z) ─ generator ─▸ map (B, D, h, w) in [-1, 1] ─ unscale ─ nearest code ─▸ codes (B, h, w)
+    codes ─ embed ─ scale ─▸ map in [-1, 1] ─ discriminator ─▸ real or generated
     ```
 
-    The codebook, once adopted, is kept with the weights, and with it the scale: each of the D numbers of
-    a vector is brought to [-1, 1] by its range over the codebook. Noise is standard normal, in training
-    as in sampling.
+    The codebook, once set, is a buffer of the weights. Each of the D dimensions of the code vectors is
+    scaled to [-1, 1] by its range over the codebook. Noise is standard normal, in training and in sampling.
 
     Args:
         noise_dim: Z.
-        channels: width of the generator before its last doubling.
-        critic_channels: width of the critic after its first halving.
+        channels: width of the generator before the last upsampling.
+        discriminator_channels: width of the discriminator after the first downsampling.
         codebook_size: K.
         code_dim: D.
-        conditions: those that it learns, any of which may be absent; none = unconditional.
+        conditions: conditions of the prior, any of which may be absent; empty = unconditional.
         context_sizes: must be (), see Raises.
         height: rows of the code grid.
         width: columns of the code grid.
 
     Raises:
-        ValueError: a size below 1, or a place under a coarser level, which this prior cannot see.
+        ValueError: a size below 1, or coarser levels as context, which this prior does not support.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class LatentGAN(AdversarialPrior):
         *,
         noise_dim: int = 128,
         channels: int = 64,
-        critic_channels: int = 32,
+        discriminator_channels: int = 32,
         codebook_size: Derived[int],
         code_dim: Derived[int],
         conditions: Derived[ConditionSpace] = NO_CONDITIONS,
@@ -60,14 +59,18 @@ class LatentGAN(AdversarialPrior):
         width: Derived[int],
     ) -> None:
         super().__init__()
-        sizes = {"noise_dim": noise_dim, "channels": channels, "critic_channels": critic_channels}
+        sizes = {
+            "noise_dim": noise_dim,
+            "channels": channels,
+            "discriminator_channels": discriminator_channels,
+        }
         for name, value in sizes.items():
             if value < 1:
                 raise ValueError(f"{name} is {value}; it must be 1 or more")
         if context_sizes:
             raise ValueError(
-                "latent_gan makes a level by itself and cannot see a coarser one; use an autoregressive "
-                "prior such as gated_pixelcnn for the finer levels"
+                "latent_gan cannot be conditioned on coarser levels; use an autoregressive prior such as "
+                "gated_pixelcnn for the finer levels"
             )
         self.codebook_size = codebook_size
         self.code_dim = code_dim
@@ -83,7 +86,7 @@ class LatentGAN(AdversarialPrior):
             conditions=conditions,
         )
         self.critic = DCGANDiscriminator(
-            channels=critic_channels,
+            channels=discriminator_channels,
             code_dim=code_dim,
             height=height,
             width=width,
@@ -94,21 +97,21 @@ class LatentGAN(AdversarialPrior):
     vectors: Tensor
 
     def set_codebook(self, codebook: Tensor) -> None:
-        """Takes the tokenizer's codebook (K, D), which maps are made of and snapped to."""
+        """Sets the tokenizer's codebook (K, D), to which generated maps are quantized."""
         if codebook.shape != self.vectors.shape:
             raise ValueError(
-                f"the codebook is {tuple(codebook.shape)}; this prior was made for one of "
+                f"the codebook is {tuple(codebook.shape)}; this prior needs (codebook_size, code_dim) = "
                 f"{tuple(self.vectors.shape)}"
             )
         self.vectors.copy_(codebook.detach())
 
     def maps(self, codes: Tensor) -> Tensor:
-        """Codes (B, h, w) as a map (B, D, h, w) in [-1, 1]: what the critic takes for real."""
+        """Codes (B, h, w) to real maps (B, D, h, w) in [-1, 1], the input of the discriminator."""
         middle, reach = self._scale()
         return look_up((self.vectors - middle) / reach, codes)
 
     def quantized(self, maps: Tensor) -> Tensor:
-        """The codes (B, h, w) whose vectors are nearest to a map (B, D, h, w) in [-1, 1]."""
+        """Maps (B, D, h, w) in [-1, 1], quantized to the nearest codes (B, h, w)."""
         middle, reach = self._scale()
         rows = rows_of(maps, self.code_dim).float() * reach + middle  # (B * h * w, D)
         return nearest_codes(rows, self.vectors).view(maps.shape[0], *maps.shape[2:])
@@ -122,14 +125,14 @@ class LatentGAN(AdversarialPrior):
         params: SamplingParams,
         generator: torch.Generator | None,
     ) -> Tensor:
-        """Makes whole grids of codes (B, h, w), in evaluation mode.
+        """Samples whole grids of codes (B, h, w), in evaluation mode.
 
-        A grid depends on the generator's seed and on how many grids it has served before, not on the batch.
-        `params.temperature` multiplies the noise: 0 gives the one grid of no noise.
+        A grid depends on the generator's seed and the number of grids sampled before, not on the batch size.
+        `params.temperature` scales the noise.
 
         Raises:
-            ValueError: codes that are known already, a grid of another size, top_k, top_p or guidance, or
-                no adopted codebook.
+            ValueError: some codes are known, a grid of another size, top_k, top_p or guidance is on, or the
+                codebook is not set.
         """
         self._check(known, params)
         device = self.vectors.device
@@ -139,22 +142,22 @@ class LatentGAN(AdversarialPrior):
         return self.quantized(maps).to(known.device)
 
     def _scale(self) -> tuple[Tensor, Tensor]:
-        """Middle and half the range of each of the D numbers over the codebook, (D,) both."""
+        """Center and half range of each of the D dimensions over the codebook, (D,) both."""
         low, high = self.vectors.amin(0), self.vectors.amax(0)
         return (low + high) / 2, ((high - low) / 2).clamp(min=1e-6)
 
     def _check(self, known: Tensor, params: SamplingParams) -> None:
         if bool((known != UNKNOWN).any()):
             raise ValueError(
-                "some codes are known, but latent_gan makes whole grids only; leave all of them unknown, or "
+                "some codes are known, but latent_gan samples whole grids only; set all codes to UNKNOWN, or "
                 "use an autoregressive prior such as gated_pixelcnn"
             )
         check_grid(known, self.shape)
         if params.top_k or params.top_p < 1:
             raise ValueError(
-                "top_k and top_p choose among the probabilities of codes, which latent_gan does not have; "
-                "leave them out (temperature scales its noise)"
+                f"top_k is {params.top_k} and top_p {params.top_p}, but latent_gan has no probabilities of "
+                "codes; leave both off (temperature scales the noise)"
             )
         refuse_guidance(params, "latent_gan")
         if not bool(self.vectors.any()):
-            raise ValueError("latent_gan has no codebook yet; give it the tokenizer's by `set_codebook`")
+            raise ValueError("latent_gan has no codebook yet; set the tokenizer's with `set_codebook`")

@@ -1,4 +1,4 @@
-"""What every prior that predicts masked codes offers, and the objective `masked_codes` trains."""
+"""Abstract base class of masked priors, trained by the objective `masked_codes`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from scanvq.types import CodePrior, Codes, InpaintingSupport
 
 
 class MaskedPrior(CodePrior):
-    """p(a masked cell | the cells that are not), for every choice of masked cells. No exact likelihood."""
+    """p(masked code | unmasked codes), for every choice of masked cells. No exact likelihood."""
 
     inpainting_support: ClassVar[InpaintingSupport] = "anything"
 
     @abstractmethod
     def logits(self, codes: Tensor, *, context: Codes = (), condition: Condition | None = None) -> Tensor:
-        """Codes (B, h, w), UNKNOWN where masked, to logits (B, K, h, w), meant for masked cells."""
+        """Codes (B, h, w), UNKNOWN where masked, to logits (B, K, h, w); use those of masked cells."""

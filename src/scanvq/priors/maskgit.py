@@ -1,4 +1,4 @@
-"""MaskGIT: a transformer that fills masked codes, many at a time, seeing all known ones."""
+"""MaskGIT: a bidirectional transformer that samples masked codes in parallel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scanvq.sampling.masked import fill_by_confidence, fill_by_halton
 from scanvq.spec import Derived
 from scanvq.types import UNKNOWN, Codes, SamplingParams
 
-_SPREAD = 0.1  # standard deviation of embeddings at the start, that of the learned positions
+_SPREAD = 0.1  # initial standard deviation of embeddings, equal to that of the learned positions
 
 
 class MaskGIT(MaskedPrior):
@@ -33,9 +33,9 @@ class MaskGIT(MaskedPrior):
     conditions ─ embed ──────────────────────┘
     ```
 
-    It learns p(a masked cell | the cells that are not) for every choice of masked cells, and so completes
-    any region with all known codes in sight. It has no exact likelihood. Other than in the paper, norms come
-    first, and the conditions and the places of row and column are added to every cell, not one more token.
+    It learns p(masked code | unmasked codes) for every choice of masked cells, and so inpaints any region
+    conditional on all known codes. It has no exact likelihood. Unlike in the paper, blocks are pre-norm, and
+    the embeddings of conditions and positions are added to every cell; there is no class token.
 
     Args:
         channels: width of the network, a multiple of `heads`.
@@ -43,13 +43,13 @@ class MaskGIT(MaskedPrior):
         heads: attention heads of each.
         hidden: width of the feed-forward networks; 0 = four times `channels`.
         dropout: share of features dropped in training, in [0, 1).
-        steps: a sample is filled in at most so many steps, never more than it has unknown codes.
-        order: which cells come first: "halton", evenly spread over the grid (arXiv 2503.17076), or
-            "confidence", those the network is sure of.
-        choice_temperature: of the noise on the confidences at the first step; 0 = none. "halton" has no use
-            for it.
+        steps: maximum number of sampling steps; never more than unknown codes.
+        order: order of the cells: "halton", evenly spread over the grid (arXiv 2503.17076), or
+            "confidence", highest confidence first.
+        choice_temperature: of the noise on the confidences at the first step; 0 = none. Not used by
+            "halton".
         codebook_size: K.
-        conditions: those that it learns, any of which may be absent; none = unconditional.
+        conditions: conditions of the prior, any of which may be absent; empty = unconditional.
         context_sizes: codebook sizes of the coarser levels, coarse to fine; () = none.
         height: rows of the code grid.
         width: columns of the code grid.
@@ -95,7 +95,7 @@ class MaskGIT(MaskedPrior):
         self.order = order
         self.choice_temperature = choice_temperature
         self.dropout = dropout
-        self.embedding = nn.Embedding(codebook_size + 1, channels)  # one more: the mask token
+        self.embedding = nn.Embedding(codebook_size + 1, channels)  # the last is the mask token
         self.condition_embedding = embedding_of(conditions, channels)
         self.spatial = SpatialCondition(dim=channels, grid=(height, width), context_sizes=context_sizes)
         self.blocks = nn.ModuleList(
@@ -104,15 +104,15 @@ class MaskGIT(MaskedPrior):
         )
         self.norm = nn.LayerNorm(channels)
         self.last = nn.Linear(channels, codebook_size)
-        self._start()
+        self._initialize()
 
     def logits(self, codes: Tensor, *, context: Codes = (), condition: Condition | None = None) -> Tensor:
-        """Codes (B, h, w), UNKNOWN where masked, to logits (B, K, h, w), meant for masked cells.
+        """Codes (B, h, w), UNKNOWN where masked, to logits (B, K, h, w); use those of masked cells.
 
-        Conditions that the prior was not made for are ignored; an absent one means any value.
+        Conditions that the prior was not trained with are ignored.
 
         Raises:
-            ValueError: a grid of another size, or not the codes of every coarser level.
+            ValueError: a grid of another size, or codes of a coarser level are missing.
         """
         height, width = codes.shape[-2:]
         check_grid(codes, self.shape)
@@ -136,9 +136,9 @@ class MaskGIT(MaskedPrior):
         params: SamplingParams,
         generator: torch.Generator | None,
     ) -> Tensor:
-        """In a few steps, all known codes in sight.
+        """Samples in a few steps, conditional on all known codes.
 
-        `params.temperature` 0 takes the most likely code of each cell; the order of the cells stays random.
+        `params.temperature` 0 selects the most likely code of each cell; the order of the cells stays random.
 
         Raises:
             ValueError: guidance without a condition, or a grid of another size.
@@ -168,8 +168,8 @@ class MaskGIT(MaskedPrior):
         without = self.logits(codes, context=context, condition=unguided(condition, params))
         return guided(logits, without, params.guidance)
 
-    def _start(self) -> None:
-        """Small weights, those that end a branch smaller the more branches add up (GPT-2, section 2.3)."""
+    def _initialize(self) -> None:
+        """Initialization of GPT-2: residual projections are scaled by the number of residual branches."""
         branches = 2 * len(self.blocks)
         for name, part in self.named_modules():
             if name.startswith("condition_embedding."):

@@ -1,4 +1,4 @@
-"""PixelCNN over codes: one stack of masked convolutions."""
+"""PixelCNN over codes: a stack of masked convolutions."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class PixelCNN(RasterPrior):
     codes ── k x k mask A ── [1x1, 3x3 mask B, 1x1, residual] x n ── [ReLU, 1x1] x m ── ReLU ── 1x1 ──▶ logits
     ```
 
-    Sees kernel // 2 + blocks rows up and columns to the left, but to the right only kernel // 2 columns of
-    the row above and one more of each row further up. What lies beyond is the blind spot of plain PixelCNN,
-    which gated PixelCNN was made to remove (arXiv 1606.05328, figure 1).
+    The receptive field is kernel // 2 + blocks rows up and columns to the left, but to the right only
+    kernel // 2 columns of the row above and one more column for each row further up: the blind spot of
+    PixelCNN, which gated PixelCNN removes (arXiv 1606.05328, figure 1).
 
     Args:
         channels: width of the network.
@@ -37,13 +37,13 @@ class PixelCNN(RasterPrior):
         kernel: of the first convolution, odd.
         blocks: residual blocks.
         head_layers: 1x1 layers before the last.
-        codes_in: what the first convolution reads: one-hot codes, or learned embeddings.
-        embedding_dim: length of a code's embedding, where codes are embedded.
+        codes_in: input of the first convolution: one-hot codes, or learned embeddings.
+        embedding_dim: length of a code's embedding, for embedded codes.
         dropout: share of each block's hidden features dropped in training, in [0, 1).
-        positions: learn an embedding of every row and column, added in each layer: for pictures that all
-            stand in the same place, beyond what the receptive field tells. Fixes the grid's size.
+        positions: learn an embedding of every row and column, added in each layer, for aligned images, where
+            the distribution depends on the position in the image. Fixes the size of the grid.
         codebook_size: K.
-        conditions: those that it learns, any of which may be absent; none = unconditional.
+        conditions: conditions of the prior, any of which may be absent; empty = unconditional.
         context_sizes: codebook sizes of the coarser levels, coarse to fine; () = none.
         height: rows of the code grid; needed with `positions`.
         width: columns of the code grid; needed with `positions`.
@@ -83,7 +83,7 @@ class PixelCNN(RasterPrior):
         self.conditions = conditions
         self.context_sizes = context_sizes
         spatial = positions or len(context_sizes) > 0
-        place_channels = channels if spatial else 0
+        spatial_channels = channels if spatial else 0
         grid = (height, width) if positions else None
         self.spatial = (
             SpatialCondition(dim=channels, grid=grid, context_sizes=context_sizes) if spatial else None
@@ -94,26 +94,28 @@ class PixelCNN(RasterPrior):
             kernel=kernel,
             embedding_dim=embedding_dim if codes_in == "embedded" else 0,
         )
-        self.first_condition = LayerCondition(channels, conditions=conditions, place_channels=place_channels)
+        self.first_condition = LayerCondition(
+            channels, conditions=conditions, spatial_channels=spatial_channels
+        )
         self.blocks = nn.ModuleList(
             PixelCNNBlock(channels, hidden, dropout=dropout, conditions=conditions, spatial=spatial)
             for _ in range(blocks)
         )
         self.head = nn.ModuleList(nn.Conv2d(channels, channels, 1) for _ in range(head_layers))
         self.head_conditions = nn.ModuleList(
-            LayerCondition(channels, conditions=conditions, place_channels=place_channels)
+            LayerCondition(channels, conditions=conditions, spatial_channels=spatial_channels)
             for _ in range(head_layers)
         )
         self.last = nn.Conv2d(channels, codebook_size, 1)
 
     @property
     def residual_blocks(self) -> tuple[PixelCNNBlock, ...]:
-        """The blocks, first to last."""
+        """The residual blocks in order."""
         return tuple(block for block in self.blocks if isinstance(block, PixelCNNBlock))
 
     @property
     def head_layers(self) -> tuple[tuple[nn.Conv2d, LayerCondition], ...]:
-        """The 1x1 layers before the last, first to last, each with what conditions add to it."""
+        """The 1x1 layers before the last in order, each with its condition layer."""
         return tuple(
             (layer, added)
             for layer, added in zip(self.head, self.head_conditions, strict=True)
@@ -121,16 +123,16 @@ class PixelCNN(RasterPrior):
         )
 
     def logits(self, codes: Tensor, *, context: Codes = (), condition: Condition | None = None) -> Tensor:
-        """Codes (B, h, w), none UNKNOWN, to logits (B, K, h, w), each seeing only cells before its own.
+        """Codes (B, h, w), none UNKNOWN, to logits (B, K, h, w), each conditional on earlier cells only.
 
-        Conditions that the prior was not made for are ignored; an absent one means any value.
+        Conditions that the prior was not trained with are ignored.
         """
-        place = self.place(codes, context)
-        features = self.first_condition(self.first(codes), condition, place)  # (B, C, h, w)
+        spatial_map = self.spatial_map(codes, context)
+        features = self.first_condition(self.first(codes), condition, spatial_map)  # (B, C, h, w)
         for block in self.blocks:
-            features = block(features, condition, place)
+            features = block(features, condition, spatial_map)
         for layer, added in self.head_layers:
-            features = added(layer(F.relu(features)), condition, place)
+            features = added(layer(F.relu(features)), condition, spatial_map)
         return self.last(F.relu(features))  # (B, K, h, w)
 
     def stepper(
@@ -140,23 +142,23 @@ class PixelCNN(RasterPrior):
         context: Codes = (),
         condition: Condition | None = None,
     ) -> PixelCNNStepper:
-        """As `logits`, cell by cell."""
+        """Computes the same logits as `logits`, cell by cell."""
         return PixelCNNStepper(self, shape, context=context, condition=condition)
 
 
 class PixelCNNStepper(RasterStepper):
-    """PixelCNN cell by cell (the caching of arXiv 1704.06001).
+    """Cached cell-by-cell computation of PixelCNN (arXiv 1704.06001).
 
-    Under mask A a cell's features do not depend on its own code, so each is computed once, layer by layer.
-    Everything lies position first, (w, B, channels). What a layer gets from the rows above, from conditions
-    and from the place is computed a row at a time; beside that a block keeps one row of features. A code that
-    becomes known is added at once to the first layer of the cells to its right.
+    Under mask A the features of a cell do not depend on its code, so each is computed once, layer by layer.
+    Tensors have the cell as the first axis, (w, B, channels). The contributions of the rows above and of
+    conditions to a layer are computed a row at a time; each block also caches a row of features. When a code
+    is set, its contribution is added to the first layer of the cells to the right.
 
     Args:
-        network: its weights are packed here, once.
+        network: its weights are copied as matrices.
         shape: (B, h, w).
         context: codes of the coarser levels.
-        condition: what is asked for; None = anything.
+        condition: requested values; None = all absent.
     """
 
     def __init__(
@@ -172,7 +174,7 @@ class PixelCNNStepper(RasterStepper):
         super().__init__(shape, torch.empty(width, batch, dtype=torch.int64, device=device))
         self._network = network
         self._condition = condition
-        self._place = network.place(self._codes, context)  # (B or 1, C, h, w)
+        self._spatial_map = network.spatial_map(self._codes, context)  # (B or 1, C, h, w)
         convolution, size = network.first.convolution, network.codebook_size
         reach, kernel = convolution.reach, convolution.kernel
         tables = network.first.tables()  # (taps, K + 1, C)
@@ -194,35 +196,37 @@ class PixelCNNStepper(RasterStepper):
         self._width = width
 
     def _skip_to(self, row: int, codes: Tensor) -> None:
-        """Computes what the row above leaves behind, from as many rows as it sees."""
+        """Fills the caches of the row above in a single pass over the receptive field."""
         if row == 0:
             return
         network = self._network
         first = max(0, row - self._reach - len(self._blocks))
-        seen = codes[:, first:row]
-        place = None if self._place is None else self._place[:, :, first:row]
-        features = network.first_condition(network.first(seen), self._condition, place)
+        rows = codes[:, first:row]
+        spatial_map = None if self._spatial_map is None else self._spatial_map[:, :, first:row]
+        features = network.first_condition(network.first(rows), self._condition, spatial_map)
         for block, packed in zip(network.residual_blocks, self._blocks, strict=True):
             packed.kept[1:-1] = block.masked_input(features)[:, :, -1].permute(2, 0, 1)
-            features = block(features, self._condition, place)
+            features = block(features, self._condition, spatial_map)
 
     def _start_row(self, row: int, codes: Tensor) -> None:
-        """Computes all that a row gets from above and from conditions."""
+        """Computes the inputs of a row from the rows above and from conditions."""
         reach, width = self._reach, self._width
         for up in range(1, min(reach, row) + 1):
             self._above[reach - up, reach:-reach] = codes[:, row - up].t()
         taps = [self._above[up, at : at + width] for up in range(reach) for at in range(2 * reach + 1)]
         lines = torch.stack(taps, dim=-1) + self._above_offsets  # (w, B, taps)
         above = F.embedding_bag(lines.flatten(0, 1), self._above_tables, mode="sum")
-        place = None if self._place is None else self._place[:, :, row].permute(2, 0, 1)  # (w, B or 1, C)
-        self._first.start_row(above.view(width, self.line.shape[1], -1), place)
+        spatial_map = (
+            None if self._spatial_map is None else self._spatial_map[:, :, row].permute(2, 0, 1)
+        )  # (w, B or 1, C)
+        self._first.start_row(above.view(width, self.line.shape[1], -1), spatial_map)
         for block in self._blocks:
-            block.given.start_row(block.seen_above(), place)
+            block.given.start_row(block.seen_above(), spatial_map)
         for _, given in self._head:
-            given.start_row(None, place)
+            given.start_row(None, spatial_map)
 
     def advance(self, start: int, stop: int) -> Tensor:
-        """Computes a run of cells: logits (B, K) of the last."""
+        """Computes cells start to stop - 1: logits (B, K) of the last."""
         features = self._advance(start, stop)
         cell = stop - 1
         for weights, given in self._head:
@@ -230,12 +234,12 @@ class PixelCNNStepper(RasterStepper):
         return torch.addmm(self._last_bias, features.relu(), self._last)
 
     def _finish_row(self, start: int) -> None:
-        """Computes the features of the cells from `start` on, which the row below sees."""
+        """Computes the features of the cells from `start` on, which the row below reads."""
         if start < self._width:
             self._advance(start, self._width)
 
     def _advance(self, start: int, stop: int) -> Tensor:
-        """Takes cells start to stop - 1 through the blocks: features (B, C) of the last, not to be kept."""
+        """Computes the blocks for cells start to stop - 1: a temporary tensor (B, C) of the last cell."""
         self._add_codes(max(start - 1, 0), stop - 1)
         if stop - start > 1:
             return _Cells(self._first.rows, self._blocks, start, stop).forward()
@@ -244,7 +248,7 @@ class PixelCNNStepper(RasterStepper):
         return self._cells[start].forward()
 
     def _add_codes(self, start: int, stop: int) -> None:
-        """Gives the first layer what codes start to stop - 1 tell the cells to their right."""
+        """Adds the contributions of codes start to stop - 1 to the first layer of the cells to the right."""
         if stop - start == 1:
             lines = self._beside_tables.index_select(1, self._lines[start])  # (reach, B, C)
             self._first.rows[stop : stop + self._reach] += lines
@@ -254,7 +258,7 @@ class PixelCNNStepper(RasterStepper):
 
 
 class _Cells:
-    """Views into the caches for one run of cells, so that going through it slices nothing."""
+    """Views of the caches for adjacent cells, created once, so that sampling does not slice tensors."""
 
     def __init__(self, first: Tensor, blocks: list[CachedBlock], start: int, stop: int) -> None:
         self._first = first[start:stop].flatten(0, 1)
@@ -274,12 +278,12 @@ class _Cells:
         ]
 
     def forward(self) -> Tensor:
-        """The last cell's features (B, C) behind the blocks."""
+        """Computes the features (B, C) of the last cell after the blocks."""
         features = self._features.copy_(self._first)
-        for block, given, left, own, hidden in self._blocks:
+        for block, given, left, current, hidden in self._blocks:
             torch.clamp_min(features, 0, out=self._active)
-            torch.addmm(block.before_bias, self._active, block.before, out=own).relu_()
+            torch.addmm(block.before_bias, self._active, block.before, out=current).relu_()
             torch.addmm(given, left, block.left, out=hidden)
-            hidden.addmm_(own, block.own).relu_()
+            hidden.addmm_(current, block.current).relu_()
             features.addmm_(hidden, block.after)
         return features[-self._batch :]

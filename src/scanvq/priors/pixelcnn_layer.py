@@ -1,4 +1,4 @@
-"""The layers of PixelCNN: what conditions add, the residual block, and both cell by cell."""
+"""Layers of PixelCNN: conditions and residual block, for whole grids and for cached sampling."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from scanvq.nn.raster_convolution import RasterConvolution
 
 
 class LayerCondition(nn.Module):
-    """What conditions and place add to a layer's output, before the next ReLU.
+    """Adds the biases of conditions and of the spatial condition to a layer's output, before the next ReLU.
 
     Args:
         channels: of the layer's output.
-        conditions: those that the prior learns.
-        place_channels: channels of the spatial condition; 0 = none.
+        conditions: conditions of the prior.
+        spatial_channels: channels of the spatial condition; 0 = none.
     """
 
-    def __init__(self, channels: int, *, conditions: ConditionSpace, place_channels: int) -> None:
+    def __init__(self, channels: int, *, conditions: ConditionSpace, spatial_channels: int) -> None:
         super().__init__()
         self.embedding = embedding_of(conditions, channels)
-        self.place = nn.Conv2d(place_channels, channels, 1, bias=False) if place_channels else None
+        self.place = nn.Conv2d(spatial_channels, channels, 1, bias=False) if spatial_channels else None
         if self.embedding is not None:
             self.embedding.reset(0.1)
 
-    def forward(self, features: Tensor, condition: Condition | None, place: Tensor | None) -> Tensor:
-        """Features (B, channels, h, w) plus the bias of their conditions and of their place.
+    def forward(self, features: Tensor, condition: Condition | None, spatial_map: Tensor | None) -> Tensor:
+        """Features (B, channels, h, w) plus the biases of all conditions.
 
         Args:
             features: (B, channels, h, w).
             condition: of the batch; None = all absent.
-            place: (B or 1, place_channels, h, w), where it was made for a spatial condition.
+            spatial_map: (B or 1, spatial_channels, h, w), for layers with a spatial condition.
         """
         if self.embedding is not None:
             given = self.embedding(condition, len(features))  # (B, channels)
             features = features + given[:, :, None, None].to(features.dtype)
-        if self.place is not None and place is not None:
-            features = features + self.place(place).to(features.dtype)
+        if self.place is not None and spatial_map is not None:
+            features = features + self.place(spatial_map).to(features.dtype)
         return features
 
 
@@ -58,8 +58,8 @@ class PixelCNNBlock(nn.Module):
         channels: width of x and of the first 1x1.
         hidden: width after the masked convolution.
         dropout: share of the hidden features dropped in training.
-        conditions: those that the prior learns.
-        spatial: take a spatial condition of as many channels.
+        conditions: conditions of the prior.
+        spatial: whether the block has a spatial condition, of `channels` channels.
     """
 
     def __init__(
@@ -69,28 +69,28 @@ class PixelCNNBlock(nn.Module):
         self.before = nn.Conv2d(channels, channels, 1)
         self.masked = RasterConvolution(channels, hidden, kernel=3, own_cell=True)
         self.condition = LayerCondition(
-            hidden, conditions=conditions, place_channels=channels if spatial else 0
+            hidden, conditions=conditions, spatial_channels=channels if spatial else 0
         )
         self.dropout = nn.Dropout(dropout)
         self.after = nn.Conv2d(hidden, channels, 1, bias=False)
 
-    def forward(self, features: Tensor, condition: Condition | None, place: Tensor | None) -> Tensor:
+    def forward(self, features: Tensor, condition: Condition | None, spatial_map: Tensor | None) -> Tensor:
         """Features (B, channels, h, w) to the same shape."""
         hidden = self.masked(self.masked_input(features))  # (B, hidden, h, w)
-        hidden = F.relu(self.condition(hidden, condition, place))
+        hidden = F.relu(self.condition(hidden, condition, spatial_map))
         added: Tensor = features + self.after(self.dropout(hidden))  # (B, channels, h, w)
         return added
 
     def masked_input(self, features: Tensor) -> Tensor:
-        """What the masked convolution reads of features (B, channels, h, w)."""
+        """The input of the masked convolution, for features (B, channels, h, w)."""
         return F.relu(self.before(F.relu(features)))
 
 
 class RowInput:
-    """What a layer's cells get beside the features of their own row, for one row: `rows` (w, B, channels).
+    """Inputs of a layer's cells from the rows above and from conditions: `rows` (w, B, channels).
 
     Args:
-        condition: of the layer.
+        condition: condition layer.
         bias: of the layer, (channels,).
         given: the condition of the batch; None = all absent.
         width: w, cells of a row.
@@ -107,26 +107,26 @@ class RowInput:
     ) -> None:
         embedding = condition.embedding
         self._bias = bias if embedding is None else bias + embedding(given, batch)  # (C,) or (B, C)
-        self._place = None if condition.place is None else matrix_of(condition.place)
+        self._spatial_weight = None if condition.place is None else matrix_of(condition.place)
         self.rows = (self._bias + bias.new_zeros(width, batch, 1)).contiguous()
         self.cells = self.rows.unbind(0)
 
-    def start_row(self, above: Tensor | None, place: Tensor | None) -> None:
-        """Sets the row anew: `above` (w, B, channels) and the place (w, B or 1, C) may each be missing."""
+    def start_row(self, above: Tensor | None, spatial_map: Tensor | None) -> None:
+        """Sets the inputs of a new row from `above` (w, B, channels) and the spatial map (w, B or 1, C)."""
         parts = [] if above is None else [above]
-        if place is not None and self._place is not None:
-            parts.append(place @ self._place)
+        if spatial_map is not None and self._spatial_weight is not None:
+            parts.append(spatial_map @ self._spatial_weight)
         if parts:
             self.rows[: len(parts[0])] = sum(parts, start=self._bias)
 
 
 class CachedBlock:
-    """A residual block cell by cell: its weights as matrices, and the row that its masked convolution keeps.
+    """A residual block with the cached input of the masked convolution, for cell-by-cell sampling.
 
-    Everything lies position first, (w, B, channels).
+    Tensors have the cell as the first axis, (w, B, channels).
 
     Args:
-        block: its weights are packed here, once.
+        block: its weights are copied as matrices.
         given: the condition of the batch; None = all absent.
         width: w, cells of a row.
         batch: B.
@@ -139,12 +139,12 @@ class CachedBlock:
         self.before, self.before_bias = matrix_of(block.before), bias_of(block.before)
         self.above = masked.above.permute(2, 3, 1, 0).reshape(3 * channels, -1).contiguous()  # (3C, hidden)
         self.left = masked.beside[:, :, 0, 0].t().contiguous()  # (C, hidden)
-        self.own = masked.beside[:, :, 0, 1].t().contiguous()  # (C, hidden)
+        self.current = masked.beside[:, :, 0, 1].t().contiguous()  # (C, hidden)
         self.after = matrix_of(block.after)  # (hidden, C)
-        self.kept = masked.above.new_zeros(width + 2, batch, channels)  # the row above, then the one at hand
+        self.kept = masked.above.new_zeros(width + 2, batch, channels)  # the row above, then the current row
 
     def seen_above(self) -> Tensor:
-        """What the row above gives each cell (w, B, hidden). Called before that row is written over."""
+        """The contribution of the row above to each cell (w, B, hidden); call before it is overwritten."""
         width = self.kept.shape[0] - 2
-        seen = torch.cat([self.kept[at : at + width] for at in range(3)], dim=-1)  # (w, B, 3C)
-        return seen @ self.above
+        above = torch.cat([self.kept[at : at + width] for at in range(3)], dim=-1)  # (w, B, 3C)
+        return above @ self.above

@@ -1,4 +1,4 @@
-"""What every prior that reads the grid row by row shares: its place, its sampler."""
+"""Abstract base class of priors in raster order: spatial condition and cached sampling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scanvq.types import Codes, InpaintingSupport, LikelihoodPrior, SamplingPara
 
 
 class RasterPrior(LikelihoodPrior):
-    """A likelihood prior in raster order that can go through a grid cell by cell."""
+    """A likelihood prior in raster order with a stepper."""
 
     inpainting_support: ClassVar[InpaintingSupport] = "later codes"
     spatial: SpatialCondition | None
@@ -29,7 +29,7 @@ class RasterPrior(LikelihoodPrior):
         context: Codes = (),
         condition: Condition | None = None,
     ) -> RasterStepper:
-        """As of every likelihood prior, in raster order."""
+        """Computes the same logits as `logits`, cell by cell in raster order."""
 
     def _fill(
         self,
@@ -40,17 +40,17 @@ class RasterPrior(LikelihoodPrior):
         params: SamplingParams,
         generator: torch.Generator | None,
     ) -> Tensor:
-        """Cell by cell, computing for each only what is new. Raises ValueError for guidance."""
+        """Samples cell by cell from cached features. Raises ValueError for guidance."""
         refuse_guidance(params, "PixelCNN")
         batch, height, width = known.shape
         stepper = self.stepper((batch, height, width), context=context, condition=condition)
         return sample_raster_cached(stepper, known, params=params, generator=generator)
 
-    def place(self, codes: Tensor, context: Codes) -> Tensor | None:
-        """The spatial condition (B or 1, C, h, w), if this prior has one.
+    def spatial_map(self, codes: Tensor, context: Codes) -> Tensor | None:
+        """The spatial condition (B or 1, C, h, w); None without positions and context.
 
         Raises:
-            ValueError: not the codes of every coarser level, or not the grid of the learned positions.
+            ValueError: codes of a coarser level are missing, or another grid than of the learned positions.
         """
         self._check_context(context)
         return None if self.spatial is None else self.spatial(*codes.shape[-2:], context)

@@ -1,4 +1,4 @@
-"""What a prior is told about each cell beforehand: where it is, and what coarser levels say there."""
+"""Spatial condition of a prior: learned positions and the codes of coarser levels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scanvq.types import Codes
 
 
 class ContextMap(nn.Module):
-    """The codes of one coarser level as a map of the finer grid's size.
+    """The codes of a coarser level as a map of the finer grid's size.
 
     ```
     codes ── embed ── 3x3 ── ELU ── nearest ── 3x3 ── ELU ──▶ (B, dim, h, w)
@@ -35,16 +35,16 @@ class ContextMap(nn.Module):
 
 
 class SpatialCondition(nn.Module):
-    """A map added to every gate: learned positions, the codes of all coarser levels, or both.
+    """A map that is added to every gate: learned positions, the codes of all coarser levels, or both.
 
     ```
     row + column embeddings ── ELU ──┐
-    coarser codes ── context map ─── + ──▶ (B, dim, h, w), one context map for each coarser level
+    coarser codes ── context map ─── + ──▶ (B, dim, h, w), a context map for each coarser level
     ```
 
     Args:
         dim: channels of the map.
-        grid: (h, w) of the positions to learn; None = no positions.
+        grid: (h, w) of the learned positions; None = no positions.
         context_sizes: codebook sizes of the coarser levels, coarse to fine.
     """
 
@@ -57,7 +57,7 @@ class SpatialCondition(nn.Module):
         self.contexts = nn.ModuleList(ContextMap(size, dim) for size in context_sizes)
 
     def forward(self, height: int, width: int, context: Codes) -> Tensor:
-        """The map (B, dim, h, w), or (1, dim, h, w) where it is the same for every sample.
+        """The map (B, dim, h, w), or (1, dim, h, w) if it is the same for every sample.
 
         Args:
             height: h.
@@ -65,7 +65,7 @@ class SpatialCondition(nn.Module):
             context: the codes of every coarser level, each (B, h', w').
 
         Raises:
-            ValueError: the grid is not the one of the positions.
+            ValueError: another grid than of the positions.
         """
         parts = []
         if self.grid is not None:

@@ -1,4 +1,4 @@
-"""A decoder-only transformer over codes, in any order of the cells."""
+"""Decoder-only transformer over codes, in any order of the cells."""
 
 from __future__ import annotations
 
@@ -27,24 +27,23 @@ class TransformerPrior(LikelihoodPrior):
 
     ```
     code of the last cell, or start ─ embed ─┐
-    its row and column ──────────────────────┤
+    row and column of the last cell ─────────┤
     row and column of the next cell ─────────+── [block] x layers ── norm ── linear ──▶ its logits
     conditions ──────────────────────────────┤
     coarser codes ───────────────────────────┘
     ```
 
-    Every place of the sequence is told which cell comes next, since the order need not be that of the rows.
-    Attention reaches all cells before, however far. Guidance (`SamplingParams.guidance`) needs
-    conditions to be dropped at times in training, see the objective `next_code`.
+    Each token includes the position of the next cell, since the order may differ from raster order. Guidance
+    (`SamplingParams.guidance`) needs condition dropout in training, see the objective `next_code`.
 
     Args:
         layers: number of blocks.
         channels: width of the network.
         heads: of attention; must divide `channels`.
-        dropout: share of features dropped in training, behind the embeddings and in every block, in [0, 1).
+        dropout: share of features dropped in training, after the embeddings and in every block, in [0, 1).
         order: of the cells, see `sampling.ordering`.
         codebook_size: K.
-        conditions: those that it learns, any of which may be absent; none = unconditional.
+        conditions: conditions of the prior, any of which may be absent; empty = unconditional.
         context_sizes: codebook sizes of the coarser levels, coarse to fine; () = none.
         height: rows of the code grid.
         width: columns of the code grid.
@@ -100,20 +99,20 @@ class TransformerPrior(LikelihoodPrior):
 
     @property
     def blocks(self) -> tuple[TransformerBlock, ...]:
-        """The layers, first to last."""
+        """The transformer blocks in order."""
         return tuple(layer for layer in self.layers if isinstance(layer, TransformerBlock))
 
     def logits(self, codes: Tensor, *, context: Codes = (), condition: Condition | None = None) -> Tensor:
-        """Codes (B, h, w), none UNKNOWN, to logits (B, K, h, w), each seeing only the cells before its own.
+        """Codes (B, h, w), none UNKNOWN, to logits (B, K, h, w), each conditional on earlier cells only.
 
-        Conditions that the prior was not made for are ignored; an absent one means any value.
+        Conditions that the prior was not trained with are ignored.
 
         Raises:
-            ValueError: a grid of another size, or not the codes of every coarser level.
+            ValueError: a grid of another size, or codes of a coarser level are missing.
         """
-        given = self.given(codes, context=context, condition=condition)  # (B or 1, n, C)
-        read = self.embedding(self.ordering.sequence(codes)[:, :-1])  # (B, n - 1, C)
-        features = self.dropout(given + F.pad(read, (0, 0, 1, 0)))  # (B, n, C)
+        added = self.added_embeddings(codes, context=context, condition=condition)  # (B or 1, n, C)
+        embedded = self.embedding(self.ordering.sequence(codes)[:, :-1])  # (B, n - 1, C)
+        features = self.dropout(added + F.pad(embedded, (0, 0, 1, 0)))  # (B, n, C)
         for layer in self.layers:
             features = layer(features)
         features = self.ordering.grid(self.norm(features))  # (B, h, w, C)
@@ -128,7 +127,7 @@ class TransformerPrior(LikelihoodPrior):
         params: SamplingParams,
         generator: torch.Generator | None,
     ) -> Tensor:
-        """Cell by cell, computing for each only what is new.
+        """Samples cell by cell with cached keys and values.
 
         Raises:
             ValueError: guidance without a condition, or a grid of another size.
@@ -153,7 +152,7 @@ class TransformerPrior(LikelihoodPrior):
         unconditional: Condition | None = None,
         guidance: float = 1.0,
     ) -> TransformerStepper:
-        """As `logits`, cell by cell; away from the logits of `unconditional` where `guidance` is not 1."""
+        """Computes the same logits as `logits`, cell by cell, with guidance unless it is 1."""
         return TransformerStepper(
             self,
             shape,
@@ -163,10 +162,10 @@ class TransformerPrior(LikelihoodPrior):
             guidance=guidance,
         )
 
-    def given(self, codes: Tensor, *, context: Codes, condition: Condition | None) -> Tensor:
-        """All that each place is told besides the last code: (B or 1, n, C).
+    def added_embeddings(self, codes: Tensor, *, context: Codes, condition: Condition | None) -> Tensor:
+        """Embeddings of positions, conditions and coarser codes, added to each token: (B or 1, n, C).
 
-        Of `codes` (B, h, w) the shape alone is read.
+        Only the shape of `codes` (B, h, w) is used.
         """
         height, width = self.ordering.shape
         check_grid(codes, self.ordering.shape)
@@ -178,20 +177,21 @@ class TransformerPrior(LikelihoodPrior):
         if self.condition_embedding is not None:
             total = total + self.condition_embedding(condition, len(codes))[:, None]
         if self.spatial is not None:
-            place = self.spatial(height, width, context).flatten(2)  # (B, C, n)
-            total = total + place.index_select(2, self.ordering.cells).transpose(1, 2)
+            spatial_map = self.spatial(height, width, context).flatten(2)  # (B, C, n)
+            total = total + spatial_map.index_select(2, self.ordering.cells).transpose(1, 2)
         return total
 
     def _initialize(self) -> None:
-        """As GPT-2: 0.02 everywhere, less for what is added once in every half of a block."""
+        """Initialization of GPT-2: std 0.02; residual projections are scaled by the number of branches."""
         for name, module in self.named_modules():
             if name.startswith("condition_embedding."):
                 continue
             if isinstance(module, ConditionEmbedding):
                 module.reset(0.02)
             if isinstance(module, nn.Linear | nn.Embedding):
-                back = name.endswith("_out")
-                nn.init.normal_(module.weight, std=0.02 / math.sqrt(2 * len(self.layers)) if back else 0.02)
+                residual = name.endswith("_out")
+                std = 0.02 / math.sqrt(2 * len(self.layers)) if residual else 0.02
+                nn.init.normal_(module.weight, std=std)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
         for table in (self.start, self.last_rows, self.last_columns, self.next_rows, self.next_columns):
@@ -199,18 +199,17 @@ class TransformerPrior(LikelihoodPrior):
 
 
 class TransformerStepper(OrderedStepper):
-    """The transformer place by place: keys and values of earlier places are kept.
+    """The transformer with a cache of keys and values, for sampling position by position.
 
-    Under guidance every sample has two rows in one batch of R: first all of `condition`, then all of
-    `unconditional`.
+    With guidance, the batch has R = 2B rows: first those of `condition`, then those of `unconditional`.
 
     Args:
-        network: its weights are laid out for single places here, once.
+        network: its weights are copied as matrices.
         shape: (B, h, w).
         context: codes of the coarser levels.
-        condition: what is asked for; None = anything.
-        unconditional: what guidance moves away from; not used where it is 1.
-        guidance: how far from those logits; 1 = those of `condition` alone.
+        condition: requested values; None = all absent.
+        unconditional: condition of the unconditional logits; not used if `guidance` is 1.
+        guidance: guidance scale; 1 = off.
     """
 
     def __init__(
@@ -225,47 +224,47 @@ class TransformerStepper(OrderedStepper):
     ) -> None:
         batch = shape[0]
         super().__init__(network.ordering, batch)
-        places = len(self.cells)
-        self._places = torch.arange(places, device=self.codes.device)
+        count = len(self.cells)
+        self._positions = torch.arange(count, device=self.codes.device)
         self._guidance = guidance
         conditions = [condition] if guidance == 1 else [condition, unconditional]
         grid = self.codes.new_empty(shape)
-        given = [network.given(grid, context=context, condition=one) for one in conditions]
-        self._given = torch.cat([one.expand(batch, -1, -1) for one in given])  # (R, n, C)
+        added = [network.added_embeddings(grid, context=context, condition=given) for given in conditions]
+        self._added = torch.cat([rows.expand(batch, -1, -1) for rows in added])  # (R, n, C)
         self._embedding = network.embedding
-        self._blocks = [CachedTransformerBlock(block, len(self._given), places) for block in network.blocks]
+        self._blocks = [CachedTransformerBlock(block, len(self._added), count) for block in network.blocks]
         self._norm, self._head = network.norm, network.head
 
     def advance(self, start: int, stop: int) -> Tensor:
-        """Goes through places start to stop - 1, all but the last known: logits (B, K) of the last."""
-        features = self._read(start, stop)
+        """Computes positions start to stop - 1, all but the last set: logits (B, K) of the last."""
+        features = self._tokens(start, stop)
         for block in self._blocks:
             block.advance(features, start, stop)
         return self._logits(features)
 
     def advance_at_position(self) -> Tensor:
         """Computes `position`, not the first, by the same kernels at every position: logits (B, K)."""
-        features = self._given.index_select(1, self.position)  # (R, 1, C)
+        features = self._added.index_select(1, self.position)  # (R, 1, C)
         features += self._embed(self.codes.index_select(0, self.position - 1))
-        seen = (self._places <= self.position)[None]  # (1, n)
+        mask = (self._positions <= self.position)[None]  # (1, n)
         for block in self._blocks:
-            block.advance_at(features, self.position, seen)
+            block.advance_at(features, self.position, mask)
         return self._logits(features)
 
-    def _read(self, start: int, stop: int) -> Tensor:
-        """What enters the first block at a run of places: (R, m, C)."""
-        features = self._given[:, start:stop].clone()
-        first = max(start, 1)  # the start of the sequence reads no code
+    def _tokens(self, start: int, stop: int) -> Tensor:
+        """Input of the first block at positions start to stop - 1: (R, m, C)."""
+        features = self._added[:, start:stop].clone()
+        first = max(start, 1)  # the start token has no code
         features[:, first - start :] += self._embed(self.codes[first - 1 : stop - 1])
         return features
 
     def _embed(self, codes: Tensor) -> Tensor:
-        """Codes (m, B) to what every row reads of them (R, m, C)."""
-        read = self._embedding(codes.t())
-        return read if self._guidance == 1 else torch.cat([read, read])
+        """Embeddings (R, m, C) of codes (m, B)."""
+        embedded = self._embedding(codes.t())
+        return embedded if self._guidance == 1 else torch.cat([embedded, embedded])
 
     def _logits(self, features: Tensor) -> Tensor:
-        """(B, K), of the last place of a run (R, m, C)."""
+        """Logits (B, K) of the last position of features (R, m, C)."""
         logits = self._head(self._norm(features[:, -1]))  # (R, K)
         if self._guidance == 1:
             return logits

@@ -1,4 +1,4 @@
-"""Sums over all processes, and rows chosen from the batch of all processes together."""
+"""Distributed training of codebooks: sums over processes, and selection of rows of the global batch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _SEED = 1711_00937
 
 
 def is_distributed() -> bool:
-    """Whether several processes train together."""
+    """Whether training is distributed over several processes."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def summed(tensor: Tensor) -> Tensor:
-    """The sum of every process's tensor, on all of them."""
+    """The sum over all processes of a tensor, on every process."""
     if is_distributed():
         dist.all_reduce(tensor)
     return tensor
@@ -51,31 +51,31 @@ def rows_at(rows: Tensor, indices: Tensor, first: Tensor) -> Tensor:
 
 
 def generator_at(step: int) -> torch.Generator:
-    """Random numbers that depend on the step alone: equal on every process, and after a resume."""
+    """A random generator seeded by the step: equal on every process, and after a resume."""
     return torch.Generator().manual_seed(_SEED + step)
 
 
-def initial_rows(rows: Tensor, how_many: int) -> Tensor | None:
-    """Rows for a codebook that is initialized from data: distinct ones where the batch has enough.
+def initial_rows(rows: Tensor, count: int) -> Tensor | None:
+    """Random rows to initialize a codebook from data, distinct if the batch has enough rows.
 
-    With fewer rows than codes, rows repeat; of equal codes only the first is ever chosen.
+    With fewer rows than codes, rows repeat; of equal codes only the first is ever used.
 
     Args:
         rows: this process's rows (N, D) of the first training batch.
-        how_many: K.
+        count: K.
 
     Returns:
-        (K, D), or None while the batch of all processes is empty.
+        (K, D), or None if the batch of all processes is empty.
 
     Raises:
         FloatingPointError: the rows hold NaN or infinity.
     """
     first, total = row_offset(rows)
-    count = int(total)
-    if count == 0:
+    row_count = int(total)
+    if row_count == 0:
         return None
-    order = torch.randperm(count, generator=generator_at(0))
-    indices = order.repeat(-(-how_many // count))[:how_many].to(rows.device)
+    order = torch.randperm(row_count, generator=generator_at(0))
+    indices = order.repeat(-(-count // row_count))[:count].to(rows.device)
     initial = rows_at(rows, indices, first.to(rows.device))
     check_finite(initial)
     return initial

@@ -1,4 +1,4 @@
-"""Feature grids as rows and back, without a copy for channels-last grids."""
+"""Conversion of feature grids to rows and back, and gradient estimators of quantization."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TINY = 1e-6
 
 
 def check_sizes(codebook_size: int, code_dim: int) -> None:
-    """Raises ValueError for a codebook without codes or a code without numbers."""
+    """Raises ValueError for a codebook size or a code dimension below 1."""
     for name, value in {"codebook_size": codebook_size, "code_dim": code_dim}.items():
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be 1 or more")
@@ -29,7 +29,7 @@ def rows_of(features: Tensor, dim: int) -> Tensor:
     if features.ndim != 4 or features.shape[1] != dim:
         raise ValueError(
             f"features have shape {tuple(features.shape)}; this quantizer takes (B, {dim}, h, w). "
-            f"Give code_dim the number of channels the encoder ends with."
+            f"Set code_dim to the number of output channels of the encoder."
         )
     return features.permute(0, 2, 3, 1).reshape(-1, dim)
 
@@ -46,11 +46,11 @@ def look_up(codebook: Tensor, codes: Tensor) -> Tensor:
 
 
 def rotated(features: Tensor, vectors: Tensor) -> Tensor:
-    """Vectors; their gradient reaches the features by the rotation of both (arXiv 2410.06424, section 4).
+    """Vectors with the gradient of the rotation trick (arXiv 2410.06424, section 4).
 
-    The map from a feature e to its vector q is taken as a rotation and a scaling: q = (|q| / |e|) R e. For
-    the gradient both count as constants. The angle between gradient and vector stays, and features of one
-    code are pushed apart or together by their direction; a straight-through gradient is the same for all.
+    The map from a feature e to a vector q is written as a rotation and a scaling, q = (|q| / |e|) R e, which
+    are constants in the backward pass. The angle between gradient and vector is kept, so the gradient of
+    a feature depends on its direction; the straight-through gradient is the same for all features of a code.
 
     Args:
         features: (B, D, h, w).

@@ -1,4 +1,4 @@
-"""The quantizer that does not quantize: what a tokenizer reaches with no codebook at all."""
+"""Identity quantizer: a tokenizer without quantization, for tests and upper bounds."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from scanvq.types import Codes, Quantized, Quantizer
 
 
 class IdentityQuantizer(Quantizer):
-    """Passes features through, for tests and as the upper bound of a reconstruction.
+    """Returns features unchanged, for tests and as an upper bound of reconstruction quality.
 
-    The vectors are the features themselves, so the codes (all 0, of a codebook of size 1) say nothing:
-    they cannot be decoded, and no prior can be trained on them.
+    The vectors are the features. The codes are all 0, of a codebook of size 1: they cannot be decoded, and
+    no prior can be trained on them.
     """
 
     def __init__(self, *, code_dim: int = 64) -> None:
@@ -35,6 +35,6 @@ class IdentityQuantizer(Quantizer):
     def embed(self, codes: Codes) -> Tensor:
         """Raises ValueError: there is no codebook to look codes up in."""
         raise ValueError(
-            "the identity quantizer keeps features as they are, so its codes cannot be decoded. "
-            "Choose the quantizer nearest or moving_average for codes that can."
+            "codes of the identity quantizer cannot be decoded, since it has no codebook; "
+            "use the quantizer nearest or moving_average"
         )

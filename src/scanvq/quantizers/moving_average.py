@@ -1,4 +1,4 @@
-"""The quantizer whose codebook is a moving average of the features that chose each code."""
+"""Quantizer with a codebook of exponential moving averages (EMA) of features."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from scanvq.quantizers.distributed import (
 from scanvq.quantizers.feature_rows import Gradient, check_sizes, grid_of, look_up, rotated, rows_of
 from scanvq.types import Codes, Quantized, Quantizer
 
-_CANDIDATES = 4  # rows considered for each dead code; the worst quantized is taken
+_CANDIDATES = 4  # candidate rows for each dead code; the one with the largest quantization error is used
 
 
 class MovingAverageQuantizer(Quantizer):
     """Nearest neighbor in a codebook of moving averages (arXiv 1711.00937, appendix A.1).
 
-    The codebook is initialized from features of the first training batch. A code that features stop choosing
-    is dead: it restarts at the worst quantized of a few random features of the current batch (so seldom
-    in the background, which a single code represents), and its running sums restart with it.
-    A code counts as dead when its moving average falls below what is left of one batch's fair share
-    (N / K features) after `restart_after` steps without any.
+    The codebook is initialized from features of the first training batch. A dead code restarts, with its
+    running sums, at the feature with the largest quantization error of a few random features of the batch
+    (so rarely in the background, which a single code represents). A code is dead if its moving average of
+    counts falls below that of a uniform share of a batch (N / K features) after `restart_after` steps
+    without any feature.
 
-    Statistics and restarts are those of all processes' batches together. Random choices depend on the
-    number of steps alone, which is saved with the codebook, so training resumes exactly.
+    Statistics and restarts use the batches of all processes. Random choices depend on the number of steps
+    only, which is saved with the codebook, so training resumes exactly.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class MovingAverageQuantizer(Quantizer):
         """
         Args:
             codebook_size: number of codes K.
-            code_dim: length of a code's vector D; the encoder must end with as many channels.
+            code_dim: length of a code's vector D, equal to the number of output channels of the encoder.
             commitment: weight beta of the loss that keeps features near their codes.
             decay: share of the running sums kept at each step, gamma in the paper; in [0, 1).
             epsilon: Laplace smoothing of the counts.
             restart_after: steps without features after which a code restarts; 0 = never.
-            gradient: how it reaches the encoder: copied as it is (straight_through), or turned and scaled
-                as the feature was to become its vector (rotation, arXiv 2410.06424).
+            gradient: gradient estimator: straight_through, or rotation (the rotation trick, arXiv
+                2410.06424).
 
         Raises:
             ValueError: no codes, a decay outside [0, 1), or a negative restart_after.
@@ -91,7 +91,7 @@ class MovingAverageQuantizer(Quantizer):
         """Features (B, D, h, w) to vectors and codes. Raises ValueError for another number of channels."""
         rows = rows_of(features, self.dim)  # (N, D)
         updates = self.training and (self._step() > 0 or self._initialize(rows.detach()))
-        # A copy: the codebook moves on before the gradient comes back.
+        # A copy: the codebook changes before the backward pass.
         vectors, codes, errors, _ = look_up_nearest(rows, self.codebook.clone())
         if updates:
             self._update(rows.detach(), codes, errors.detach())
@@ -112,8 +112,9 @@ class MovingAverageQuantizer(Quantizer):
 
     @torch.no_grad()
     def restart(self, codes: Tensor) -> int:
-        """Empties the running sums of codes (K,): the next step restarts them, or they begin from those that
-        it finds to have many features after all. Returns 0 where `restart_after` is 0: never.
+        """Resets the running sums of codes (K,) bool: codes without features restart at the next step.
+
+        Returns the number of codes; 0 if `restart_after` is 0 (never).
         """
         if self.restart_after == 0 or self._step() == 0:
             return 0
@@ -122,14 +123,14 @@ class MovingAverageQuantizer(Quantizer):
         return int(codes.sum())
 
     def _step(self) -> int:
-        """Training steps so far; kept beside the buffer, so that a GPU is not waited for at each step."""
+        """Number of training steps, cached outside the buffer to avoid a GPU synchronization at each step."""
         if self._steps_read is None:
             self._steps_read = int(self.steps)
         return self._steps_read
 
     @torch.no_grad()
     def _initialize(self, rows: Tensor) -> bool:
-        """Sets the codebook from data; False while there is none."""
+        """Initializes the codebook from data; False for an empty batch."""
         initial = initial_rows(rows, len(self.codebook))
         if initial is None:
             return False
@@ -140,7 +141,7 @@ class MovingAverageQuantizer(Quantizer):
         return True
 
     def _fresh(self, total: Tensor) -> Tensor:
-        """The moving average of a code that had its fair share of the first batch alone."""
+        """The moving average of counts of a code with a uniform share of the first batch."""
         return (1 - self.decay) * total / len(self.codebook)
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""The quantizer of the VQ-VAE paper: the codebook is learned by gradient."""
+"""Quantizer of the VQ-VAE paper, with a codebook learned by gradient."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class NearestQuantizer(Quantizer):
         """
         Args:
             codebook_size: number of codes K.
-            code_dim: length of a code's vector D; the encoder must end with as many channels.
+            code_dim: length of a code's vector D, equal to the number of output channels of the encoder.
             commitment: weight beta of the loss that keeps features near their codes.
-            start: the first codebook: uniform in +-1/K as the reports do, or features of the first
-                training batch, which keeps many more codes in use.
+            start: initialization of the codebook: uniform in +-1/K as in the reports, or features of the
+                first training batch, which keeps many more codes in use.
 
         Raises:
-            ValueError: no codes, or codes without numbers.
+            ValueError: a codebook size or a code dimension below 1.
         """
         super().__init__()
         check_sizes(codebook_size, code_dim)
@@ -76,7 +76,7 @@ class NearestQuantizer(Quantizer):
         if not self.started and (initial := initial_rows(rows, len(self.codebook))) is not None:
             self.codebook.copy_(initial)
             self.started.fill_(True)
-        self._may_initialize = not self.started  # so that the host waits for a GPU only until then
+        self._may_initialize = not self.started  # avoids a GPU synchronization at each later step
 
 
 def _check_again(module: NearestQuantizer, _: object) -> None:

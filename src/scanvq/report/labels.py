@@ -22,9 +22,12 @@ _LABELS = {
     "bits_per_code": ("bits per code", "Negative log-likelihood of a code under the prior; lower is better."),
     "bits_per_masked_code": ("bits per masked code", "Cross-entropy of a masked code; lower is better."),
     "generator_loss": ("generator loss", "Should neither vanish nor diverge from the discriminator's."),
-    "critic_real": ("discriminator, real maps", "Share classified as real; near 0.5 is chance."),
-    "critic_fake": ("discriminator, generated maps", "Share classified as generated; near 0.5 is chance."),
-    "critic_loss": ("discriminator loss", "Near zero the generator gets little gradient."),
+    "discriminator_real": ("discriminator, real maps", "Share classified as real; near 0.5 is chance."),
+    "discriminator_fake": (
+        "discriminator, generated maps",
+        "Share classified as generated; near 0.5 is chance.",
+    ),
+    "discriminator_loss": ("discriminator loss", "Near zero the generator gets little gradient."),
 }  # fmt: skip
 
 

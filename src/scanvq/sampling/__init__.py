@@ -1,1 +1,1 @@
-"""Sampling of codes: one code from its logits, and a whole grid cell by cell."""
+"""Sampling of codes: from logits, and of grids by raster, ordered or masked sampling."""

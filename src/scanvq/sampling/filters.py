@@ -1,4 +1,4 @@
-"""One code from its logits: temperature, top-k, top-p, then the inverse of the distribution function."""
+"""Sampling of codes from logits: temperature, top-k, top-p, then inverse transform sampling."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from scanvq.types import SamplingParams
 
 
 def choose(logits: Tensor, params: SamplingParams, uniform: Tensor) -> Tensor:
-    """Samples one code a row, a deterministic function of logits and uniform.
+    """Samples a code for each row, as a deterministic function of logits and uniform numbers.
 
-    Works in float64 and in the order of the codes, so that logits that differ by rounding alone give the same
-    code. Top-k is applied before top-p; of codes that tie, the lower number is kept.
+    Computed in float64 and in the order of the codes, so that logits that differ by rounding only give the
+    same code. Top-k is applied before top-p; of equally likely codes, the lower index is kept.
 
     Args:
         logits: (B, K), any floating type.

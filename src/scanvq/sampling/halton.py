@@ -1,4 +1,4 @@
-"""The order of the Halton sequence: cells of a grid such that any prefix covers it evenly."""
+"""The order of the Halton sequence: any prefix covers the grid evenly."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def halton_order(height: int, width: int) -> Tensor:
     """The cells of a grid in the order of the Halton scheduler (arXiv 2503.17076).
 
     Point i of the sequence, from 1 on, is (radical inverse of i in base 2, in base 3) in [0, 1) squared; it
-    falls into one row and one column. Cells that were met before are passed over. The published code does so
-    for square grids; that a rectangle is the stretched square is assumed here.
+    falls into a row and a column. Cells that occurred before are skipped, as in the published code, which is
+    for square grids; for rectangles, the sequence is stretched.
 
     Returns:
         (h * w,) int64, every cell number (row * w + column) once.

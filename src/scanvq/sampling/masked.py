@@ -1,4 +1,4 @@
-"""Sampling by filling masked cells: the whole network for each step, many cells a step."""
+"""Masked sampling: many cells in each step, with a pass of the whole network for each step."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ _SMALLEST = 2**-54  # below every step of a float64 uniform number, above zero
 
 
 def filled_after(unknown: int, steps: int) -> list[int]:
-    """How many cells are filled after each step: MaskGIT's cosine schedule (arXiv 2202.04200, 3.2 and 3.3).
+    """Number of filled cells after each step: MaskGIT's cosine schedule (arXiv 2202.04200, 3.2 and 3.3).
 
     After step t of T, floor(n cos(pi t / 2T)) of n cells are still masked (rounded as in the published code).
-    No step fills nothing, so there are never more steps than cells; the last one fills the rest.
+    Every step fills at least a cell, so there are never more steps than cells; the last step fills the rest.
 
     Args:
-        unknown: n, cells to fill.
-        steps: at most so many steps, 1 or more.
+        unknown: n, number of cells to fill.
+        steps: maximum number of steps, 1 or more.
 
     Returns:
-        min(steps, n) numbers, each larger than the one before, the last one n.
+        min(steps, n) increasing numbers, the last is n.
     """
     steps = min(steps, unknown)
     filled: list[int] = []
     for step in range(1, steps + 1):
-        wanted = unknown - math.floor(unknown * math.cos(math.pi / 2 * step / steps))
+        scheduled = unknown - math.floor(unknown * math.cos(math.pi / 2 * step / steps))
         least = (filled[-1] if filled else 0) + 1
-        filled.append(min(max(wanted, least), unknown - (steps - step)))
+        filled.append(min(max(scheduled, least), unknown - (steps - step)))
     return filled
 
 
@@ -49,17 +49,17 @@ def fill_by_halton(
     params: SamplingParams,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Fills UNKNOWN cells in Halton order (arXiv 2503.17076): each step's cells lie far apart.
+    """Samples UNKNOWN cells in Halton order (arXiv 2503.17076): the cells of a step are far apart.
 
-    Each sample starts at its own random position of the order, cyclically. Each cell is sampled once, by its
-    own uniform number.
+    Each sample starts at a random position of the order, cyclically. Each cell is sampled once, with a
+    uniform number of this cell.
 
     Args:
         logits_of: the network.
         known: (B, h, w), UNKNOWN where a code is to be sampled.
-        steps: at most so many, see `filled_after`.
-        params: how a code is sampled.
-        generator: where the randomness comes from, see `uniform_table`.
+        steps: maximum number of steps, see `filled_after`.
+        params: sampling parameters.
+        generator: source of randomness, see `uniform_table`.
 
     Returns:
         Codes (B, h, w); known codes unchanged.
@@ -89,10 +89,10 @@ def fill_by_confidence(
     params: SamplingParams,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Fills UNKNOWN cells by confidence, as MaskGIT (arXiv 2202.04200, section 3.2) and its published code.
+    """Samples UNKNOWN cells by confidence, as MaskGIT (arXiv 2202.04200, section 3.2) and its published code.
 
-    Each step samples a code for every cell that is left, by a uniform number of that cell and step, and keeps
-    the sampled codes of largest confidence: the logarithm of the network's probability for the sampled code,
+    Each step samples a code for every remaining cell, with a uniform number of the cell and step, and keeps
+    the sampled codes of highest confidence: the logarithm of the network's probability of the sampled code,
     before temperature, top-k and top-p, plus Gumbel noise that falls linearly to zero at the last step.
 
     Args:
@@ -110,14 +110,14 @@ def fill_by_confidence(
     numbers = uniform_table(known.new_empty(batch, steps, 2, cells), generator)
     codes = known.flatten(1).clone()
     counts = (codes == UNKNOWN).sum(dim=1)
-    own_steps = counts.clamp(1, steps)  # (B,)
+    sample_steps = counts.clamp(1, steps)  # (B,)
     for step, filled in enumerate(_filled_after_each(codes == UNKNOWN, steps)):
         left = codes == UNKNOWN
         logits = _rows(logits_of(codes.view_as(known)))[left].double()  # (cells left, K)
         sampled = choose(logits, params, numbers[:, step, 0][left])
         confidence = logits.log_softmax(dim=1).gather(1, sampled[:, None])[:, 0]
         noise = -(-numbers[:, step, 1].clamp(min=_SMALLEST).log()).log()  # (B, N), Gumbel
-        strength = choice_temperature * (1 - (step + 1) / own_steps).clamp(min=0)  # (B,)
+        strength = choice_temperature * (1 - (step + 1) / sample_steps).clamp(min=0)  # (B,)
         scores = torch.full_like(noise, -math.inf)
         scores[left] = confidence + (strength[:, None] * noise)[left]
         already = counts - left.sum(dim=1)
@@ -134,12 +134,12 @@ def _rows(logits: Tensor) -> Tensor:
 
 
 def _rank(values: Tensor) -> Tensor:
-    """The rank (B, N) of each value in its row, smallest first; of equal values, the first cell first."""
+    """The rank (B, N) of each value in the row, ascending and stable."""
     return values.argsort(dim=1, stable=True).argsort(dim=1)
 
 
 def _filled_after_each(unknown: Tensor, steps: int) -> list[Tensor]:
-    """`filled_after` of every sample (B, 1), step after step; a finished sample keeps its last count."""
+    """`filled_after` of every sample (B, 1) for each step; finished samples repeat the last count."""
     schedules = [filled_after(count, steps) for count in unknown.sum(dim=1).tolist()]
     longest = max((len(schedule) for schedule in schedules), default=0)
     padded = [

@@ -1,4 +1,4 @@
-"""Sampling in any order of the cells: the whole network for each, and from its caches."""
+"""Sampling in any order of the cells: with the whole network for each cell, and with caches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scanvq.types import UNKNOWN, SamplingParams, Stepper
 class OrderedStepper(Stepper):
     """A stepper in any order. A sampler may also advance one position at a time, by `advance_at_position`.
 
-    Subclasses compute; this class keeps the codes and the number of positions done.
+    Subclasses compute logits; this class stores the codes and the number of computed positions.
 
     Args:
         ordering: of the cells.
@@ -28,8 +28,8 @@ class OrderedStepper(Stepper):
     Attributes:
         ordering: as given.
         codes: (n, B) in the order, UNKNOWN where none is set.
-        position: (1,), what `advance_at_position` computes; written by its caller.
-        done: number of positions computed; kept by the caller of `advance` or `advance_at_position`.
+        position: (1,), input of `advance_at_position`, set by the caller.
+        done: number of computed positions, updated by the caller of `advance` or `advance_at_position`.
     """
 
     def __init__(self, ordering: Ordering, batch: int) -> None:
@@ -57,7 +57,7 @@ class OrderedStepper(Stepper):
 
     @abstractmethod
     def advance_at_position(self) -> Tensor:
-        """Computes `position`, not the first, by the same kernels at every position (see `GraphReplay`)."""
+        """Computes `position` (above 0) with the same kernels at every position (see `GraphReplay`)."""
 
 
 def sample_ordered(
@@ -68,14 +68,14 @@ def sample_ordered(
     params: SamplingParams,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Fills UNKNOWN cells in an order, running the whole network for each: the reference.
+    """Samples UNKNOWN cells in an order, with the whole network for each cell: the reference.
 
     Args:
         logits_of: codes (B, h, w) to logits (B, K, h, w); cells not yet sampled hold 0.
         known: (B, h, w), UNKNOWN where a code is to be sampled.
         ordering: of the cells of this grid.
-        params: how a code is sampled.
-        generator: where the randomness comes from, see `uniform_table`.
+        params: sampling parameters.
+        generator: source of randomness, see `uniform_table`.
 
     Returns:
         Codes (B, h, w); known codes unchanged.
@@ -98,10 +98,10 @@ def sample_ordered_cached(
     params: SamplingParams,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Fills UNKNOWN cells in a network's order from its caches.
+    """Samples UNKNOWN cells in the order of a stepper, with caches.
 
-    Gives the codes of `sample_ordered`, equal random numbers for equal cells. Cells before the first UNKNOWN
-    are one pass, as is every run of known cells after it; those behind the last are left out.
+    The codes are those of `sample_ordered`, with the same random numbers for each cell. Adjacent known cells
+    are computed in a single pass; those after the last UNKNOWN cell are skipped.
     """
     ordering = stepper.ordering
     uniform = ordering.sequence(uniform_table(known, generator)).t().contiguous()  # (n, B)

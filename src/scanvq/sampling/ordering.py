@@ -1,4 +1,4 @@
-"""The order in which the cells of a grid are sampled: a permutation and its inverse."""
+"""Sampling orders of the cells of a grid."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ OrderName = Literal[
 
 
 class Ordering(nn.Module):
-    """An order of the cells of an (h, w) grid: those of Esser et al. 2021 (arXiv 2012.09841, figure 47).
+    """An order of the cells of an (h, w) grid, from Esser et al. 2021 (arXiv 2012.09841, figure 47).
 
-    Theirs are of square grids; these are of any.
+    The paper uses square grids; here the orders are extended to any grid.
 
     - raster: row by row, like text ("row major").
     - column: column by column.
     - alternate: row by row, every second row from right to left (boustrophedon).
-    - spiral_in, spiral_out: clockwise along the border and inwards; the same backwards.
-    - z_curve: Morton order, four quarters one after the other, each in the same way.
-    - subsample: all cells of even row and column, then (even, odd), (odd, even), (odd, odd), each of the
-      four in the same way; so coarse to fine.
-    - random: one permutation, the same for every grid of this size.
+    - spiral_in, spiral_out: clockwise along the border and inwards; the reverse.
+    - z_curve: Morton order, the four quadrants recursively.
+    - subsample: all cells of even row and column, then (even, odd), (odd, even), (odd, odd), each
+      recursively: coarse to fine.
+    - random: a fixed permutation for each grid size.
 
     Args:
         name: which order.
@@ -47,7 +47,7 @@ class Ordering(nn.Module):
         if name not in _ORDERS:
             raise ValueError(f"order is {name!r}; use one of {', '.join(get_args(OrderName))}")
         if height < 1 or width < 1:
-            raise ValueError(f"the grid is {height}x{width}; it must have at least one row and column")
+            raise ValueError(f"the grid is {height}x{width}; each side must be 1 or more")
         self.shape = (height, width)
         cells = torch.tensor([row * width + column for row, column in _ORDERS[name](height, width)])
         self.register_buffer("cells", cells, persistent=False)
@@ -109,7 +109,7 @@ def _subsample(height: int, width: int) -> Cells:
 
 
 def _random(height: int, width: int) -> Cells:
-    # A stream that NumPy keeps as it is for all time, so that weights keep their meaning.
+    # NumPy guarantees that this stream never changes, so saved weights stay valid.
     cells = np.random.RandomState(1).permutation(height * width)
     return [divmod(int(cell), width) for cell in cells]
 

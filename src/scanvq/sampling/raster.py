@@ -1,4 +1,4 @@
-"""Sampling in raster order: the whole network for each cell, and from its caches."""
+"""Sampling in raster order: with the whole network for each cell, and with caches."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from scanvq.types import UNKNOWN, SamplingParams, Stepper
 class RasterStepper(Stepper):
     """A stepper in raster order. A sampler may also compute a whole row by `advance`.
 
-    Subclasses compute; this class keeps the codes, the current row and the number of its cells done.
+    Subclasses compute logits; this class stores codes, current row, and number of computed cells of the row.
 
     Args:
         shape: (B, h, w).
-        line: (w, B) int64, the codes of the current row, at a fixed address. It is the row's only copy
-            of them until the next row is entered.
+        line: (w, B) int64, the codes of the current row, at a fixed address; the only copy of them until
+            the next row is entered.
 
     Attributes:
         line: as given.
-        done: number of cells of the current row computed; kept by the caller of `advance`.
+        done: number of computed cells of the current row, updated by the caller of `advance`.
     """
 
     def __init__(self, shape: tuple[int, int, int], line: Tensor) -> None:
@@ -57,7 +57,7 @@ class RasterStepper(Stepper):
             self._codes[:, row, column] = codes
 
     def set_all(self, codes: Tensor) -> None:
-        """Sets every cell to codes (B, h, w), UNKNOWN where one will be set later. Call it first."""
+        """Sets every cell to codes (B, h, w), UNKNOWN where a code is set later. Call it first."""
         self._codes.copy_(codes)
 
     def all_codes(self) -> Tensor:
@@ -84,10 +84,10 @@ class RasterStepper(Stepper):
 
     @abstractmethod
     def advance(self, start: int, stop: int) -> Tensor:
-        """Computes cells start to stop - 1 of the current row, all but the last set: its logits (B, K).
+        """Computes cells start to stop - 1 of the row, all but the last set: logits (B, K) of the last.
 
-        Called from left to right, for every cell once at most. What differs from row to row is in tensors
-        at fixed addresses, so that the work of a row can be captured (`GraphReplay`).
+        Called from left to right, at most once for every cell. Values that differ between rows are in
+        tensors at fixed addresses, so that the work of a row can be captured (`GraphReplay`).
         """
 
     @abstractmethod
@@ -96,11 +96,11 @@ class RasterStepper(Stepper):
 
     @abstractmethod
     def _start_row(self, row: int, codes: Tensor) -> None:
-        """Computes what `row` needs of the rows above, which are all set. Called for row after row."""
+        """Computes the inputs of `row` from the rows above, all set. Called for each row in order."""
 
     @abstractmethod
     def _finish_row(self, start: int) -> None:
-        """Computes what later rows need of the cells of `line` from `start` on, all set, not yet computed."""
+        """Computes the cells of `line` from `start` on, all set, as far as later rows need them."""
 
 
 def sample_raster(
@@ -110,7 +110,7 @@ def sample_raster(
     params: SamplingParams,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Fills UNKNOWN cells in raster order, running the whole network for each: see `sample_ordered`."""
+    """Samples UNKNOWN cells in raster order, with the whole network for each cell: see `sample_ordered`."""
     ordering = Ordering("raster", *known.shape[1:])
     return sample_ordered(logits_of, known, ordering=ordering, params=params, generator=generator)
 
@@ -122,10 +122,11 @@ def sample_raster_cached(
     params: SamplingParams,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Fills UNKNOWN cells in raster order from a network's caches (arXiv 1704.06001).
+    """Samples UNKNOWN cells in raster order, with caches (arXiv 1704.06001).
 
-    Gives the codes of `sample_raster`, equal random numbers for equal cells. Rows above the first UNKNOWN are
-    one pass, rows below the last are left out, and known cells in between are not sampled.
+    The codes are those of `sample_raster`, with the same random numbers for each cell. Rows above the first
+    UNKNOWN cell are computed in a single pass, rows below the last are skipped, and known cells in between
+    are not sampled.
     """
     uniform = uniform_table(known, generator)
     unknown = known == UNKNOWN

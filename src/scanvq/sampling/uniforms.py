@@ -1,4 +1,4 @@
-"""The random numbers of a sample: one for each cell, sampled before anything else."""
+"""Random numbers of samples: a uniform number for each cell, generated before sampling."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-_STRIDE = 0x9E3779B97F4A7C15  # the golden ratio in 64 bits: levels of neighboring seeds never meet
+_STRIDE = 0x9E3779B97F4A7C15  # the golden ratio in 64 bits: streams of neighboring seeds do not overlap
 
 
 def uniform_table(known: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Samples a number in [0, 1) for every cell, known or not, sample after sample.
+    """Generates a number in [0, 1) for every cell of every sample, known or not.
 
-    A cell's number depends on the generator's seed, on how many samples of this grid the generator has served
-    before, and on the cell: never on the batch size, nor on which cells are known. A run sampled in chunks
-    from one CPU generator therefore gives the samples of one large batch. (A CUDA generator samples in an
-    order of its own; give a CPU generator for chunks that match, also when the network is on a GPU.)
+    The number of a cell depends on the generator's seed, the number of samples generated before, and the
+    cell, but not on the batch size or on the known cells. Sampling in chunks with a CPU generator therefore
+    gives the samples of a single large batch. (A CUDA generator has a different order; use a CPU generator
+    for matching chunks, also for networks on a GPU.)
 
     Args:
         known: (B, h, w), for its shape and device.
-        generator: where the randomness comes from; None = torch's own CPU generator.
+        generator: source of randomness; None = PyTorch's default CPU generator.
 
     Returns:
         (B, h, w) float64, on the device of `known`.
@@ -31,7 +31,7 @@ def uniform_table(known: Tensor, generator: torch.Generator | None) -> Tensor:
 
 
 def level_generators(seed: int, levels: int) -> tuple[torch.Generator, ...]:
-    """One CPU generator a level, so that chunks match for several levels too. The first has `seed` itself."""
+    """A CPU generator for each level, so that chunks match for several levels. The first is seeded `seed`."""
     seeds = [(seed + level * _STRIDE) % 2**63 for level in range(levels)]
     return tuple(torch.Generator().manual_seed(level_seed) for level_seed in seeds)
 
@@ -39,5 +39,5 @@ def level_generators(seed: int, levels: int) -> tuple[torch.Generator, ...]:
 def generator_of_level(
     generator: torch.Generator | Sequence[torch.Generator] | None, level: int
 ) -> torch.Generator | None:
-    """The generator of one level: its own of a sequence, or a single generator that all levels share."""
+    """The generator of a level, from a sequence of generators or a shared generator."""
     return generator[level] if isinstance(generator, Sequence) else generator

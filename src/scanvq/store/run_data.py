@@ -155,7 +155,7 @@ def prepare_data(
 def data_record(data: RunData) -> dict[str, Any]:
     """The content of data.json."""
     counts = {split: len(data.rows(split)) for split in SPLITS}
-    joint = JointDistribution.measured(data.conditions.space, data.conditions.of(data.rows("train")))
+    joint = JointDistribution.measure(data.conditions.space, data.conditions.of(data.rows("train")))
     return {
         "folder": str(data.catalog.root),
         "layout": data.catalog.layout,

@@ -1,4 +1,4 @@
-"""Conditions: named values of a batch, and the space that wishes are read in."""
+"""Condition values of a batch, and the space that requested values are parsed in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPACE = ConditionSpace(
 )
 
 
-def test_what_is_whole_is_a_category_and_what_is_not_a_number() -> None:
+def test_integers_are_categories_and_floats_are_numbers() -> None:
     condition = Condition.of({"age": torch.tensor([70.0, math.nan]), "sex": torch.tensor([0, 2])})
     assert condition.names == ("sex", "age")
     assert condition.label is None
@@ -28,7 +28,7 @@ def test_what_is_whole_is_a_category_and_what_is_not_a_number() -> None:
     assert Condition(label=torch.tensor([1])).label is not None
 
 
-def test_a_part_of_a_batch_and_a_condition_less() -> None:
+def test_selection_of_samples_and_removal_of_a_condition() -> None:
     condition = Condition(label=torch.tensor([0, 1, 2]), numbers={"age": torch.tensor([1.0, 2.0, 3.0])})
     assert condition[:2].numbers["age"].tolist() == [1, 2]
     last = condition[torch.tensor([2])].label
@@ -40,7 +40,9 @@ def test_a_part_of_a_batch_and_a_condition_less() -> None:
 
 
 def test_tensors_of_another_type_or_length_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"label is torch\.float32 \(1,\); a condition here is torch\.int64"):
+    with pytest.raises(
+        ValueError, match=r"condition label is torch\.float32 \(1,\); it must be torch\.int64"
+    ):
         Condition(label=torch.ones(1))
     with pytest.raises(ValueError, match=r"a is torch\.int64 \(2, 1\)"):
         Condition.of({"a": torch.zeros(2, 1, dtype=torch.int64)})
@@ -48,16 +50,16 @@ def test_tensors_of_another_type_or_length_are_refused() -> None:
         Condition(label=torch.zeros(1, dtype=torch.int64), numbers={"age": torch.ones(2)})
 
 
-def test_a_space_comes_back_from_json() -> None:
+def test_a_space_round_trips_through_json() -> None:
     assert ConditionSpace.from_dict(json.loads(json.dumps(SPACE.to_dict()))) == SPACE
     assert SPACE.labels == ("AD", "NC")
     assert str(SPACE) == "label (AD, NC), age (18 to 96)"
     assert ConditionSpace.of_labels(()) == ConditionSpace()
-    with pytest.raises(ValueError, match="named twice"):
+    with pytest.raises(ValueError, match="may occur only once"):
         ConditionSpace(SPACE.conditions + SPACE.conditions[:1])
 
 
-def test_wishes_are_read() -> None:
+def test_requested_values_are_parsed() -> None:
     condition = SPACE.parse({"age": "70", "label": "NC"}, 3)
     assert condition.numbers["age"].tolist() == [70, 70, 70]
     assert condition.categories["label"].tolist() == [1, 1, 1]
@@ -67,18 +69,20 @@ def test_wishes_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "message"),
+    ("requested", "message"),
     [
-        ({"sex": "M"}, r"sex is no condition of this run, which knows label \(AD, NC\), age \(18 to 96\)"),
-        ({"label": "MCI"}, "label is 'MCI'; this run knows AD, NC"),
-        ({"age": "old"}, "age is 'old'; this run knows 18 to 96"),
-        ({"age": "nan"}, "age is 'nan'; this run knows 18 to 96"),
-        ({"age": "97"}, "age is '97'; this run knows 18 to 96"),
+        ({"sex": "M"}, r"sex is not a condition of this run; .* label \(AD, NC\), age \(18 to 96\)"),
+        ({"label": "MCI"}, "label is 'MCI'; use one of AD, NC"),
+        ({"age": "old"}, "age is 'old'; use a number from 18 to 96"),
+        ({"age": "nan"}, "age is 'nan'; use a number from 18 to 96"),
+        ({"age": "97"}, "age is '97'; use a number from 18 to 96"),
     ],
 )
-def test_what_is_not_known_is_told_with_what_is(wishes: dict[str, str], message: str) -> None:
+def test_unknown_conditions_and_values_raise_with_the_known_ones(
+    requested: dict[str, str], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
-        SPACE.parse(wishes, 1)
+        SPACE.parse(requested, 1)
 
 
 def test_a_condition_is_checked() -> None:
@@ -87,5 +91,5 @@ def test_a_condition_is_checked() -> None:
     SPACE.check(Condition(label=torch.tensor([0, 2])))
     with pytest.raises(ValueError, match="0 to 2"):
         SPACE.check(Condition(label=torch.tensor([3])))
-    with pytest.raises(ValueError, match="sex: no such condition"):
+    with pytest.raises(ValueError, match="sex: not a condition of this prior"):
         SPACE.check(Condition(categories={"sex": torch.tensor([0])}))

@@ -1,4 +1,4 @@
-"""Conditions made absent in training: each by itself, and labels alone by the one draw of before."""
+"""Condition dropout: independent for each condition; labels alone use a single random tensor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def batch(count: int) -> Condition:
     return Condition(categories={"label": zeros, "sex": zeros}, numbers={"age": torch.full((count,), 50.0)})
 
 
-def test_each_condition_is_dropped_by_itself() -> None:
+def test_each_condition_is_dropped_independently() -> None:
     many = batch(4000)
     dropped = drop_conditions(many, SPACE, 0.25, torch.Generator().manual_seed(0))
     label, sex = dropped.categories["label"] == 2, dropped.categories["sex"] == 2
@@ -36,7 +36,7 @@ def test_each_condition_is_dropped_by_itself() -> None:
     assert drop_conditions(many, SPACE, 1.0).numbers["age"].isnan().all()
 
 
-def test_labels_alone_are_dropped_by_one_draw() -> None:
+def test_labels_alone_are_dropped_by_a_single_random_tensor() -> None:
     space, labels = ConditionSpace.of_labels(("AD", "NC")), torch.tensor([0, 1] * 20)
     torch.manual_seed(3)
     expected, after = torch.where(torch.rand(40) < 0.4, 2, labels), torch.rand(1)
@@ -47,7 +47,7 @@ def test_labels_alone_are_dropped_by_one_draw() -> None:
     assert torch.equal(torch.rand(1), after)
 
 
-def test_what_a_batch_does_not_name_draws_nothing_and_what_is_unknown_passes() -> None:
+def test_absent_conditions_use_no_random_numbers_and_unknown_ones_are_unchanged() -> None:
     torch.manual_seed(0)
     before = torch.random.get_rng_state()
     nothing = drop_conditions(Condition(), SPACE, 0.5)
@@ -57,7 +57,7 @@ def test_what_a_batch_does_not_name_draws_nothing_and_what_is_unknown_passes() -
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_chosen_values_are_hidden() -> None:
+def test_selected_values_are_hidden() -> None:
     hidden = torch.tensor([[True, False], [False, True], [False, False]])  # label, age, sex
     shown = hide_conditions(batch(2), SPACE, hidden)
     assert shown.categories["label"].tolist() == [2, 0]

@@ -1,4 +1,4 @@
-"""Freed memory is kept for the next tensor."""
+"""Freed memory is reused for later tensors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(first: str) -> tuple[int, str]:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
 @pytest.mark.slow
-def test_memory_is_not_taken_anew_and_results_are_those_without_it() -> None:
+def test_memory_is_reused_and_results_are_unchanged() -> None:
     kept, gradient = run("assert keep_freed_memory()")
     released, expected = run("")
     assert kept < 0.1 * released

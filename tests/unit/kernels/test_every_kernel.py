@@ -1,4 +1,4 @@
-"""Every kernel stands beside its plain reference, has a test against it, and states its measured gain."""
+"""Every kernel has a plain reference, a test against the reference, and a documented gain."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_kernel_and_its_reference_take_the_same_arguments(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_kernel_states_what_it_gains(name: str) -> None:
+def test_a_kernel_documents_its_gain(name: str) -> None:
     module = module_of(name)
     documented = [kernel for kernel, _ in pairs(module)] or list(own_parts(module).values())
     for kernel in documented:

@@ -1,7 +1,6 @@
-"""Recorded sampling: the codes of unrecorded sampling, from work that asks nothing of Python or the host.
+"""Recorded sampling gives the codes of unrecorded sampling, without host synchronization.
 
-No GPU is needed to see most of that: a `Tape` is as strict as a CUDA graph. What only a GPU can show is shown
-where there is one.
+Most tests need no GPU: a `Tape` is as strict as a CUDA graph. Tests of CUDA graphs need a GPU.
 """
 
 from __future__ import annotations
@@ -173,7 +172,7 @@ def test_recorded_sampling_gives_the_same_codes(
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_recorded_sampling_heeds_labels_and_coarser_codes(
+def test_recorded_sampling_depends_on_labels_and_coarser_codes(
     tapes: list[Tape], make: Callable[..., CodePrior]
 ) -> None:
     prior = sharp(make, conditions=LABELS, context_sizes=(5,))
@@ -194,7 +193,7 @@ def test_recorded_sampling_heeds_labels_and_coarser_codes(
 @pytest.mark.parametrize(
     "params", [SamplingParams(top_k=3), SamplingParams(top_p=0.7), SamplingParams(top_k=5, top_p=0.6)]
 )
-def test_top_k_and_top_p_may_be_recorded(params: SamplingParams) -> None:
+def test_top_k_and_top_p_can_be_recorded(params: SamplingParams) -> None:
     """As a GPU has them; a CPU has its own way."""
     first, second = torch.rand(2, 4, SIZE, dtype=torch.float64).softmax(dim=2)
     held, out = first.clone(), torch.empty_like(first)
@@ -205,7 +204,7 @@ def test_top_k_and_top_p_may_be_recorded(params: SamplingParams) -> None:
     assert torch.equal(out, reference_filter_probabilities(second, params))
 
 
-def test_a_tape_notices_what_a_graph_would_not_redo(tapes: list[Tape]) -> None:
+def test_a_tape_detects_operations_that_a_graph_would_not_replay(tapes: list[Tape]) -> None:
     """Else the tests above show nothing: work that counts in Python goes wrong, work that asks is refused."""
     count, total = [0], torch.zeros(())
 
@@ -224,7 +223,7 @@ def test_a_tape_notices_what_a_graph_would_not_redo(tapes: list[Tape]) -> None:
 @pytest.mark.parametrize(
     ("seconds", "times", "recorded"), [(1.0, 10, True), (1.0, 5, False), (0.1, 30, False)]
 )
-def test_it_is_recorded_where_that_pays(
+def test_work_is_recorded_if_that_saves_time(
     monkeypatch: pytest.MonkeyPatch, tapes: list[Tape], seconds: float, times: int, recorded: bool
 ) -> None:
     clock = [0.0]
@@ -253,7 +252,7 @@ def test_work_on_a_cpu_is_called_as_by_the_reference(replay: Any) -> None:
     assert not graph_replay.can_capture(CPU)
 
 
-def test_a_driver_that_refuses_is_told_and_sampling_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_capture_warns_and_sampling_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextlib.contextmanager
     def refuse(graph: object, **_: Any) -> Iterator[None]:
         raise RuntimeError("operation not permitted")

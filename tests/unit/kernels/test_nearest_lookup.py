@@ -1,4 +1,4 @@
-"""A lookup chunk by chunk gives the numbers and gradients of the plain operations it stands for."""
+"""The chunked lookup equals the reference in values and gradients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_equals_the_plain_operations(chunk: int, dtype: torch.dtype) -> None:
+def test_equals_the_reference(chunk: int, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     rows, codebook = torch.randn(ROWS, DIM).to(dtype), torch.randn(CODES, DIM)
     slopes = (torch.randn(ROWS, DIM).to(dtype), torch.randn(ROWS), torch.randn(ROWS))

@@ -1,4 +1,4 @@
-"""Images through a tokenizer and back: one set of codes whatever the batch, whatever the source."""
+"""Encoding and decoding: codes do not depend on the batch or the source of an image."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def images(count: int, height: int = 16, width: int = 24) -> torch.Tensor:
     return torch.rand(count, 1, height, width, generator=torch.Generator().manual_seed(0))
 
 
-def started(name: str) -> Tokenizer:
+def trained(name: str) -> Tokenizer:
     """A recipe's tokenizer whose codebooks have started from data."""
     torch.manual_seed(0)
     tokenizer = make_tokenizer(read_recipe(name).tokenizer).train()
@@ -31,7 +31,7 @@ def started(name: str) -> Tokenizer:
 @pytest.mark.parametrize("precision", CANDIDATES, ids=str)
 @pytest.mark.parametrize("name", ["tiny", "demo", "hipmri-vqvae2"])
 def test_codes_do_not_depend_on_the_batch(name: str, precision: Precision) -> None:
-    coder = Coder(started(name), precision=precision, device=CPU)
+    coder = Coder(trained(name), precision=precision, device=CPU)
     given = images(32, 64, 64)
     whole = coder.encode(given)
     assert len(whole[0].unique()) > 1
@@ -45,7 +45,7 @@ def test_encoding_is_in_the_precision_of_the_tokenizer() -> None:
     """In bf16 some near ties fall to another code, so the two must not be mixed."""
     given = images(16, 64, 64)
     fp32, bf16 = (
-        Coder(started("demo"), precision=Precision(autocast=autocast, channels_last=True), device=CPU)
+        Coder(trained("demo"), precision=Precision(autocast=autocast, channels_last=True), device=CPU)
         for autocast in ("fp32", "bf16")
     )
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
@@ -54,19 +54,19 @@ def test_encoding_is_in_the_precision_of_the_tokenizer() -> None:
     assert not torch.equal(fp32.encode(given)[0], torch.cat(parts))
 
 
-def test_batches_do_not_matter_to_images(coder: Coder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoded_images_do_not_depend_on_the_batch(coder: Coder, monkeypatch: pytest.MonkeyPatch) -> None:
     codes = coder.encode(images(5))
     decoded = coder.decode(codes)
     monkeypatch.setattr(module, "BATCH", 2)
     torch.testing.assert_close(coder.decode(codes), decoded)
 
 
-def test_codes_may_be_trained_on(coder: Coder) -> None:
+def test_codes_can_be_saved_by_autograd(coder: Coder) -> None:
     assert not any(level.is_inference() for level in coder.encode(images(3)))
 
 
 @pytest.mark.parametrize("code", [-1, 16])
-def test_codes_that_the_codebook_does_not_have(coder: Coder, code: int) -> None:
+def test_codes_outside_the_codebook_are_refused(coder: Coder, code: int) -> None:
     codes = torch.zeros(1, 4, 6, dtype=torch.int64)
     codes[0, 0, 0] = code
     with pytest.raises(ValueError, match=r"codes of level 0 run from .*codebook has 0 to 15"):
@@ -75,7 +75,7 @@ def test_codes_that_the_codebook_does_not_have(coder: Coder, code: int) -> None:
 
 def test_another_number_of_levels_is_refused(coder: Coder) -> None:
     codes = torch.zeros(1, 4, 6, dtype=torch.int64)
-    with pytest.raises(ValueError, match="codes of 2 levels; this tokenizer has 1"):
+    with pytest.raises(ValueError, match="codes have 2 levels; this tokenizer has 1"):
         coder.decode((codes, codes))
 
 

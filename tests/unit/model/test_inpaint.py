@@ -1,4 +1,4 @@
-"""Completing: known pixels stay bit for bit, unknown ones reach nothing."""
+"""Inpainting: known pixels stay unchanged, the values of unknown pixels are never used."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def complete(
     )
 
 
-def test_known_pixels_come_back_bit_for_bit(
+def test_known_pixels_stay_unchanged_bit_for_bit(
     coder: Coder, prior: HierarchicalPrior, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
 ) -> None:
     completions = complete(coder, prior, scan, hole, preparation)
@@ -66,14 +66,14 @@ def test_known_pixels_come_back_bit_for_bit(
     assert not np.array_equal(completions[0].slices, completions[1].slices)
 
 
-def test_a_completion_does_not_depend_on_how_many_are_asked_for(
+def test_a_completion_does_not_depend_on_the_count(
     coder: Coder, prior: HierarchicalPrior, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
 ) -> None:
     one, three = (complete(coder, prior, scan, hole, preparation, count=n) for n in (1, 3))
     assert np.array_equal(one[0].slices, three[0].slices)
 
 
-def test_a_masked_prior_heeds_what_comes_after_the_hole_and_a_raster_prior_does_not(
+def test_a_masked_prior_depends_on_codes_after_the_unknown_region_and_a_raster_prior_does_not(
     coder: Coder,
     prior: HierarchicalPrior,
     scan: Scan,
@@ -117,7 +117,7 @@ def test_a_masked_prior_heeds_what_comes_after_the_hole_and_a_raster_prior_does_
 @pytest.mark.parametrize("fit", ["pad", "resize"])
 @pytest.mark.parametrize("kind", ["file", "full"])
 @pytest.mark.parametrize("hidden", [-3000, 0, 30000])
-def test_unknown_pixels_change_nothing(
+def test_values_of_unknown_pixels_change_nothing(
     coder: Coder,
     prior: HierarchicalPrior,
     scan: Scan,
@@ -135,7 +135,7 @@ def test_unknown_pixels_change_nothing(
     assert np.array_equal(first.slices, second.slices)
 
 
-def test_codes_that_saw_an_unknown_pixel_are_unknown_and_so_are_their_neighbors() -> None:
+def test_codes_of_unknown_pixels_and_their_neighbors_are_unknown() -> None:
     codes = torch.arange(2 * 5 * 6).view(2, 5, 6)
     unknown = torch.zeros(20, 24, dtype=torch.bool)
     unknown[8, 11] = True  # the cell of row 2, column 2
@@ -146,7 +146,7 @@ def test_codes_that_saw_an_unknown_pixel_are_unknown_and_so_are_their_neighbors(
     assert torch.equal(known[:, ~touched], codes[:, ~touched])
 
 
-def test_a_finer_code_is_unknown_where_it_or_the_coarser_one_above_it_is() -> None:
+def test_a_finer_code_is_unknown_where_the_coarser_code_is() -> None:
     codes = (torch.zeros(1, 4, 4, dtype=torch.int64), torch.zeros(1, 8, 8, dtype=torch.int64))
     unknown = torch.zeros(32, 32, dtype=torch.bool)
     unknown[0, 0] = True
@@ -162,7 +162,7 @@ def test_a_finer_code_is_unknown_where_it_or_the_coarser_one_above_it_is() -> No
 
 
 @pytest.mark.parametrize("keep", REGIONS)
-def test_half_of_an_image_stays(keep: str) -> None:
+def test_half_of_an_image_is_kept(keep: str) -> None:
     unknown = unknown_region(keep, (10, 8))
     assert unknown.sum() == 40
     side, axis = keep.split("-")[0], 0 if keep[0] in "tb" else 1
@@ -170,11 +170,11 @@ def test_half_of_an_image_stays(keep: str) -> None:
     assert line.tolist() == sorted(line.tolist(), reverse=side in ("bottom", "right"))
 
 
-def test_the_middle_row_of_an_odd_height_is_in_one_half() -> None:
+def test_the_middle_row_of_an_odd_height_is_in_a_single_half() -> None:
     assert np.array_equal(unknown_region("top-half", (5, 4)), ~unknown_region("bottom-half", (5, 4)))
 
 
-def test_an_unknown_half() -> None:
+def test_an_invalid_half_is_refused() -> None:
     with pytest.raises(ValueError, match="keep is 'middle'; use one of top-half"):
         unknown_region("middle", (4, 4))
 
@@ -187,7 +187,7 @@ def test_an_unknown_half() -> None:
         (np.ones(SIZE, np.bool_), "marks everything as unknown"),
     ],
 )
-def test_a_mask_that_makes_no_sense(
+def test_an_invalid_mask_is_refused(
     coder: Coder,
     prior: HierarchicalPrior,
     scan: Scan,
@@ -199,7 +199,7 @@ def test_a_mask_that_makes_no_sense(
         complete(coder, prior, scan, mask, preparation)
 
 
-def test_a_prior_of_whole_grids_cannot_complete(
+def test_a_prior_of_whole_grids_cannot_inpaint(
     coder: Coder, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
 ) -> None:
     class WholeGrids(CodePrior):

@@ -1,4 +1,4 @@
-"""A model from a run or one file: arrays and scans in, the same kind out, one set of codes everywhere."""
+"""Models from runs and files: output types equal input types, and codes are equal from every source."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_codes_are_equal_from_file_array_and_store(run: scanvq.Run, scans: Path)
         assert np.array_equal(from_array[0], codes)
 
 
-def test_one_file_holds_the_whole_model(run: scanvq.Run, tmp_path: Path, scan: Scan) -> None:
+def test_a_model_file_holds_the_complete_model(run: scanvq.Run, tmp_path: Path, scan: Scan) -> None:
     file = tmp_path / "model.safetensors"
     run.model.save(file)
     loaded = Model.load(file, device="cpu")
@@ -64,7 +64,7 @@ def test_one_file_holds_the_whole_model(run: scanvq.Run, tmp_path: Path, scan: S
     assert again.read_bytes() == file.read_bytes()
 
 
-def test_scans_come_back_as_scans(run: scanvq.Run, scan: Scan) -> None:
+def test_scans_are_returned_as_scans(run: scanvq.Run, scan: Scan) -> None:
     rebuilt = run.model.reconstruct(scan)
     assert (rebuilt.slices.shape, rebuilt.slices.dtype) == (scan.slices.shape, scan.slices.dtype)
     assert (rebuilt.spacing, rebuilt.properties) == (scan.spacing, scan.properties)
@@ -78,7 +78,7 @@ def test_scans_come_back_as_scans(run: scanvq.Run, scan: Scan) -> None:
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
-def test_arrays_come_back_as_arrays(run: scanvq.Run, scan: Scan, kind: str) -> None:
+def test_arrays_are_returned_as_arrays(run: scanvq.Run, scan: Scan, kind: str) -> None:
     images = scan.slices if kind == "numpy" else torch.from_numpy(scan.slices)
     rebuilt = run.model.reconstruct(images)
     assert type(rebuilt) is type(images)
@@ -88,7 +88,7 @@ def test_arrays_come_back_as_arrays(run: scanvq.Run, scan: Scan, kind: str) -> N
     assert run.model.decode((codes,)).shape == (3, 32, 32)
 
 
-def test_scores_are_the_bits_of_the_codes(run: scanvq.Run, scan: Scan) -> None:
+def test_scores_are_the_negative_log2_likelihood_of_the_codes(run: scanvq.Run, scan: Scan) -> None:
     length = run.model.score(scan)
     codes = tuple(torch.from_numpy(np.asarray(level)) for level in run.model.encode(scan))
     torch.testing.assert_close(length.bits, run.model.prior.bits(codes).detach())
@@ -108,8 +108,8 @@ def test_a_model_needs_neither_accelerate_nor_a_run_nor_data(run: scanvq.Run, tm
     assert done.stdout.split("\n")[:2] == ["(1, 32, 32)", "[]"]
 
 
-def test_what_is_no_model_is_named(run: scanvq.Run, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="nowhere is no ScanVQ run and no model file"):
+def test_a_path_that_is_not_a_model_is_refused(run: scanvq.Run, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="nowhere is not a ScanVQ run or model file"):
         Model.load("nowhere")
     with pytest.raises(WeightsError, match="holds a tokenizer, not a model"):
         Model.load(run.directory.tokenizer.best)

@@ -1,4 +1,4 @@
-"""Samples depend on the seed and their number alone."""
+"""Samples depend on the seed and their index alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def drawn(
     )[0]
 
 
-def test_a_sample_does_not_depend_on_how_many_are_asked_for(prior: HierarchicalPrior) -> None:
+def test_a_sample_does_not_depend_on_the_count(prior: HierarchicalPrior) -> None:
     many = drawn(prior, 20)
     assert many.shape == (20, 4, 6)
     assert torch.equal(drawn(prior, 5), many[:5])
@@ -40,7 +40,7 @@ def test_a_sample_does_not_depend_on_the_chunks(
     assert torch.equal(drawn(prior, 7), whole)
 
 
-def test_chunks_of_a_pyramid_match_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_of_a_hierarchical_prior_match_too(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     levels = [
         GatedPixelCNN(
@@ -48,11 +48,11 @@ def test_chunks_of_a_pyramid_match_too(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         for number in range(2)
     ]
-    pyramid = HierarchicalPrior(levels=levels).eval()  # type: ignore[arg-type]
+    hierarchy = HierarchicalPrior(levels=levels).eval()  # type: ignore[arg-type]
     asked = {"condition": None, "params": SamplingParams(), "seed": 0, "device": CPU}
-    whole = sample_codes(pyramid, ((2, 3), (4, 6)), 5, **asked)  # type: ignore[arg-type]
+    whole = sample_codes(hierarchy, ((2, 3), (4, 6)), 5, **asked)  # type: ignore[arg-type]
     monkeypatch.setattr(sample, "BATCH", 2)
-    parts = sample_codes(pyramid, ((2, 3), (4, 6)), 5, **asked)  # type: ignore[arg-type]
+    parts = sample_codes(hierarchy, ((2, 3), (4, 6)), 5, **asked)  # type: ignore[arg-type]
     assert all(torch.equal(one, other) for one, other in zip(whole, parts, strict=True))
 
 
@@ -75,7 +75,7 @@ def test_each_sample_of_every_chunk_has_its_own_condition(
     assert torch.equal(drawn(prior, 7, condition=Condition(label=labels)), whole)
 
 
-def test_known_codes_stay(prior: HierarchicalPrior) -> None:
+def test_known_codes_stay_unchanged(prior: HierarchicalPrior) -> None:
     known = drawn(prior, 3)
     known[:, 1:3, 2:5] = UNKNOWN
     (filled,) = fill_codes(prior, (known,), condition=None, params=SamplingParams(), seed=0, device=CPU)

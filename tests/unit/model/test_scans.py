@@ -1,4 +1,4 @@
-"""Scans are prepared and brought back."""
+"""Scans are preprocessed and restored."""
 
 from __future__ import annotations
 

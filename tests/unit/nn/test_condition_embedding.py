@@ -1,4 +1,4 @@
-"""Conditions as vectors: one lookup for labels alone, a sum for more, and anything may be absent."""
+"""Condition embedding: a lookup for labels alone, a sum for more, and any condition may be absent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BATCH = Condition(
 )
 
 
-def test_labels_alone_are_one_lookup() -> None:
+def test_labels_alone_are_an_embedding_table() -> None:
     torch.manual_seed(0)
     plain = nn.Embedding(3, 8)
     after = torch.rand(1)
@@ -43,7 +43,7 @@ def test_labels_alone_are_one_lookup() -> None:
     assert torch.equal(embedding(Condition(label=labels), 3), plain(labels))
 
 
-def test_what_is_absent_is_the_same_named_or_not() -> None:
+def test_absent_values_equal_conditions_that_are_not_named() -> None:
     embedding = ConditionEmbedding(SPACE, 8)
     absent = Condition(
         categories={"label": torch.tensor([2]), "sex": torch.tensor([2])},
@@ -53,7 +53,7 @@ def test_what_is_absent_is_the_same_named_or_not() -> None:
     assert torch.equal(embedding(absent.without("age"), 1), embedding(Condition(), 1))
 
 
-def test_every_condition_counts_and_learns() -> None:
+def test_every_condition_has_an_effect_and_a_gradient() -> None:
     embedding = ConditionEmbedding(SPACE, 8)
     whole = embedding(BATCH, 3)
     assert whole.shape == (3, 8)
@@ -71,7 +71,7 @@ def test_every_condition_counts_and_learns() -> None:
 
 
 @pytest.mark.parametrize("std", [1.0, 0.1, 0.02])
-def test_vectors_of_numbers_are_of_the_size_of_those_of_categories(std: float) -> None:
+def test_vectors_of_numbers_and_categories_have_equal_scale(std: float) -> None:
     torch.manual_seed(0)
     embedding = ConditionEmbedding(ConditionSpace(SPACE.numbers), 256)
     embedding.reset(std)

@@ -23,6 +23,6 @@ def test_blocks_have_their_own_weights() -> None:
     assert sum(parameter.numel() for parameter in stack.parameters()) == 2 * (64 * 32 * 9 + 32 * 64)
 
 
-def test_without_blocks_it_passes_on() -> None:
+def test_without_blocks_it_is_the_identity() -> None:
     given = torch.randn(1, 3, 2, 2)
     assert torch.equal(ResidualStack(channels=3, hidden=1, blocks=0)(given), given)

@@ -1,4 +1,4 @@
-"""Every way of doubling doubles."""
+"""Every kind of upsampling has a factor of 2."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_cached_equals_plain_under_one_condition(settings: dict[str, Any]) -> No
         SamplingParams(top_k=5, top_p=0.5),
     ],
 )
-def test_cached_equals_plain_for_every_way_to_draw(params: SamplingParams) -> None:
+def test_cached_equals_plain_for_all_sampling_parameters(params: SamplingParams) -> None:
     assert_cached_equals_plain(small(), regions(2, 8, 8)["all"], params=params)
 
 
@@ -141,7 +141,7 @@ def test_dropout_acts_in_training_and_never_in_sampling() -> None:
     assert torch.equal(calm, noisy)
 
 
-def test_samples_may_be_trained_on() -> None:
+def test_samples_can_be_saved_by_autograd() -> None:
     prior = small()
     codes = prior.sample(torch.full((1, 4, 4), UNKNOWN), params=SamplingParams())
     prior.logits(codes).sum().backward()
@@ -175,7 +175,7 @@ def test_a_grid_of_another_size_than_its_positions_raises() -> None:
 def test_a_label_it_does_not_have_raises() -> None:
     known = torch.full((1, 2, 2), UNKNOWN)
     condition = Condition(label=torch.tensor([3]))
-    with pytest.raises(ValueError, match="label: no such condition"):
+    with pytest.raises(ValueError, match="label: not a condition of this prior"):
         small().sample(known, condition=condition, params=SamplingParams())
     with pytest.raises(ValueError, match="0 to 2"):
         small(conditions=LABELS).sample(known, condition=condition, params=SamplingParams())

@@ -39,10 +39,10 @@ class Constant(CodePrior):
 
 
 def test_bits_are_the_sum_over_levels_given_the_coarser_one() -> None:
-    pyramid = two_levels()
-    codes = pyramid.sample(unknown(3), params=SamplingParams(), generator=torch.Generator().manual_seed(0))
+    hierarchy = two_levels()
+    codes = hierarchy.sample(unknown(3), params=SamplingParams(), generator=torch.Generator().manual_seed(0))
     condition = Condition(label=torch.tensor([0, 1, 2]))
-    top, bottom = pyramid.priors
+    top, bottom = hierarchy.priors
     expected = torch.zeros(3, dtype=torch.float64)
     for logits, level in (
         (top.logits(codes[0], condition=condition), codes[0]),
@@ -50,8 +50,8 @@ def test_bits_are_the_sum_over_levels_given_the_coarser_one() -> None:
     ):
         chosen = logits.double().log_softmax(dim=1).gather(1, level[:, None])
         expected -= chosen.sum(dim=(1, 2, 3)) / math.log(2)
-    torch.testing.assert_close(pyramid.bits(codes, condition), expected, rtol=1e-6, atol=1e-5)
-    assert [one.shape for one in pyramid.logits(codes)] == [(3, 3, 2, 3), (3, 5, 4, 6)]
+    torch.testing.assert_close(hierarchy.bits(codes, condition), expected, rtol=1e-6, atol=1e-5)
+    assert [one.shape for one in hierarchy.logits(codes)] == [(3, 3, 2, 3), (3, 5, 4, 6)]
 
 
 def three_levels() -> HierarchicalPrior:
@@ -71,43 +71,45 @@ def three_levels() -> HierarchicalPrior:
 
 
 def test_the_third_level_sees_the_first_and_the_second() -> None:
-    pyramid = three_levels()
+    hierarchy = three_levels()
     asked = (*unknown(2), torch.full((2, 4, 6), UNKNOWN))
-    codes = pyramid.sample(asked, params=SamplingParams(), generator=torch.Generator().manual_seed(0))
-    expected = pyramid.logits(codes)[2]
-    assert torch.equal(pyramid.priors[2].logits(codes[2], context=codes[:2]), expected)
+    codes = hierarchy.sample(asked, params=SamplingParams(), generator=torch.Generator().manual_seed(0))
+    expected = hierarchy.logits(codes)[2]
+    assert torch.equal(hierarchy.priors[2].logits(codes[2], context=codes[:2]), expected)
     for changed in (((codes[0] + 1) % 3, codes[1]), (codes[0], (codes[1] + 1) % 5)):
-        assert not torch.allclose(pyramid.logits((*changed, codes[2]))[2], expected)
+        assert not torch.allclose(hierarchy.logits((*changed, codes[2]))[2], expected)
 
 
 def test_known_codes_of_every_level_come_back() -> None:
-    pyramid = two_levels()
+    hierarchy = two_levels()
     known = unknown(2)
     known[0][:, 0] = 2
     known[1][:, :2] = 4
-    codes = pyramid.sample(known, Condition(label=torch.tensor([0, 1])), params=SamplingParams())
+    codes = hierarchy.sample(known, Condition(label=torch.tensor([0, 1])), params=SamplingParams())
     assert (codes[0][:, 0] == 2).all()
     assert (codes[1][:, :2] == 4).all()
     assert all((level >= 0).all() for level in codes)
 
 
 def test_a_generator_a_level_makes_chunks_match() -> None:
-    pyramid = two_levels()
-    whole = pyramid.sample(unknown(4), params=SamplingParams(), generator=level_generators(7, 2))
+    hierarchy = two_levels()
+    whole = hierarchy.sample(unknown(4), params=SamplingParams(), generator=level_generators(7, 2))
     generators = level_generators(7, 2)
-    chunks = [pyramid.sample(unknown(size), params=SamplingParams(), generator=generators) for size in (3, 1)]
+    chunks = [
+        hierarchy.sample(unknown(size), params=SamplingParams(), generator=generators) for size in (3, 1)
+    ]
     for level in range(2):
         assert torch.equal(torch.cat([chunk[level] for chunk in chunks]), whole[level])
 
 
-def test_a_level_without_likelihood_is_said_so() -> None:
-    pyramid = HierarchicalPrior(levels=[Constant()])
-    assert not pyramid.has_likelihood
+def test_a_level_without_likelihood_is_refused() -> None:
+    hierarchy = HierarchicalPrior(levels=[Constant()])
+    assert not hierarchy.has_likelihood
     assert two_levels().has_likelihood
-    (codes,) = pyramid.sample((torch.full((1, 2, 2), UNKNOWN),), params=SamplingParams())
+    (codes,) = hierarchy.sample((torch.full((1, 2, 2), UNKNOWN),), params=SamplingParams())
     assert codes.tolist() == [[[0, 0], [0, 0]]]
     with pytest.raises(TypeError, match="Constant"):
-        pyramid.bits((codes,))
+        hierarchy.bits((codes,))
 
 
 def test_conditions_are_those_of_its_levels() -> None:
@@ -118,5 +120,5 @@ def test_conditions_are_those_of_its_levels() -> None:
 def test_wrong_numbers_of_levels_raise() -> None:
     with pytest.raises(ValueError, match="at least one"):
         HierarchicalPrior(levels=[])
-    with pytest.raises(ValueError, match="1 levels"):
+    with pytest.raises(ValueError, match="codes have 1 levels; this prior has"):
         two_levels().logits((torch.zeros(1, 2, 3, dtype=torch.int64),))

@@ -1,4 +1,4 @@
-"""The latent GAN: its sizes, its maps, what is snapped to what."""
+"""The latent GAN: sizes, maps, and quantization to the nearest code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def gan(
     prior = LatentGAN(
         noise_dim=8,
         channels=4,
-        critic_channels=4,
+        discriminator_channels=4,
         codebook_size=size,
         code_dim=dim,
         conditions=conditions,
@@ -65,13 +65,13 @@ def test_maps_fill_the_range_of_tanh() -> None:
     torch.testing.assert_close(maps.amin((0, 2, 3)), -torch.ones(4))
 
 
-def test_a_map_of_codes_snaps_to_its_codes() -> None:
+def test_a_map_of_codes_is_quantized_to_the_same_codes() -> None:
     prior = gan()
     codes = torch.randint(6, (3, 8, 8))
     assert torch.equal(prior.quantized(prior.maps(codes)), codes)
 
 
-def test_snapping_is_to_the_nearest_vector_in_the_tokenizer_s_own_space() -> None:
+def test_maps_are_quantized_to_the_nearest_vector_of_the_codebook() -> None:
     prior = gan()
     maps = torch.rand(2, 4, 8, 8) * 2 - 1
     low, high = prior.vectors.amin(0), prior.vectors.amax(0)
@@ -87,12 +87,12 @@ def test_samples_vary_from_cell_to_cell_and_from_one_to_the_next() -> None:
     assert not torch.equal(codes[0], codes[1])
 
 
-def test_without_noise_all_samples_are_one() -> None:
+def test_without_noise_all_samples_are_equal() -> None:
     first, second = gan().sample(torch.full((2, 8, 8), UNKNOWN), params=SamplingParams(temperature=0))
     assert torch.equal(first, second)
 
 
-def test_a_code_that_never_moves_in_one_direction_does_no_harm() -> None:
+def test_a_constant_dimension_of_the_codebook_is_allowed() -> None:
     prior = gan()
     prior.set_codebook(torch.cat([torch.randn(6, 3), torch.ones(6, 1)], dim=1))
     codes = torch.randint(6, (2, 8, 8))
@@ -113,8 +113,8 @@ def test_another_grid_or_codebook() -> None:
         gan().set_codebook(torch.zeros(5, 4))
 
 
-def test_a_place_under_a_coarser_level() -> None:
-    with pytest.raises(ValueError, match="cannot see a coarser one"):
+def test_coarser_levels_are_refused() -> None:
+    with pytest.raises(ValueError, match="cannot be conditioned on coarser levels"):
         LatentGAN(codebook_size=6, code_dim=4, height=8, width=8, context_sizes=(4,))
 
 

@@ -1,4 +1,4 @@
-"""MaskGIT: it learns in seconds what two patterns look like; what its settings do."""
+"""MaskGIT: it learns two patterns in seconds; effects of the settings."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_completions_agree_with_the_known_cell(order: str, code: int, known_cell
 
 
 @orders
-def test_it_does_what_the_label_says(order: str) -> None:
+def test_samples_follow_the_label(order: str) -> None:
     prior = trained(order, LABELS)
     for label, code in ((0, DARK), (1, BRIGHT)):
         condition = Condition(label=torch.full((20,), label))
@@ -86,16 +86,16 @@ def test_it_does_what_the_label_says(order: str) -> None:
         assert (samples == code).all()
 
 
-def test_a_pyramid_of_two_learns_that_the_finer_level_repeats_the_coarser() -> None:
+def test_a_hierarchical_prior_learns_that_the_finer_level_repeats_the_coarser() -> None:
     torch.manual_seed(0)
-    pyramid = HierarchicalPrior(
+    hierarchy = HierarchicalPrior(
         levels=[
             maskgit(height=2, width=3, dropout=0.0),
             maskgit(height=4, width=6, context_sizes=(K,), layers=1),
         ]
     )
-    objective = MaskedCodes(prior=pyramid)
-    optimizer = torch.optim.AdamW(pyramid.parameters(), lr=1e-2)
+    objective = MaskedCodes(prior=hierarchy)
+    optimizer = torch.optim.AdamW(hierarchy.parameters(), lr=1e-2)
     for _ in range(150):
         top = torch.randint(K, (32, 2, 3))
         fine = top.repeat_interleave(2, 1).repeat_interleave(2, 2)
@@ -103,7 +103,7 @@ def test_a_pyramid_of_two_learns_that_the_finer_level_repeats_the_coarser() -> N
         objective(Batch(codes=(top, fine)), "prior", 0).total.backward()
         optimizer.step()
     known = (torch.full((10, 2, 3), UNKNOWN), torch.full((10, 4, 6), UNKNOWN))
-    coarse, fine = pyramid.eval().sample(known, params=LIKELY, generator=seeded())
+    coarse, fine = hierarchy.eval().sample(known, params=LIKELY, generator=seeded())
     agree = fine == coarse.repeat_interleave(2, 1).repeat_interleave(2, 2)
     assert agree.float().mean() > 0.95
     assert len(coarse.unique()) == K

@@ -136,7 +136,7 @@ def test_cached_equals_plain_for_every_way_to_draw(params: SamplingParams) -> No
     assert_cached_equals_plain(small(), regions(2)["all"], params=params)
 
 
-def test_guidance_of_nothing_is_no_label() -> None:
+def test_guidance_of_zero_is_unconditional() -> None:
     prior = small(conditions=LABELS)
     known = torch.full((2, HEIGHT, WIDTH), UNKNOWN)
     condition = Condition(label=torch.tensor([0, 1]))
@@ -176,7 +176,7 @@ def learned() -> HierarchicalPrior:
     return prior.eval()
 
 
-def test_it_learns_what_there_is_to_know(learned: HierarchicalPrior) -> None:
+def test_it_learns_the_distribution(learned: HierarchicalPrior) -> None:
     """There are two pictures, of 60 bits each before; the label tells which."""
     pictures = (two_pictures(),)
     chances = torch.exp2(-learned.bits(pictures))
@@ -186,7 +186,7 @@ def test_it_learns_what_there_is_to_know(learned: HierarchicalPrior) -> None:
     assert reported.tolist() == pytest.approx([0, 0], abs=0.3)
 
 
-def test_it_draws_what_it_learned(learned: HierarchicalPrior) -> None:
+def test_samples_follow_the_learned_distribution(learned: HierarchicalPrior) -> None:
     labels = torch.tensor([1, 0, 1])
     known = (torch.full((3, 5, 6), UNKNOWN),)
     for params in (SamplingParams(top_p=0.9), SamplingParams(guidance=1.5, top_p=0.9)):
@@ -194,7 +194,7 @@ def test_it_draws_what_it_learned(learned: HierarchicalPrior) -> None:
         assert torch.equal(sampled, two_pictures()[labels])
 
 
-def test_it_completes_what_it_learned(learned: HierarchicalPrior) -> None:
+def test_completions_follow_the_learned_distribution(learned: HierarchicalPrior) -> None:
     """Without a label, one known code that the pictures do not share tells which it is."""
     first, second = two_pictures()
     cell = int(learned.priors[0].ordering.cells[0])  # type: ignore[union-attr]
@@ -205,7 +205,7 @@ def test_it_completes_what_it_learned(learned: HierarchicalPrior) -> None:
     assert torch.equal(completed[0], second)
 
 
-def test_it_begins_as_gpt2_does() -> None:
+def test_initialization_is_that_of_gpt2() -> None:
     prior = TransformerPrior(
         codebook_size=SIZE, height=HEIGHT, width=WIDTH, conditions=LABELS, context_sizes=(3,)
     )
@@ -228,7 +228,7 @@ def test_dropout_acts_in_training_and_never_in_sampling() -> None:
     )
 
 
-def test_samples_may_be_trained_on() -> None:
+def test_samples_can_be_saved_by_autograd() -> None:
     prior = small()
     codes = prior.sample(torch.full((1, HEIGHT, WIDTH), UNKNOWN), params=SamplingParams())
     F.cross_entropy(prior.logits(codes), codes).backward()
@@ -256,11 +256,11 @@ def test_wrong_settings_are_named(settings: dict[str, Any], message: str) -> Non
         small(**settings)
 
 
-def test_what_it_cannot_draw_is_told() -> None:
+def test_unsupported_samples_are_refused() -> None:
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
     with pytest.raises(ValueError, match="4x5"):
         small().sample(known[:, :4, :5], params=SamplingParams())
-    with pytest.raises(ValueError, match="label: no such condition"):
+    with pytest.raises(ValueError, match="label: not a condition of this prior"):
         small().sample(known, condition=Condition(label=torch.tensor([0])), params=SamplingParams())
     with pytest.raises(ValueError, match="0 to 2"):
         small(conditions=LABELS).sample(

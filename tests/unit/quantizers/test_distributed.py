@@ -1,4 +1,4 @@
-"""Two processes with half the batch each have the codebook of one with all of it."""
+"""Two processes with half the batch each learn the codebook of a single process with the whole batch."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", [0, 7])
-def test_random_choices_depend_on_the_step_alone(step: int) -> None:
+def test_random_choices_depend_on_the_step_only(step: int) -> None:
     torch.manual_seed(step + 1)
     one = torch.rand(3, generator=generator_at(step))
     torch.rand(5)

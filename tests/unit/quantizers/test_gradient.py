@@ -40,7 +40,7 @@ def test_equals_explicit_matrices(layout: torch.memory_format) -> None:
     torch.testing.assert_close(*gradients)
 
 
-def test_features_that_are_their_vectors_get_the_gradient_as_it_is() -> None:
+def test_features_equal_to_their_vectors_get_the_straight_through_gradient() -> None:
     features = torch.randn(2, DIM, 3, 4).requires_grad_()
     slope = torch.randn(2, DIM, 3, 4)
     rotated(features, features.detach().clone()).backward(slope)

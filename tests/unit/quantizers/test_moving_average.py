@@ -1,4 +1,4 @@
-"""Starting from data, restarting dead codes, resuming, NaN."""
+"""Initialization from data, restarts of dead codes, resuming, NaN."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def quantizer(restart_after: int = 5) -> MovingAverageQuantizer:
     return MovingAverageQuantizer(codebook_size=SIZE, code_dim=DIM, restart_after=restart_after)
 
 
-def test_starts_at_distinct_rows_of_the_first_batch() -> None:
+def test_initialization_is_distinct_rows_of_the_first_batch() -> None:
     for made in (quantizer(), NearestQuantizer(codebook_size=SIZE, code_dim=DIM, start="data")):
         result = made(features())
         first = torch.cdist(rows(result.vectors), rows(features())).min(1).values
@@ -30,7 +30,7 @@ def test_starts_at_distinct_rows_of_the_first_batch() -> None:
         assert result.codes[0].unique().numel() == SIZE
 
 
-def test_starts_with_fewer_rows_than_codes() -> None:
+def test_initialization_with_fewer_rows_than_codes() -> None:
     made = quantizer()
     assert made(features(height=1)).codes[0].unique().numel() == 16
     for step in range(100):
@@ -56,7 +56,7 @@ def test_dead_codes_restart_at_data_with_their_sums() -> None:
     assert made(features(9)).codes[0].unique().numel() > 0.8 * SIZE
 
 
-def test_told_to_restart_only_these_codes_move_to_data() -> None:
+def test_restart_changes_only_the_given_codes() -> None:
     made, other = quantizer(), quantizer()
     asked = torch.zeros(SIZE, dtype=torch.bool)
     asked[[1, 6]] = True
@@ -76,7 +76,7 @@ def test_told_to_restart_only_these_codes_move_to_data() -> None:
     torch.testing.assert_close(made.codebook[~asked], other.codebook[~asked], rtol=1e-3, atol=1e-3)
 
 
-def test_without_restarts_none_can_be_asked_for() -> None:
+def test_restart_does_nothing_if_restarts_are_off() -> None:
     made = quantizer(restart_after=0)
     made(features())
     counts = made.counts.clone()
@@ -133,7 +133,7 @@ def test_nan_raises_and_leaves_the_codebook() -> None:
         assert torch.equal(made.codebook, before)
 
 
-def test_settings_that_cannot_be() -> None:
+def test_invalid_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="decay"):
         MovingAverageQuantizer(decay=1.0)
     with pytest.raises(ValueError, match="restart_after"):

@@ -1,4 +1,4 @@
-"""A quantizer of two levels, written here as one class, works in every part that takes quantizers."""
+"""A residual quantizer with two levels works in every part that takes quantizers."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def one_grid() -> Tokenizer:
     return VQVAE(quantizer=ResidualQuantizer(), channels=(8, 8), residual_channels=4)
 
 
-def test_its_vectors_are_those_of_its_codes() -> None:
+def test_embedded_codes_equal_the_vectors() -> None:
     quantizer = ResidualQuantizer()
     features = torch.randn(3, DIM, 5, 4, generator=torch.Generator().manual_seed(1))
     for _ in range(5):
@@ -117,7 +117,7 @@ def test_a_tokenizer_has_its_levels() -> None:
         tokenizer.decode(codes[:1])
 
 
-def test_it_stands_beside_others_in_a_hierarchy() -> None:
+def test_it_can_be_combined_with_other_quantizers_in_a_hierarchy() -> None:
     torch.manual_seed(0)
     quantizers: list[Quantizer] = [
         ResidualQuantizer(),
@@ -134,7 +134,7 @@ def test_it_stands_beside_others_in_a_hierarchy() -> None:
 
 
 @pytest.mark.usefixtures("in_the_table")
-def test_a_recipe_names_it_and_a_prior_learns_its_levels() -> None:
+def test_it_can_be_named_in_a_recipe_and_a_prior_learns_its_levels() -> None:
     torch.manual_seed(0)
     given = {"kind": "vqvae", "quantizer": {"kind": "residual", "codebook_size": SIZE, "code_dim": DIM}}
     spec = complete_part(Tokenizer, {**given, "channels": (8, 8)}, where="tokenizer", tables=TABLES)

@@ -65,14 +65,14 @@ def test_top_one_and_a_tiny_top_p_take_the_most_likely() -> None:
     assert chosen(SamplingParams(top_p=1e-9)) == {1}
 
 
-def test_of_ties_the_lower_code_is_kept() -> None:
+def test_of_equally_likely_codes_the_lower_is_kept() -> None:
     codes = choose(
         torch.zeros(100, 4), SamplingParams(top_k=2), torch.linspace(0, 0.999, 100, dtype=torch.float64)
     )
     assert set(codes.tolist()) == {0, 1}
 
 
-def test_the_ends_of_the_interval_draw_possible_codes() -> None:
+def test_the_ends_of_the_interval_give_possible_codes() -> None:
     logits = torch.tensor([[-torch.inf, 0.0, 1.0, -torch.inf]]).expand(2, -1)
     ends = torch.tensor([0.0, 1 - 2.0**-53], dtype=torch.float64)
     assert choose(logits, SamplingParams(), ends).tolist() == [1, 2]
@@ -106,6 +106,6 @@ def test_an_empty_batch_gives_no_codes() -> None:
         ({"guidance": float("inf")}, r"guidance is inf"),
     ],
 )
-def test_a_way_to_draw_that_does_not_exist(wrong: dict[str, Any], message: str) -> None:
+def test_invalid_sampling_parameters_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SamplingParams(**wrong)

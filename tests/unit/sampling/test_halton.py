@@ -1,4 +1,4 @@
-"""The Halton order: every cell once, the first ones spread better than in raster or random order."""
+"""The Halton order: every cell once, and prefixes spread better than in raster or random order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def plain_order(height: int, width: int) -> list[int]:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 1), (4, 4), (9, 6), (8, 16), (13, 31)])
-def test_it_is_the_sequence_by_definition(shape: tuple[int, int]) -> None:
+def test_equals_the_definition_of_the_sequence(shape: tuple[int, int]) -> None:
     order = halton_order(*shape)
     assert order.dtype == torch.int64
     assert order.tolist() == plain_order(*shape)
@@ -71,11 +71,11 @@ def test_the_first_cells_are_spread_better_than_at_random_or_row_by_row(
     assert halton < discrepancy(np.arange(first), *shape)
 
 
-def test_an_order_may_be_changed_without_harm() -> None:
+def test_changing_a_returned_order_does_not_change_later_results() -> None:
     halton_order(3, 3).zero_()
     assert halton_order(3, 3).tolist() == plain_order(3, 3)
 
 
-def test_no_grid() -> None:
+def test_an_empty_grid_is_refused() -> None:
     with pytest.raises(ValueError, match="grid is 0x4"):
         halton_order(0, 4)

@@ -1,4 +1,4 @@
-"""Filling masked cells: the schedule, what each step sees, and what a sample depends on."""
+"""Masked sampling: the schedule, the input of each step, and reproducibility."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def partly_known(batch: int, *, share: float = 0.6) -> Tensor:
 
 @pytest.mark.parametrize("unknown", [0, 1, 2, 5, 11, 12, 13, 30, 256, 4096])
 @pytest.mark.parametrize("steps", [1, 2, 8, 12, 16])
-def test_the_schedule_fills_every_cell_and_something_in_every_step(unknown: int, steps: int) -> None:
+def test_the_schedule_fills_all_cells_and_at_least_a_cell_in_every_step(unknown: int, steps: int) -> None:
     filled = filled_after(unknown, steps)
     assert len(filled) == min(unknown, steps)
     assert all(more > less for less, more in pairwise([0, *filled]))
@@ -84,7 +84,7 @@ def test_known_codes_stay_and_the_rest_is_filled(fill: Fill) -> None:
     assert ((filled >= 0) & (filled < SIZE)).all()
 
 
-def test_each_step_adds_what_the_schedule_says_of_each_sample(fill: Fill) -> None:
+def test_each_step_follows_the_schedule_of_each_sample(fill: Fill) -> None:
     known = partly_known(3)
     known[0] = UNKNOWN
     known[1, :, 2:] = 1  # a few cells at most
@@ -128,7 +128,7 @@ def test_chunks_give_the_samples_of_one_batch_whatever_is_known_beside(fill: Fil
     )
 
 
-def test_samples_in_halton_order_are_those_of_the_plain_way() -> None:
+def test_samples_in_halton_order_equal_a_plain_implementation() -> None:
     """Sample for sample: the unknown cells in the order that begins at the sample's own place."""
     known = partly_known(5)
     filled = fill_by_halton(Network(), known, steps=6, params=SamplingParams(top_k=4), generator=seeded())
@@ -193,7 +193,7 @@ def test_strong_noise_makes_the_first_cells_random() -> None:
     assert firsts[1000.0] == pytest.approx(300 * share, abs=4 * math.sqrt(300 * share * (1 - share)))
 
 
-def test_one_cell_is_drawn_as_often_as_its_probability_says(fill: Fill) -> None:
+def test_sample_frequencies_equal_probabilities(fill: Fill) -> None:
     known = torch.zeros(4000, HEIGHT, WIDTH, dtype=torch.int64)
     known[:, 2, 3] = UNKNOWN
     chances = Network()(known[:1])[0, :, 2, 3].softmax(dim=0)

@@ -40,7 +40,7 @@ class Counting(OrderedStepper):
         raise AssertionError("only captured work advances by position")
 
 
-def test_each_draw_sees_every_code_before_it() -> None:
+def test_each_code_is_conditional_on_all_earlier_codes() -> None:
     known = torch.full((1, 2, 3), UNKNOWN)
     known[0, 0, 1] = 5
     counting = Counting(Ordering("alternate", 2, 3), 1)
@@ -80,7 +80,7 @@ def test_cached_and_plain_agree_on_any_unknown_region(share: float, batch: int, 
     assert torch.equal(cached[~hidden], codes[~hidden])
 
 
-def test_a_cell_has_its_own_random_number_in_every_order() -> None:
+def test_the_random_number_of_a_cell_does_not_depend_on_the_order() -> None:
     """Where codes do not depend on each other, the order changes nothing."""
     known = torch.full((2, HEIGHT, WIDTH), UNKNOWN)
 
@@ -101,7 +101,7 @@ def test_a_cell_has_its_own_random_number_in_every_order() -> None:
     assert all(torch.equal(sample, raster) for sample in samples)
 
 
-def test_known_cells_cost_no_draw() -> None:
+def test_known_cells_are_not_sampled() -> None:
     ordering = Ordering("column", HEIGHT, WIDTH)
     known = torch.zeros(2, HEIGHT, WIDTH, dtype=torch.int64)
     known[0, 2, 1] = known[1, 3, 1] = known[1, 1, 2] = UNKNOWN  # places 6, 7, 9
@@ -110,7 +110,7 @@ def test_known_cells_cost_no_draw() -> None:
     assert counting.calls == [(0, 7), (7, 8), (8, 10)]
 
 
-def test_the_number_of_threads_comes_back() -> None:
+def test_the_number_of_threads_is_restored() -> None:
     threads = torch.get_num_threads()
     ordering = Ordering("raster", HEIGHT, WIDTH)
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)

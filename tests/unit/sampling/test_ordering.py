@@ -58,7 +58,7 @@ def test_lines_never_jump(name: OrderName, shape: tuple[int, int]) -> None:
     assert (rows.diff().abs() + columns.diff().abs() == 1).all()
 
 
-def test_subsample_draws_every_fourth_cell_first() -> None:
+def test_subsample_starts_with_every_fourth_cell() -> None:
     first = Ordering("subsample", 6, 10).cells[:15]
     assert ((first // 10) % 2 == 0).all()
     assert ((first % 10) % 2 == 0).all()
@@ -69,7 +69,7 @@ def test_the_random_order_never_changes() -> None:
     assert Ordering("random", 2, 5).cells.tolist() == [2, 9, 6, 4, 0, 3, 1, 7, 8, 5]
 
 
-def test_what_is_wrong_is_named() -> None:
+def test_invalid_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="order is 'diagonal'; use one of raster"):
         Ordering("diagonal", 2, 2)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="0x3"):

@@ -46,7 +46,7 @@ class CountingStepper(RasterStepper):
         self.finished.append((self.at, start))
 
 
-def test_each_draw_sees_every_code_before_it() -> None:
+def test_each_code_is_conditional_on_all_earlier_codes() -> None:
     known = torch.full((1, 2, 3), UNKNOWN)
     known[0, 0, 1] = 5
     filled = sample_raster(counting_logits, known, params=SamplingParams(temperature=0))
@@ -70,7 +70,7 @@ def test_cached_and_plain_agree_on_any_unknown_region(share: float, batch: int) 
     assert torch.equal(cached[~hidden], codes[~hidden])
 
 
-def test_known_cells_cost_no_draw_and_known_rows_nothing() -> None:
+def test_known_cells_are_not_sampled_and_known_rows_are_skipped() -> None:
     known = torch.zeros(2, HEIGHT, WIDTH, dtype=torch.int64)
     known[0, 1, 2] = known[1, 1, 3] = known[1, 2, 0] = UNKNOWN
     stepper = CountingStepper(known)
@@ -81,7 +81,7 @@ def test_known_cells_cost_no_draw_and_known_rows_nothing() -> None:
 
 
 @pytest.mark.parametrize("known_from", [0, 3, 11])
-def test_cell_by_cell_it_gives_the_logits_of_the_whole_grid(known_from: int) -> None:
+def test_stepper_logits_equal_those_of_the_whole_grid(known_from: int) -> None:
     """Codes before `known_from` are set without asking, as where an image is completed."""
     codes = torch.randint(SIZE, (2, HEIGHT, WIDTH), generator=torch.Generator().manual_seed(2))
     expected = counting_logits(codes).flatten(2)
@@ -94,7 +94,7 @@ def test_cell_by_cell_it_gives_the_logits_of_the_whole_grid(known_from: int) -> 
     assert torch.equal(stepper.all_codes(), codes)
 
 
-def test_the_number_of_threads_comes_back() -> None:
+def test_the_number_of_threads_is_restored() -> None:
     threads = torch.get_num_threads()
     known = torch.full((1, HEIGHT, WIDTH), UNKNOWN)
     sample_raster_cached(CountingStepper(known), known, params=SamplingParams())

@@ -46,7 +46,7 @@ def make_stage(path: Path) -> Stage:
     prior = LatentGAN(
         noise_dim=4,
         channels=4,
-        critic_channels=4,
+        discriminator_channels=4,
         codebook_size=K,
         code_dim=D,
         conditions=LABELS,
@@ -102,6 +102,11 @@ def test_stop_and_resume_give_the_same_weights(tmp_path: Path, stops: list[int])
 
 def test_the_losses_of_both_players_are_recorded(tmp_path: Path) -> None:
     reported = next(record for record in run(make_stage(tmp_path)).history if record["split"] == "train")
-    assert {"critic_loss", "critic_real", "critic_fake", "generator_loss"} <= reported.keys()
+    assert {
+        "discriminator_loss",
+        "discriminator_real",
+        "discriminator_fake",
+        "generator_loss",
+    } <= reported.keys()
     assert 0 < reported["generator_loss"] < 5  # mean over its own steps only; ln 2 at equilibrium
-    assert 0 <= reported["critic_real"] <= 1
+    assert 0 <= reported["discriminator_real"] <= 1

@@ -55,10 +55,10 @@ def test_levels_are_numbered_where_there_are_several() -> None:
 def test_a_loss_of_one_player_is_averaged_over_the_steps_of_this_player() -> None:
     averages = Averages()
     for value in (1.0, 3.0):
-        for player in ("critic", "generator"):
-            one = torch.tensor(value if player == "critic" else 10 * value)
+        for player in ("discriminator", "generator"):
+            one = torch.tensor(value if player == "discriminator" else 10 * value)
             averages.add(Losses(total=one, parts={f"{player}_loss": one}))
-    assert averages.take(single_process) == {"critic_loss": 2.0, "generator_loss": 20.0}
+    assert averages.take(single_process) == {"discriminator_loss": 2.0, "generator_loss": 20.0}
 
 
 def test_averages_over_processes_equal_those_of_one_process() -> None:

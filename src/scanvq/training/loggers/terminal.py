@@ -23,7 +23,7 @@ SHOWN = (
     "val_bits_per_code",
     "bits_per_masked_code",
     "val_bits_per_masked_code",
-    "critic_loss",
+    "discriminator_loss",
     "generator_loss",
 )
 

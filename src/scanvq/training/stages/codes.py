@@ -1,4 +1,4 @@
-"""The codes stage: every image of every split through the tokenizer once, kept as small integers."""
+"""The codes stage: encodes all images of all splits once, and saves the codes as small integers."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from scanvq.store.dataset import SliceDataset
 from scanvq.store.run_data import SPLITS, RunData
 from scanvq.types import Tokenizer
 
-_TRIED = 16  # images of a trial
+_MEASURED_IMAGES = 16
 Levels = tuple[NDArray[np.integer], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encoding:
-    """How the images of a run are encoded, kept with it so that every code of it comes about alike.
+    """Precision of encoding, saved with the run so that all images are encoded in the same way.
 
     Attributes:
-        precision: the fastest that was measured; the search of the nearest code is fp32 in all of them.
-        seconds: what encoding all images was measured to take.
+        precision: the fastest of the measured settings; the nearest-code search is always in fp32.
+        seconds: estimated time to encode all images, from the measurement.
     """
 
     precision: Precision
@@ -46,17 +46,17 @@ def plan_encoding(
     precision: Literal["auto", "fp32", "bf16"],
     device: torch.device,
 ) -> Encoding:
-    """Measures a batch by every setting that `precision` allows, unless `file` holds the answer.
+    """Selects the fastest setting that `precision` allows, by measuring a batch; reads `file` if it exists.
 
-    The time depends on the network and not on its weights, so a tokenizer may be measured untrained.
+    The time does not depend on the weights, so the tokenizer may be untrained.
     """
     if file.exists():
         return read_encoding(file)
-    everything = data.dataset("train")
-    images, _ = everything.batch(np.arange(min(_TRIED, len(everything))), device)
+    dataset = data.dataset("train")
+    images, _ = dataset.batch(np.arange(min(_MEASURED_IMAGES, len(dataset))), device)
     seconds = measure_encoding(tokenizer, images, device)
-    allowed = {one: time for one, time in seconds.items() if precision in ("auto", one.autocast)}
-    best = min(allowed, key=lambda one: allowed[one])
+    allowed = {setting: time for setting, time in seconds.items() if precision in ("auto", setting.autocast)}
+    best = min(allowed, key=lambda setting: allowed[setting])
     count = sum(len(data.rows(split)) for split, _ in _jobs(mirrored))
     encoding = Encoding(precision=best, seconds=allowed[best] / len(images) * count)
     write_json(file, asdict(encoding))
@@ -64,13 +64,13 @@ def plan_encoding(
 
 
 def read_encoding(file: Path) -> Encoding:
-    """What `plan_encoding` found for a run."""
+    """Reads the result of `plan_encoding` for a run."""
     saved = read_json(file)
     return Encoding(precision=Precision(**saved["precision"]), seconds=saved["seconds"])
 
 
 def measure_encoding(tokenizer: Tokenizer, images: Tensor, device: torch.device) -> dict[Precision, float]:
-    """Seconds to encode `images` (B, 1, H, W) by every candidate, on copies of the tokenizer."""
+    """Seconds to encode `images` (B, 1, H, W) with every candidate setting, on copies of the tokenizer."""
 
     def work(precision: Precision) -> Callable[[], object]:
         copy = deepcopy(tokenizer).to(device).eval()
@@ -82,7 +82,7 @@ def measure_encoding(tokenizer: Tokenizer, images: Tensor, device: torch.device)
 
         return encode
 
-    return time_interleaved({one: work(one) for one in candidates(device)}, device)
+    return time_interleaved({setting: work(setting) for setting in candidates(device)}, device)
 
 
 def encode_splits(
@@ -94,19 +94,19 @@ def encode_splits(
     mirrored: bool,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Writes the codes of all splits into `folder`, unless those of this very tokenizer are there.
+    """Writes the codes of all splits to `folder`, unless it has the codes of the same tokenizer and data.
 
     Args:
-        coder: the tokenizer's.
-        tokenizer_id: its content id, kept beside the codes.
-        data: the run's slices.
-        folder: where `<split>.npz` and `codes.json` go.
+        coder: of the tokenizer.
+        tokenizer_id: content id of the tokenizer, saved with the codes.
+        data: the slices of the run.
+        folder: of `<split>.npz` and `codes.json`.
         mirrored: also encode the training images mirrored left to right.
         progress: called with images done and all images.
     """
-    wanted = {"tokenizer": tokenizer_id, "mirrored": mirrored, "store": data.content}
+    expected = {"tokenizer": tokenizer_id, "mirrored": mirrored, "store": data.content}
     marker = folder / "codes.json"
-    if marker.exists() and read_json(marker) == wanted:
+    if marker.exists() and read_json(marker) == expected:
         return
     marker.unlink(missing_ok=True)
     jobs = _jobs(mirrored)
@@ -127,7 +127,7 @@ def encode_splits(
         ):
             arrays: dict[str, Any] = {f"level_{number}": level for number, level in enumerate(levels)}
             np.savez(file, **arrays)
-    write_json(marker, wanted)
+    write_json(marker, expected)
 
 
 def encode_dataset(
@@ -137,7 +137,7 @@ def encode_dataset(
     flip: bool = False,
     advance: Callable[[int], None] | None = None,
 ) -> Levels:
-    """The codes of a data set, one (n, h, w) array a level, of the smallest type that holds them."""
+    """The codes of a data set: an array (n, h, w) for each level, of the smallest type that holds them."""
     kinds = [stored_type(size) for size in coder.tokenizer.codebook_sizes]
     batches: list[list[NDArray[np.integer]]] = [[] for _ in kinds]
     for start in range(0, len(dataset), BATCH):
@@ -151,13 +151,13 @@ def encode_dataset(
 
 
 def read_codes(folder: Path, split: str, *, mirrored: bool = False) -> Levels:
-    """The codes of a split, one (n, h, w) array a level."""
+    """Reads the codes of a split: an array (n, h, w) for each level."""
     with np.load(codes_file(folder, split, mirrored=mirrored), allow_pickle=False) as saved:
         return tuple(saved[f"level_{number}"] for number in range(len(saved.files)))
 
 
 def _jobs(mirrored: bool) -> list[tuple[str, bool]]:
-    """(split, whether mirrored) of everything that is encoded."""
+    """(split, whether mirrored) of all sets of images to encode."""
     return [(split, False) for split in SPLITS] + ([("train", True)] if mirrored else [])
 
 

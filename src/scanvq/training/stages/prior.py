@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scanvq.build import make_objective, make_prior
 from scanvq.conditions.joint_distribution import JointDistribution
 from scanvq.model.headers import JointCounts, PriorHeader, TokenizerHeader
-from scanvq.model.wishes import draw_condition
+from scanvq.model.requested_values import sample_condition
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
@@ -55,7 +55,7 @@ def train_prior(
     space = data.conditions.space
     if initial_prior is not None:
         space = condition_space_of_prior(space, initial_prior[1].conditions)
-    joint = JointDistribution.measured(space, data.conditions.of(data.rows("train")))
+    joint = JointDistribution.measure(space, data.conditions.of(data.rows("train")))
     prior = make_prior(
         recipe.prior,
         codebook_sizes=tokenizer_header.codebook_sizes,
@@ -99,7 +99,7 @@ def train_prior(
             torch.full((PROGRESS_SAMPLES, *shape), UNKNOWN, device=engine.device)
             for shape in tokenizer_header.code_shapes
         )
-        condition = draw_condition(joint, PROGRESS_SAMPLES, {}, seed=seed).to(engine.device)
+        condition = sample_condition(joint, PROGRESS_SAMPLES, {}, seed=seed).to(engine.device)
         codes = prior.sample(known, condition=condition, params=SamplingParams(), generator=generator)
         return tokenizer.decode(codes)[:, 0].float().clamp(0, 1).cpu().numpy()
 
