@@ -87,6 +87,6 @@ def _of_each_image(evaluation: Evaluation, data: RunData) -> dict[str, Any]:
     """What test_scores.json holds: which images, their SSIM, and how often each code was used."""
     return {
         "rows": data.rows("test").tolist(),
-        "ssim": evaluation.tokenizer.ssim.tolist(),
+        "ssim": evaluation.tokenizer.scores["ssim"].tolist(),
         "usage": [usage.counts.tolist() for usage in evaluation.tokenizer.usage],
     }
