@@ -83,10 +83,10 @@ def mask_of(scan: Scan, mask: Path | None, keep: str | None) -> NDArray[np.bool_
 def completed_file(out: Path, file: Path, number: int) -> tuple[Path, Format]:
     """The name of a completion, the scan's own with a number, and the format that it is written in.
 
-    JPEG, which would change known pixels, and single images of an npz file become PNG.
+    Lossy formats such as JPEG, which would change known pixels, and single images of an npz file become PNG.
     """
     name, format = output_name(file)
     stem = stem_of(name)
-    if format is FORMATS["jpeg"]:
+    if not format.lossless:
         return out / f"{stem}_{number}.png", FORMATS["png"]
     return out / f"{stem}_{number}{name[len(stem) :]}", format
