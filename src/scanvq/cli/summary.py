@@ -61,7 +61,7 @@ def summary(metrics: dict[str, Any]) -> list[str]:
 
 
 def score_text(score: ImageScore, values: dict[str, float]) -> str:
-    """The mean of a score, its 5 % of worst images, and the share above its threshold."""
+    """The mean of a score, the percentile of its worst 5 %, and the share above its threshold."""
     rank, worst = ("5th", values["p05"]) if score.better == "higher" else ("95th", values["p95"])
     share = "" if score.threshold is None else values.get(f"above_{score.threshold:g}")
     above = f"; {share:.0%} above {score.threshold:g}" if isinstance(share, float) else ""
