@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # files go in the order of their names, so that the long ones of end_to_end start early.
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-fast check docs bench gpu-wheels gpu-check clean
+.PHONY: help demo lint test test-fast check docs bench gpu-wheels gpu-check clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -15,16 +15,18 @@ help:  ## this list
 demo: .venv/demo  ## synthetic brains, a tokenizer, a prior, new scans and a report, in under ten minutes
 	$(BIN)/scanvq demo
 
-test: .venv/dev  ## set up and run all tests
-	$(PYTEST)
-
-test-fast: .venv/dev  ## the tests of under two minutes, to run at each change
-	$(PYTEST) -m "not slow and not end_to_end and not gpu"
-
-check: .venv/dev  ## what continuous integration runs: ruff, mypy, all tests
+lint: .venv/dev  ## ruff and mypy, to run with test-fast before each commit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+test: .venv/dev  ## set up and run all tests
+	$(PYTEST)
+
+test-fast: .venv/dev  ## the tests of under two minutes, to run before each commit
+	$(PYTEST) -m "not slow and not end_to_end and not gpu"
+
+check: lint  ## what continuous integration runs: ruff, mypy, all tests
 	$(PYTEST)
 
 docs: .venv/dev  ## write docs/reference from signatures

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from scanvq.evaluation.tokenizer_scores import ImageScore, scores_in
+
 if TYPE_CHECKING:
     from scanvq.api import Run
     from scanvq.cli.progress_display import ProgressDisplay
@@ -35,12 +37,8 @@ def cost_text(cost: dict[str, Any]) -> str:
 def summary(metrics: dict[str, Any]) -> list[str]:
     """The main scores, with the essentials of their definitions."""
     test = metrics["tokenizer"]["test"]
-    ssim, foreground = test["ssim"], test["ssim_foreground"]
-    lines = [
-        f"{test['n']} test images at {metrics['tokenizer']['bits_per_pixel']:.4f} bits per pixel:",
-        f"  SSIM {ssim['mean']:.3f} (5th percentile {ssim['p05']:.3f}; {ssim['above_0.6']:.0%} above 0.6), "
-        f"foreground only {foreground['mean']:.3f}, PSNR {test['psnr']['mean']:.1f} dB",
-    ]
+    lines = [f"{test['n']} test images at {metrics['tokenizer']['bits_per_pixel']:.4f} bits per pixel:"]
+    lines += [f"  {score_text(score, values)}" for score, values in scores_in(test).values()]
     for level, book in enumerate(metrics["tokenizer"]["codebook"]):
         name = f"codebook {level}" if len(metrics["tokenizer"]["codebook"]) > 1 else "codebook"
         lines.append(
@@ -60,3 +58,11 @@ def summary(metrics: dict[str, Any]) -> list[str]:
     if leak["unmatched"]:
         lines.append(f"note: {leak['unmatched']}")
     return lines
+
+
+def score_text(score: ImageScore, values: dict[str, float]) -> str:
+    """The mean of a score, the percentile of its worst 5 %, and the share above its threshold."""
+    rank, worst = ("5th", values["p05"]) if score.better == "higher" else ("95th", values["p95"])
+    share = "" if score.threshold is None else values.get(f"above_{score.threshold:g}")
+    above = f"; {share:.0%} above {score.threshold:g}" if isinstance(share, float) else ""
+    return f"{score.label} {score.text(values['mean'])} ({rank} percentile {score.text(worst)}{above})"

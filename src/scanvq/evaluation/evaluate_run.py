@@ -87,6 +87,6 @@ def _image_scores(evaluation: Evaluation, data: RunData) -> dict[str, Any]:
     """The content of test_scores.json: image indices, SSIM of each image, number of uses of each code."""
     return {
         "rows": data.rows("test").tolist(),
-        "ssim": evaluation.tokenizer.ssim.tolist(),
+        "ssim": evaluation.tokenizer.scores["ssim"].tolist(),
         "usage": [usage.counts.tolist() for usage in evaluation.tokenizer.usage],
     }

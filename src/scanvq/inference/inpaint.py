@@ -84,10 +84,11 @@ def mask_of(scan: Scan, mask: Path | None, keep: str | None) -> NDArray[np.bool_
 def completed_file(out: Path, file: Path, number: int) -> tuple[Path, Format]:
     """The path of a completion, with the scan's name and a number, and its file format.
 
-    Completions of JPEG, which would change known pixels, and of images in an npz file are written as PNG.
+    Completions of lossy formats such as JPEG, which would change known pixels, and of images in an npz file
+    are written as PNG.
     """
     name, format = output_name(file)
     stem = stem_of(name)
-    if format is FORMATS["jpeg"]:
+    if not format.lossless:
         return out / f"{stem}_{number}.png", FORMATS["png"]
     return out / f"{stem}_{number}{name[len(stem) :]}", format

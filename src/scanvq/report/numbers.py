@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scanvq.evaluation.tokenizer_scores import scores_in
 from scanvq.report.report_data import Comparison, DataFacts
 from scanvq.store.leakage import Leak
 from scanvq.store.run_data import SPLITS
@@ -119,14 +120,12 @@ def _measured_numbers(
         measured["parameters"] = measured["tokenizer_parameters"]
     if metrics is None:
         return measured
-    test = metrics["tokenizer"]["test"]
-    measured |= {
-        "ssim": test["ssim"]["mean"],
-        "test_ssim": test["ssim"]["mean"],
-        "psnr": test["psnr"]["mean"],
-    }
-    measured["mae"] = test["mae"]["mean"]
-    measured["above_0.6"] = measured["ssim_above_0.6"] = test["ssim"]["above_0.6"]
+    for name, (_, values) in scores_in(metrics["tokenizer"]["test"]).items():
+        measured[name] = measured[f"test_{name}"] = values["mean"]
+        shares = {key: value for key, value in values.items() if key.startswith("above_")}
+        measured |= {f"{name}_{key}": value for key, value in shares.items()}
+        if name == "ssim":
+            measured |= shares  # recipes name the share of SSIM "above_0.6", too
     measured["bits_per_pixel"] = metrics["tokenizer"]["bits_per_pixel"]
     measured["perplexity"] = metrics["tokenizer"]["codebook"][-1]["perplexity"]
     if metrics["prior"]["test"] is not None:

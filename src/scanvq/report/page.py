@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from importlib.metadata import version
 from typing import Any
 
+from scanvq.evaluation.tokenizer_scores import scores_in
 from scanvq.report.adjustments import adjustments
 from scanvq.report.figures.all import Figures
 from scanvq.report.figures.colors import DIFFERENCE_WHITE
@@ -36,6 +38,7 @@ def page(report_data: ReportData, figures: Figures) -> str:
         label_of=label_of,
         description_of=description_of,
         cards=_cards(report_data),
+        scores=() if report_data.metrics is None else _score_rows(report_data.metrics["tokenizer"]["test"]),
         adjustments=adjustments(report_data.histories.get("tokenizer", ())),
         difference_white=DIFFERENCE_WHITE,
         style=Markup(_text("style.css")),
@@ -49,27 +52,33 @@ def _cards(report_data: ReportData) -> list[tuple[str, str, str]]:
         return []
     tokenizer, prior = report_data.metrics["tokenizer"], report_data.metrics["prior"]["test"]
     test = tokenizer["test"]
-    cards = [
-        ("SSIM", f"{test['ssim']['mean']:.3f}", f"mean of {test['n']:,} test images; 1 is equal"),
-        (
-            "Bits per pixel",
-            f"{tokenizer['bits_per_pixel']:.3g}",
-            "of the codes; a scan has 8 or 16",
-        ),
-        (
-            "SSIM, foreground",
-            f"{test['ssim_foreground']['mean']:.3f}",
-            "without the air around the subject",
-        ),
-        ("PSNR", f"{test['psnr']['mean']:.1f} dB", "from the squared error; higher is better"),
-        *_codebook_cards(tokenizer["codebook"]),
+    scores = [
+        (score.label, score.text(values["mean"]), f"{score.meaning}; {score.better} is better")
+        for score, values in scores_in(test).values()
     ]
+    bits = ("Bits per pixel", f"{tokenizer['bits_per_pixel']:.3g}", "of the codes; a scan has 8 or 16")
+    cards = [*scores[:1], bits, *scores[1:], *_codebook_cards(tokenizer["codebook"])]
     if prior is not None:
         size = f"{prior['bits_per_code']:.2f}"
         cards.append(
             ("Bits per code", size, f"under the prior, on {prior['n']:,} test images; lower is better")
         )
     return cards
+
+
+def _score_rows(test: Mapping[str, Any]) -> list[tuple[str, list[str], str]]:
+    """The table of scores: label with unit, the numbers of the distribution, the share above a threshold."""
+    rows = []
+    for score, values in scores_in(test).values():
+        texts = [f"{values[key]:.{score.decimals + 1}f}" for key in ("mean", "std", "p05", "median", "p95")]
+        shares = [
+            f"{value:.1%} above {key.removeprefix('above_')}"
+            for key, value in values.items()
+            if key.startswith("above_")
+        ]
+        label = f"{score.label} ({score.unit})" if score.unit else score.label
+        rows.append((label, texts, ", ".join(shares)))
+    return rows
 
 
 def _codebook_cards(codebooks: list[dict[str, Any]]) -> list[tuple[str, str, str]]:

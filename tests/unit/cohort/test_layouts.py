@@ -300,15 +300,15 @@ def test_one_file_is_a_catalog(tmp_path: Path) -> None:
 
 def test_hidden_and_unsupported_files_are_ignored(tmp_path: Path) -> None:
     catalog = tree(
-        tmp_path, ["a.png", ".b.png", ".cache/c.png", "d.tif", "e.tif", "f.txt", "dataset_description.json"]
+        tmp_path, ["a.png", ".b.png", ".cache/c.png", "d.svg", "e.svg", "f.txt", "dataset_description.json"]
     )
     assert [entry.path for entry in catalog.entries] == [Path("a.png")]
-    assert catalog.notes == ("unsupported files are ignored: 2 .tif",)
+    assert catalog.notes == ("unsupported files are ignored: 2 .svg",)
 
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [([], "found no files; supported are .png"), (["a.tif", "b.tif"], "found 2 .tif; supported are .png")],
+    [([], "found no files; supported are .png"), (["a.svg", "b.svg"], "found 2 .svg; supported are .png")],
 )
 def test_a_folder_without_scans_is_refused_with_its_contents(
     names: list[str], message: str, tmp_path: Path

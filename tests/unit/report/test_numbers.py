@@ -38,6 +38,16 @@ def test_reported_numbers_with_ours(metrics: dict) -> None:
     ]
 
 
+def test_every_score_of_a_run_can_be_reported(metrics: dict) -> None:
+    names = ("test_ssim", "above_0.6", "ssim_foreground_above_0.6", "psnr", "mae")
+    found = comparisons(dict.fromkeys(names, 1.5), metrics=metrics, histories={}, parameters={})
+    assert [row.ours for row in found] == ["0.71", "0.875", "0.875", "0.71", "0.71"]
+    older = {name: values for name, values in metrics["tokenizer"]["test"].items() if name != "mae"}
+    metrics = {**metrics, "tokenizer": metrics["tokenizer"] | {"test": older}}
+    (row,) = comparisons({"mae": 0.1}, metrics=metrics, histories={}, parameters={})
+    assert row.ours == ""
+
+
 def test_without_scores_reported_numbers_stay() -> None:
     (row,) = comparisons({"ssim": 0.67}, metrics=None, histories={}, parameters={})
     assert (row.reported, row.ours) == ("0.67", "")

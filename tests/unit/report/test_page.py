@@ -99,6 +99,21 @@ def test_ssim_is_shown_with_bits_count_and_definition(html: str) -> None:
         assert word in sections(html)["summary"]
 
 
+def test_scores_are_those_of_the_run(report_data: ReportData, metrics: dict, html: str) -> None:
+    summary = sections(html)["summary"]
+    assert '<td>PSNR (dB)</td><td class="n">0.71</td>' in summary
+    assert '<td>SSIM, foreground</td><td class="n">0.7100</td>' in summary
+    assert summary.count("87.5% above 0.6") == 2
+    assert "0.710</b><span>of the pixels, for a range of 1; lower is better" in summary
+    older = {name: values for name, values in metrics["tokenizer"]["test"].items() if name != "psnr"}
+    report_data = replace(
+        report_data, metrics={**metrics, "tokenizer": metrics["tokenizer"] | {"test": older}}, histories={}
+    )
+    summary = sections(page(report_data, all_figures(report_data)))["summary"]
+    assert "PSNR" not in summary
+    assert "mean absolute error" in summary
+
+
 def test_names_are_escaped(html: str) -> None:
     assert "<img src=x" not in html
     assert "&lt;img src=x onerror=alert(1)&gt;.png" in html

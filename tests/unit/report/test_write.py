@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from torch import Tensor
 
 from scanvq import api
+from scanvq.cli.summary import score_text, summary
+from scanvq.evaluation.tokenizer_scores import SCORES, ImageScore
 from scanvq.report.pictures import spread
 
 SMALL = (
@@ -66,6 +69,23 @@ def test_a_complete_run(run: Path) -> None:
         assert (run / "figures" / f"{name}.svg").is_file()
         with Image.open(run / "figures" / f"{name}.png") as picture:
             picture.verify()
+
+
+def test_a_score_added_to_the_table_is_measured_and_shown(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def brightest(images: Tensor, targets: Tensor) -> Tensor:
+        return (images - targets).abs().amax(dim=(1, 2, 3))
+
+    added = ImageScore(function=brightest, label="largest error", meaning="of a pixel", better="lower")
+    monkeypatch.setitem(SCORES, "max_error", added)
+    evaluated = api.load(run, device="cpu").evaluate()
+    stored = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["tokenizer"]["test"]
+    assert list(stored) == ["n", "ssim", "ssim_foreground", "psnr", "mae", "max_error"]
+    assert list(stored["max_error"]) == ["mean", "std", "p05", "median", "p95"]
+    assert stored["max_error"]["mean"] > stored["mae"]["mean"]
+    assert f"  {score_text(added, stored['max_error'])}" in summary(evaluated)
+    html = report(run)
+    assert "<td>largest error</td>" in html
+    assert f"<b>{stored['max_error']['mean']:.3f}</b><span>of a pixel; lower is better</span>" in html
 
 
 def test_before_it_is_evaluated(run: Path) -> None:

@@ -49,6 +49,7 @@ class Dicom(Format):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
+    dtypes: ClassVar[tuple[str, ...]] = ("uint8", "uint16", "int16")
 
     def header(self, path: Path, *, plane: Plane = "axial") -> Header:
         with dicom_errors(path):

@@ -96,9 +96,27 @@ class Provenance:
 
 
 class Format(ABC):
-    """A file format. `suffixes` are in lower case, with the dot."""
+    """A file format.
+
+    `read` puts into `Scan.properties` what `write` needs to give the file back unchanged: a `Scan` with
+    properties was read from a file of this format, and `write` keeps that file's type and header; a `Scan`
+    without properties is new, and `write` chooses both for its pixels.
+
+    Functions that formats share: here `read_bytes` (errors as UnreadableScan), `read_type`, `read_as` and
+    `as_type` (types in memory and in the file), and `preserve_unchanged`; in `pixels` `check_size` (before
+    decoding) and `single_slice`; in `storage.files` `write_bytes`, which writes atomically.
+
+    Attributes:
+        suffixes: in lower case, with the dot.
+        dtypes: types of the pixels that a new file holds without a change of their values or type.
+        lossless: whether all pixels are read as they were written.
+        single_slice: whether a file holds one slice only; `write` refuses others.
+    """
 
     suffixes: ClassVar[tuple[str, ...]]
+    dtypes: ClassVar[tuple[str, ...]]
+    lossless: ClassVar[bool] = True
+    single_slice: ClassVar[bool] = False
 
     @abstractmethod
     def header(self, path: Path, *, plane: Plane = "axial") -> Header:

@@ -30,6 +30,9 @@ class Jpeg(Format):
     """One 8-bit slice. `properties`: Pillow's mode, L or RGB."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".jpg", ".jpeg")
+    dtypes: ClassVar[tuple[str, ...]] = ("uint8",)
+    lossless: ClassVar[bool] = False
+    single_slice: ClassVar[bool] = True
 
     def header(self, path: Path, *, plane: Plane = "axial") -> Header:
         image = read_header(path, "JPEG")

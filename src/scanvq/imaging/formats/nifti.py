@@ -51,6 +51,7 @@ class Nifti(Format):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
+    dtypes: ClassVar[tuple[str, ...]] = ("uint8", "uint16", "int16", "int32", "float32")
 
     def header(self, path: Path, *, plane: Plane = "axial") -> Header:
         file, channel = split_channel(path)

@@ -35,6 +35,7 @@ class Npy(Format):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".npy",)
+    dtypes: ClassVar[tuple[str, ...]] = ("uint8", "uint16", "int16", "int32", "float32")
 
     def header(self, path: Path, *, plane: Plane = "axial") -> Header:
         array = read_npy_header(path, io.BytesIO(read_bytes(path, 16_384)))

@@ -44,6 +44,7 @@ class Npz(Format):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (SUFFIX,)
+    dtypes: ClassVar[tuple[str, ...]] = ("uint8", "uint16", "int16", "int32", "float32")
 
     def header(self, path: Path, *, plane: Plane = "axial") -> Header:
         file, member_key = split_member(path)

@@ -39,6 +39,8 @@ class Png(Format):
     """One slice. `properties`: Pillow's mode, and the alpha channel (H, W) of LA and RGBA."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".png",)
+    dtypes: ClassVar[tuple[str, ...]] = ("uint8", "uint16")
+    single_slice: ClassVar[bool] = True
 
     def header(self, path: Path, *, plane: Plane = "axial") -> Header:
         image = read_header(path, "PNG")
