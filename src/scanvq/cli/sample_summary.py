@@ -36,8 +36,8 @@ def sample_summary(scores: Mapping[str, Any]) -> list[str]:
         for key, label in SCORES.items():
             found = comparison[key]
             spaces = {"": found} if "value" in found else found
-            told = [f"{space} {_number(one)}".strip() for space, one in spaces.items()]
-            lines.append(f"  {label:<16} {'; '.join(told)}")
+            texts = [f"{space} {_number(score)}".strip() for space, score in spaces.items()]
+            lines.append(f"  {label:<16} {'; '.join(texts)}")
     lines.append("in brackets the 95 % interval and the floor: the same of real against real scans")
     lines.append("a kernel distance is an estimate without bias: below 0 it found no difference")
     return lines

@@ -18,7 +18,7 @@ from scanvq.types import ProgressFactory
 
 COMPARISONS = ("samples_vs_reconstructions", "reconstructions_vs_reals", "samples_vs_reals")
 VERSION = 1
-"""Of how these scores are computed: scores of another version are computed anew, not kept."""
+"""Version of the computation; stored scores of another version are recomputed."""
 
 
 @dataclass(frozen=True, kw_only=True)

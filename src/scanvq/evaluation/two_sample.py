@@ -22,7 +22,7 @@ Whole = NDArray[np.int64]
 
 
 class TwoSampleTest(Metric):
-    """AUC of classifiers trained on other subjects' images: .5 where nothing can be told, 1 where all can.
+    """AUC of classifiers trained on images of other subjects: .5 at chance, 1 for perfect separation.
 
     Args:
         classifier: "features" or "pca32": the mean of logistic regression and gradient boosting on that
