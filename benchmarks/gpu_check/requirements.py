@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
-NOT_NEEDED = ("tensorboard",)  # the check trains with `--log none`
+NOT_NEEDED = ("scikit-learn", "tensorboard")  # the check scores no samples and trains with `--log none`
 TESTS = "pytest>=8"
 TEMPLATES = (
     "nilearn>=0.10"  # the demo cohort reads three files of its package; nilearn itself is not imported
