@@ -132,7 +132,8 @@ class ConditionSpace:
         for name, value in requested.items():
             condition = known.get(name)
             if condition is None:
-                raise ValueError(f"{name} is not a condition of this run; its conditions are {self}")
+                known_names = f"its conditions are {self}" if known else "it was trained without conditions"
+                raise ValueError(f"{name} is not a condition of this run; {known_names}")
             if isinstance(condition, CategoryCondition):
                 values[name] = condition.index_of(str(value))
             else:

@@ -64,6 +64,11 @@ def test_a_requested_value_is_kept_and_changes_the_distribution_of_the_others() 
         ValueError, match=r"sex is not a condition of this run; its conditions are label \(AD, NC\), age"
     ):
         sample_condition(JOINT, 1, {"sex": "F"}, seed=0)
+    nothing = JointDistribution.measure(ConditionSpace(), {})
+    with pytest.raises(
+        ValueError, match="age is not a condition of this run; it was trained without conditions"
+    ):
+        sample_condition(nothing, 1, {"age": 70}, seed=0)
 
 
 def test_a_header_round_trips_conditions_and_counts() -> None:
