@@ -173,7 +173,7 @@ def _complete_parts(hint: Any, role: type, given: Any, where: str, tables: Table
 @cache
 def _settings(factory: Callable[..., Any]) -> dict[str, Any]:
     """Name -> type of every keyword-only argument, in order."""
-    function = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]  # the hints of exactly this class
+    function = inspect.getattr_static(factory, "__init__") if isinstance(factory, type) else factory
     hints = get_type_hints(function, include_extras=True)
     parameters = inspect.signature(factory).parameters.values()
     return {p.name: hints[p.name] for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}

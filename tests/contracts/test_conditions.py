@@ -65,6 +65,8 @@ MAKERS: dict[str, Callable[..., CodePrior]] = {
     "transformer": transformer,
 }
 WITH_GUIDANCE = ("maskgit", "transformer")
+WITH_LIKELIHOOD = sorted(name for name in MAKERS if issubclass(TABLES[CodePrior][name], LikelihoodPrior))
+WITH_INPAINTING = sorted(name for name in MAKERS if TABLES[CodePrior][name].inpainting_support != "nothing")
 
 
 @pytest.fixture(params=sorted(MAKERS))
@@ -98,7 +100,7 @@ def answer(prior: CodePrior, condition: Condition | None, codes: torch.Tensor | 
         noise = torch.randn(len(codes), 8, generator=torch.Generator().manual_seed(1))
         maps: torch.Tensor = prior.generator(noise, condition)
         return maps
-    logits: torch.Tensor = prior.logits(codes, condition=condition)  # type: ignore[operator]
+    logits: torch.Tensor = prior.logits(codes, condition=condition)
     return logits
 
 
@@ -146,9 +148,8 @@ def test_unknown_conditions_are_refused(prior: CodePrior) -> None:
         prior.sample(known, condition=wrong, params=SamplingParams())
 
 
+@pytest.mark.parametrize("kind", WITH_LIKELIHOOD, indirect=True)
 def test_cell_by_cell_the_conditions_are_the_same(prior: CodePrior) -> None:
-    if not isinstance(prior, LikelihoodPrior):
-        pytest.skip("no likelihood")
     codes, condition = some_codes(), somebody().without("sex")
     with torch.inference_mode():
         expected = prior.logits(codes, condition=condition).flatten(2)
@@ -158,9 +159,8 @@ def test_cell_by_cell_the_conditions_are_the_same(prior: CodePrior) -> None:
             stepper.set(cell, codes.flatten(1)[:, cell])
 
 
+@pytest.mark.parametrize("kind", WITH_INPAINTING, indirect=True)
 def test_a_partly_known_grid_is_completed_under_its_conditions(prior: CodePrior) -> None:
-    if prior.inpainting_support == "nothing":
-        pytest.skip("whole grids only")
     params, condition = SamplingParams(temperature=0), somebody()
     if isinstance(prior, LikelihoodPrior):
         whole = torch.full((3, HEIGHT, WIDTH), UNKNOWN)

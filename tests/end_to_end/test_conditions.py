@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nibabel as nib
@@ -23,6 +25,9 @@ SUBJECTS, SLICES = 20, 5
 NAMES = ["slice_position", "age", "sex"]
 WITH_CONDITIONS = f"data.conditions={json.dumps(NAMES)}"
 
+Command = Callable[..., subprocess.CompletedProcess[str]]
+Refused = Callable[[Sequence[Sequence[object]]], list[str]]
+
 
 @pytest.fixture(scope="module")
 def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -39,8 +44,8 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
             width = 0.2 + age / 200 + 0.2 * (1 - abs(level / (SLICES - 1) - 0.5))
             texture = np.kron(random.normal(600 + 200 * male, 250, (16, 16)), np.ones((2, 2)))
             volume[:, :, level] = (rows**2 + columns**2 < width**2) * texture
-        image = nib.Nifti1Image(volume.clip(0).astype(np.int16), np.eye(4))  # type: ignore[no-untyped-call]
-        nib.save(image, folder / f"s{subject:02d}.nii.gz")  # type: ignore[attr-defined]
+        image = nib.Nifti1Image(volume.clip(0).astype(np.int16), np.eye(4))
+        nib.save(image, folder / f"s{subject:02d}.nii.gz")
     (folder / "subjects.csv").write_text("\n".join(table) + "\n", encoding="utf-8")
     return folder
 
@@ -147,19 +152,19 @@ def test_the_page_is_written(run: scanvq.Run) -> None:
 
 
 def test_the_command_takes_conditions(
-    run: scanvq.Run, scanvq: object, refused: object, tmp_path: Path
+    run: scanvq.Run, scanvq: Command, refused: Refused, tmp_path: Path
 ) -> None:
     place, out = run.directory.path, tmp_path / "samples"
     age = round((run.conditions.numbers[1].low + run.conditions.numbers[1].high) / 2)
     words = [f"--condition=age={age}", "--condition=slice_position=0.5", "-n", 3, "--seed", 7]
-    scanvq("sample", place, f"--out={out}", *words, "--format=npz")  # type: ignore[operator]
+    scanvq("sample", place, f"--out={out}", *words, "--format=npz")
     requested = {"age": age, "slice_position": 0.5}
     params = run.model.sampling_params(condition=requested)
     (expected,) = run.model.sample_codes(3, condition=requested, params=params, seed=7)
     with np.load(out / "codes.npz") as made:
         assert np.array_equal(made["level_0"], expected.numpy())
     sample = ["sample", place, f"--out={tmp_path / 'none'}"]
-    messages = refused(  # type: ignore[operator]
+    messages = refused(
         [
             [*sample, "--condition=weight=70"],
             [*sample, "--condition=age=7"],
@@ -209,9 +214,9 @@ def test_from_its_weights_on_other_scans(run: scanvq.Run, volumes: Path, tmp_pat
     others = tmp_path / "others"
     others.mkdir()
     for file in volumes.glob("*.nii.gz"):
-        image = nib.load(file)  # type: ignore[attr-defined]
+        image = nib.load(file)
         pixels = np.asarray(image.dataobj)[::-1].copy()
-        nib.save(nib.Nifti1Image(pixels, np.eye(4)), others / file.name)  # type: ignore[no-untyped-call,attr-defined]
+        nib.save(nib.Nifti1Image(pixels, np.eye(4)), others / file.name)
     table = (volumes / "subjects.csv").read_text(encoding="utf-8").splitlines()
     older = [table[0], *(f"{one.split(',')[0]},{20 + n},{'FM'[n % 2]}" for n, one in enumerate(table[1:]))]
     (others / "subjects.csv").write_text("\n".join(older) + "\n", encoding="utf-8")

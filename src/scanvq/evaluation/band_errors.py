@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -33,7 +35,7 @@ def band_errors(reconstructions: ImageSet, originals: ImageSet, *, seed: int = 0
     scores = {}
     for band in range(BANDS):
         estimate = with_interval(
-            lambda kept, others, band=band: float(errors[kept, band].mean()),  # type: ignore[misc]
+            partial(_mean_of_kept, errors[:, band]),
             reconstructions,
             originals,
             interval=True,
@@ -42,6 +44,11 @@ def band_errors(reconstructions: ImageSet, originals: ImageSet, *, seed: int = 0
         worse = {name: float(values[band]) for name, values in bad.items()}
         scores[f"band_error.{band + 1}"] = Score(estimate=estimate, floor=0.0, bad=worse)
     return scores
+
+
+def _mean_of_kept(errors: NDArray[np.float64], kept: NDArray[np.bool_], others: NDArray[np.bool_]) -> float:
+    """The mean error of the reconstructions that a mask keeps; the mask of the originals is not used."""
+    return float(errors[kept].mean())
 
 
 def _errors(images: NDArray[np.float32], targets: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from scanvq.inference.scan_files import scan_files
 from scanvq.model.model import Model
 from scanvq.model.scans import prepare_scan
 from scanvq.storage.files import atomic_write
-from scanvq.types import Codes
+from scanvq.types import Codes, Progress
 
-Progress = Callable[[int, int], None]
+Progress = Progress
 
 
 def sampled_images(

@@ -16,7 +16,7 @@ from scanvq.metrics.ssim import ssim, ssim_foreground
 from scanvq.metrics.summary import distribution
 from scanvq.model.coder import Coder
 from scanvq.store.dataset import SliceDataset
-from scanvq.types import Codes
+from scanvq.types import Codes, Progress
 
 BATCH = 4  # images of a batch, as in a dry run, so that the memory measured there holds for a run
 SSIM_LINE = 0.6  # threshold of the reference reports; the share of images above it is reported
@@ -105,7 +105,7 @@ def score_tokenizer(
     dataset: SliceDataset,
     codes: Codes,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> TokenizerScores:
     """Decodes the codes of every image of a data set in fp32, and compares with the original.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import overload
@@ -28,7 +28,7 @@ from scanvq.nn.device import choose_device
 from scanvq.nn.precision import Precision
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.recipe.recipe import Recipe
-from scanvq.types import Codes, SamplingParams, Tokenizer
+from scanvq.types import Codes, Progress, SamplingParams, Tokenizer
 
 
 class Model:
@@ -204,7 +204,7 @@ class Model:
         label: str | None = None,
         params: SamplingParams,
         seed: int,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Codes:
         """Samples codes, (count, h, w) for each level; `progress` is called with samples done and all."""
         requested = with_label(condition, label)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from scanvq.conditions.condition import Condition
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.sampling.uniforms import level_generators
-from scanvq.types import UNKNOWN, Codes, SamplingParams
+from scanvq.types import UNKNOWN, Codes, Progress, SamplingParams
 
 BATCH = 16  # samples of a batch; the samples of a seed do not depend on it
 
@@ -23,7 +21,7 @@ def sample_codes(
     params: SamplingParams,
     seed: int,
     device: torch.device,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Codes:
     """Samples `count` grids of codes of every level; the result is on the CPU.
 
@@ -52,7 +50,7 @@ def fill_codes(
     params: SamplingParams,
     seed: int,
     device: torch.device,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Codes:
     """Samples every UNKNOWN code of `known`, (n, h, w) for each level; known codes stay unchanged.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from scanvq.conditions.condition import Condition
 from scanvq.priors.hierarchical import HierarchicalPrior
-from scanvq.types import Codes
+from scanvq.types import Codes, Progress
 
 BATCH = 4  # images of a batch, as in a dry run, so that the memory measured there holds for a run
 
@@ -47,7 +46,7 @@ def bits_of(
     *,
     condition: Condition | None,
     device: torch.device,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Tensor:
     """-log2 p(codes) of every image under the prior, (n,) float64.
 

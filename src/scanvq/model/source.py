@@ -31,7 +31,11 @@ class ModelSource(ABC):
     recipe: Recipe
     header: TokenizerHeader
     tokenizer: Tokenizer
-    has_prior: bool
+
+    @property
+    @abstractmethod
+    def has_prior(self) -> bool:
+        """Whether there is a prior; in a run directory, training may add it later."""
 
     @abstractmethod
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
@@ -55,7 +59,7 @@ class RunSource(ModelSource):
         self.tokenizer, self.header = load_tokenizer(directory.tokenizer.best)
 
     @property
-    def has_prior(self) -> bool:  # type: ignore[override]  # may appear during training
+    def has_prior(self) -> bool:
         return self._directory.prior.best.is_file()
 
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
@@ -78,7 +82,10 @@ class FileSource(ModelSource):
         self.header = self._weights.header.tokenizer
         self.recipe = parse_recipe(self._weights.header.recipe, label=str(path))
         self.tokenizer = tokenizer_of(self.header, self._tensors(_TOKENIZER), path)
-        self.has_prior = self._weights.header.prior is not None
+
+    @property
+    def has_prior(self) -> bool:
+        return self._weights.header.prior is not None
 
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         header = self._weights.header.prior

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from scanvq.training.history import Loggers
 from scanvq.training.progress_pictures import KEPT, read_progress
 from scanvq.training.stages.prior import PROGRESS_SAMPLES
 from scanvq.training.stages.tokenizer import PROGRESS_IMAGES
+from scanvq.types import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ def measure_run(folder: Path, device: str, *, skip_bad: bool) -> DryRunMeasureme
     started: dict[str, float] = {}
     ended: dict[str, float] = {}
 
-    def progress_for(name: str) -> Callable[[int, int], None]:
+    def progress_for(name: str) -> Progress:
         started.setdefault(name, time.perf_counter())
 
         def progress(done: int, total: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from scanvq.recipe.completion import complete_recipe
 from scanvq.recipe.overrides import apply_override
 from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.spec import complete
+from scanvq.types import Progress
 
 DEFAULT_BUDGET = 30 * 60.0
 NAME = "planned"
@@ -34,7 +35,7 @@ def make_plan(
     skip_bad: bool = False,
     device: torch.device,
     dry_run: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Plan:
     """Plans a run on a folder of scans.
 

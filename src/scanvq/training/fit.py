@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from scanvq.training.stages.codes import Encoding, encode_splits, plan_encoding,
 from scanvq.training.stages.prior import train_prior
 from scanvq.training.stages.tokenizer import train_tokenizer
 from scanvq.training.training_limit import TrainingLimit
+from scanvq.types import ProgressFactory
 
 
 def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
@@ -69,7 +69,7 @@ def train_run(
     loggers: Loggers,
     survey: Survey | None = None,
     cache: Path | None = None,
-    progress_for: Callable[[str], Callable[[int, int], None]] | None = None,
+    progress_for: ProgressFactory | None = None,
 ) -> None:
     """Trains the stages of a run that are not trained yet.
 
@@ -148,7 +148,7 @@ def _data(
     engine: Engine,
     survey: Survey | None,
     cache: Path | None,
-    progress: Callable[[str], Callable[[int, int], None]],
+    progress: ProgressFactory,
 ) -> RunData:
     """The main process prepares the data; the others wait, and open it."""
     if engine.is_main and not run.data.exists():

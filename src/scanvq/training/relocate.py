@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from scanvq.recipe.reading import read_recipe
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.run_data import reopen_data
 from scanvq.training.fit_request import FitRequest
+from scanvq.types import Progress
 
 
 def relocate(
@@ -18,7 +18,7 @@ def relocate(
     folder: Path,
     *,
     cache: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Changes the folder of scans of a run to one with exactly the same scans.
 

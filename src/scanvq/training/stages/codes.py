@@ -18,7 +18,7 @@ from scanvq.nn.precision import Precision, candidates, time_interleaved
 from scanvq.storage.files import atomic_write, read_json, write_json
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.run_data import SPLITS, RunData
-from scanvq.types import Tokenizer
+from scanvq.types import Progress, Tokenizer
 
 _MEASURED_IMAGES = 16
 Levels = tuple[NDArray[np.integer], ...]
@@ -92,7 +92,7 @@ def encode_splits(
     folder: Path,
     *,
     mirrored: bool,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Writes the codes of all splits to `folder`, unless it has the codes of the same tokenizer and data.
 
