@@ -11,6 +11,7 @@ from scanvq.objectives.masked_codes import MaskedCodes
 from scanvq.objectives.next_code import NextCode
 from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
+from scanvq.priors.global_code import make_global_code
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.latent_gan import LatentGAN
 from scanvq.priors.maskgit import MaskGIT
@@ -47,6 +48,8 @@ TABLES: Tables = {
     },
 }
 
+NO_GLOBAL_CODE: Mapping[str, int] = {"appearance": 0, "layout": 0}
+
 
 def make_tokenizer(spec: Mapping[str, Any]) -> Tokenizer:
     """Builds a tokenizer from a completed spec, which includes `input_mean` and `input_std`."""
@@ -61,6 +64,7 @@ def make_prior(
     code_shapes: tuple[tuple[int, int], ...],
     code_dims: tuple[int, ...] = (),
     conditions: ConditionSpace,
+    global_code: Mapping[str, int] = NO_GLOBAL_CODE,
 ) -> HierarchicalPrior:
     """Builds a hierarchical prior with one prior for each level of codes.
 
@@ -69,7 +73,8 @@ def make_prior(
         codebook_sizes: K of every level, coarse to fine.
         code_shapes: (h, w) of every level.
         code_dims: D of every level; () for priors that use the integer codes only.
-        conditions: conditions of the prior; empty for an unconditional prior.
+        conditions: conditions of the prior without global codes; empty for an unconditional prior.
+        global_code: number of values of each global code, 0 = none; `code_dims` is then needed.
 
     Raises:
         ValueError: the number of priors differs from the number of levels.
@@ -80,6 +85,11 @@ def make_prior(
             f"the tokenizer has {len(codebook_sizes)} levels of codes, but prior has {len(specs)}; "
             'use prior.kind = "hierarchical" with one entry in prior.levels for each'
         )
+    whole = make_global_code(
+        global_code, codebook_sizes=codebook_sizes, code_dims=code_dims, code_shapes=code_shapes
+    )
+    if whole is not None:
+        conditions = ConditionSpace((*conditions.conditions, *whole.conditions))
     levels = []
     for level, level_spec in enumerate(specs):
         derived = {
@@ -92,7 +102,7 @@ def make_prior(
         if code_dims:
             derived["code_dim"] = code_dims[level]
         levels.append(make_part(CodePrior, level_spec, tables=TABLES, **derived))
-    return HierarchicalPrior(levels=levels)
+    return HierarchicalPrior(levels=levels, global_code=whole)
 
 
 def make_objective(spec: Mapping[str, Any], **derived: Any) -> Objective:

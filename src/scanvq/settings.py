@@ -68,6 +68,14 @@ class TokenizerStageSettings(StageSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GlobalCodeSettings:
+    """Number of values of each code of the whole image, of which the prior is conditional; 0 = none."""
+
+    appearance: Annotated[int, Field(ge=0, le=1024)] = 0  # from the frequencies of the codes
+    layout: Annotated[int, Field(ge=0, le=1024)] = 0  # from the vectors averaged in 8x8 regions
+
+
+@dataclass(frozen=True, kw_only=True)
 class SamplingSettings:
     """Default sampling parameters."""
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from scanvq.conditions.condition import Condition
 
 
+SHOWN = 20
+"""Values of a category in messages, at most."""
 ROUNDING = 1e-6
 """Relative tolerance of the range of a number, for values that were stored as float32."""
 
@@ -42,7 +44,8 @@ class CategoryCondition:
         return self.values.index(text)
 
     def __str__(self) -> str:
-        return f"{self.name} ({', '.join(self.values)})"
+        shown = self.values if len(self.values) <= SHOWN else (*self.values[:SHOWN], "...")
+        return f"{self.name} ({', '.join(shown)})"
 
 
 @dataclass(frozen=True, kw_only=True)

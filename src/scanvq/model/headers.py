@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from scanvq.conditions.joint_distribution import JointDistribution
 from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.formats import Plane
 from scanvq.imaging.preparation import Preparation
 from scanvq.nn.precision import Precision
+from scanvq.priors.global_code import global_conditions
 from scanvq.storage.weights import Header
 
 
@@ -54,6 +55,15 @@ class JointCounts(BaseModel):
     tables: tuple[CountTable, ...] = ()
 
 
+class GlobalCodeSizes(BaseModel):
+    """The number of values of each global code, 0 = none, see `scanvq.priors.global_code.GlobalCode`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    appearance: int = Field(default=0, ge=0, le=1024)
+    layout: int = Field(default=0, ge=0, le=1024)
+
+
 class PriorHeader(Header):
     """Header of a prior over the codes of a tokenizer.
 
@@ -61,8 +71,9 @@ class PriorHeader(Header):
         spec: completed spec; rebuilds the network.
         recipe: the recipe's name.
         tokenizer: content id of the tokenizer that the prior was trained on.
-        conditions: conditions that the prior was trained with.
-        joint_distribution: joint distribution of the conditions in the training set, see `joint`.
+        conditions: conditions that the prior was trained with, without global codes.
+        global_code: number of values of each global code, 0 = none.
+        joint_distribution: of conditions and global codes in the training set, see `joint`.
         codebook_sizes: K of every level, coarse to fine.
         code_shapes: (h, w) of every level.
         code_dims: D of every level.
@@ -73,6 +84,7 @@ class PriorHeader(Header):
     recipe: str
     tokenizer: str
     conditions: ConditionSpace
+    global_code: GlobalCodeSizes = GlobalCodeSizes()
     joint_distribution: JointCounts
     codebook_sizes: tuple[int, ...]
     code_shapes: tuple[tuple[int, int], ...]
@@ -80,13 +92,15 @@ class PriorHeader(Header):
 
     @property
     def joint(self) -> JointDistribution:
-        """The joint distribution of `conditions`."""
-        return JointDistribution.from_dict(self.joint_distribution.model_dump(), self.conditions)
+        """The joint distribution of `conditions` and global codes."""
+        codes = global_conditions(self.global_code.model_dump())
+        space = ConditionSpace((*self.conditions.conditions, *codes))
+        return JointDistribution.from_dict(self.joint_distribution.model_dump(), space)
 
     @model_validator(mode="after")
     def _check_joint(self) -> PriorHeader:
         """Raises ValueError if the counts do not fit the conditions."""
-        JointDistribution.from_dict(self.joint_distribution.model_dump(), self.conditions)
+        _ = self.joint
         return self
 
 

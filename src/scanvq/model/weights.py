@@ -50,6 +50,7 @@ def prior_of(header: PriorHeader, tensors: Mapping[str, Tensor], path: Path) -> 
         code_shapes=header.code_shapes,
         code_dims=header.code_dims,
         conditions=header.conditions,
+        global_code=header.global_code.model_dump(),
     )
     _load(prior, tensors, path, "prior")
     return prior.eval()

@@ -80,6 +80,7 @@ def estimate_cost(
         code_shapes=shapes,
         code_dims=tokenizer.code_dims,
         conditions=_conditions(recipe, survey),
+        global_code=recipe.global_code,
     )
     weights = sum(
         value.numel() * value.element_size()

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from scanvq.conditions.condition import Condition
 from scanvq.conditions.space import ConditionSpace
+from scanvq.priors.global_code import GlobalCode
 from scanvq.sampling.uniforms import generator_of_level
+from scanvq.spec import Derived
 from scanvq.types import CodePrior, Codes, LikelihoodPrior, SamplingParams
 
 
@@ -20,15 +22,19 @@ class HierarchicalPrior(nn.Module):
 
     VQ-VAE-2, arXiv 1906.00446, section 3.2.
 
+    With a global code g, which is a function of the codes, it is p(g) times the same given g.
+
     Args:
         levels: a prior for each level, coarse to fine.
+        global_code: of the whole image; its conditions are among those of every level. None = none.
 
     Raises:
         ValueError: no levels.
     """
 
-    def __init__(self, *, levels: list[CodePrior]) -> None:
+    def __init__(self, *, levels: list[CodePrior], global_code: Derived[GlobalCode | None] = None) -> None:
         super().__init__()
+        self.global_code = global_code
         if not levels:
             raise ValueError("levels is empty; a hierarchical prior needs at least one level")
         self.levels = nn.ModuleList(levels)
@@ -40,7 +46,7 @@ class HierarchicalPrior(nn.Module):
 
     @property
     def conditions(self) -> ConditionSpace:
-        """The conditions of the levels, the same for all; empty for an unconditional prior."""
+        """The conditions of all levels, global codes among them; empty for an unconditional prior."""
         return self.priors[0].conditions
 
     @property
@@ -70,12 +76,14 @@ class HierarchicalPrior(nn.Module):
 
         Args:
             known: codes (B, h, w) of each level; known codes are returned unchanged.
-            condition: requested values; None = all absent.
+            condition: requested values; None = all absent. Global codes that are not named are those of the
+                known cells.
             params: sampling parameters of all levels.
             generator: a single generator for all levels, or a generator per level (`level_generators`), so
                 that sampling in chunks gives the samples of a single large batch.
         """
         self._check(known)
+        condition = self._with_global_code(known, condition)
         codes: list[Tensor] = []
         for number, level in enumerate(self.priors):
             sampled = level.sample(
@@ -89,12 +97,13 @@ class HierarchicalPrior(nn.Module):
         return tuple(codes)
 
     def logits(self, codes: Codes, condition: Condition | None = None) -> tuple[Tensor, ...]:
-        """Logits (B, K, h, w) of each level.
+        """Logits (B, K, h, w) of each level. Global codes that are not named are those of the codes.
 
         Raises:
             TypeError: a level has no likelihood.
         """
         self._check(codes)
+        condition = self._with_global_code(codes, condition)
         found = []
         for number, level in enumerate(self.priors):
             if not isinstance(level, LikelihoodPrior):
@@ -106,12 +115,25 @@ class HierarchicalPrior(nn.Module):
         return tuple(found)
 
     def bits(self, codes: Codes, condition: Condition | None = None) -> Tensor:
-        """-log2 p(codes) of each image over all levels, (B,) float64, differentiable."""
+        """-log2 p(codes) of each image over all levels and the global code, (B,) float64, differentiable."""
         total = codes[0].new_zeros(codes[0].shape[0], dtype=torch.float64)
+        if self.global_code is not None:
+            total = total + self.global_code.bits(self.global_code.assign(codes))
         for level_logits, level_codes in zip(self.logits(codes, condition), codes, strict=True):
             nats = F.cross_entropy(level_logits.float(), level_codes, reduction="none")  # (B, h, w)
             total = total + nats.double().sum(dim=(1, 2)) / math.log(2)
         return total
+
+    def _with_global_code(self, codes: Codes, condition: Condition | None) -> Condition | None:
+        if self.global_code is None:
+            return condition
+        given = condition or Condition()
+        missing = {
+            name: value
+            for name, value in self.global_code.assign(codes).categories.items()
+            if name not in given.names
+        }
+        return Condition(categories={**given.categories, **missing}, numbers=given.numbers)
 
     def _check(self, codes: Codes) -> None:
         if len(codes) != len(self.levels):

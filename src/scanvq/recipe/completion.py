@@ -8,11 +8,11 @@ from typing import Any
 
 from scanvq.build import TABLES
 from scanvq.recipe.recipe import STAGES, Recipe
-from scanvq.settings import DataSettings, PreparationSettings, SamplingSettings
+from scanvq.settings import DataSettings, GlobalCodeSettings, PreparationSettings, SamplingSettings
 from scanvq.spec import SpecError, complete, complete_part, derived_names, did_you_mean
 from scanvq.types import CodePrior, Objective, Tokenizer
 
-SECTIONS = ("data", "preparation", "tokenizer", "prior", "training", "sampling")
+SECTIONS = ("data", "preparation", "tokenizer", "prior", "global_code", "training", "sampling")
 ABOUT = ("name", "summary", "source", "expect", "plan")
 
 
@@ -43,6 +43,9 @@ def complete_recipe(table: Mapping[str, Any]) -> Recipe:
         ),
         "tokenizer": complete_part(Tokenizer, table["tokenizer"], where="tokenizer", tables=TABLES),
         "prior": complete_part(CodePrior, table["prior"], where="prior", tables=TABLES),
+        "global_code": complete(
+            GlobalCodeSettings, table.get("global_code", {}), where="global_code", tables=TABLES
+        ),
         "training": stages,
         "sampling": complete(SamplingSettings, table.get("sampling", {}), where="sampling", tables=TABLES),
     }

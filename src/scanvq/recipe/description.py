@@ -31,6 +31,7 @@ def describe_recipe(recipe: Recipe, *, size: tuple[int, int] | None = None, clas
         code_shapes=shapes,
         code_dims=tokenizer.code_dims,
         conditions=ConditionSpace.of_labels([str(number) for number in range(classes)]),
+        global_code=recipe.global_code,
     )
     grids = " and ".join(f"{h}x{w}" for h, w in shapes)
     rate = bits_per_pixel(shapes, tokenizer.codebook_sizes, height, width)

@@ -55,6 +55,12 @@ class Recipe:
         return spec
 
     @property
+    def global_code(self) -> Mapping[str, int]:
+        """The number of values of each global code, see `scanvq.settings.GlobalCodeSettings`."""
+        sizes: Mapping[str, int] = self.sections["global_code"]
+        return sizes
+
+    @property
     def sampling(self) -> SamplingSettings:
         return _settings(SamplingSettings, self.sections["sampling"])
 

@@ -45,6 +45,7 @@ class CodeDataset:
         levels: one array (n, h, w) for each level of codes.
         mirrored: the same for the mirrored images, or None.
         conditions: what is known of each image, by name, (n,) int64 or float32 as in `Condition`.
+        mirrored_conditions: those of the mirrored images that differ.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class CodeDataset:
         *,
         mirrored: tuple[NDArray[np.integer], ...] | None = None,
         conditions: Mapping[str, NDArray[np.int64] | NDArray[np.float32]] | None = None,
+        mirrored_conditions: Mapping[str, NDArray[np.int64] | NDArray[np.float32]] | None = None,
     ) -> None:
-        self._levels, self._mirrored, self._conditions = levels, mirrored, dict(conditions or {})
+        self._levels, self._mirrored, self.conditions = levels, mirrored, dict(conditions or {})
+        self._mirrored_conditions = dict(mirrored_conditions or {})
 
     def __len__(self) -> int:
         return len(self._levels[0])
@@ -63,10 +66,11 @@ class CodeDataset:
         self, indices: NDArray[np.int64], augmentation_uniforms: NDArray[np.float64], device: torch.device
     ) -> Batch:
         codes = self._codes(indices, augmentation_uniforms, device)
-        known = {
-            name: torch.from_numpy(values[indices]).to(device) for name, values in self._conditions.items()
-        }
-        return Batch(codes=codes, condition=Condition.of(known))
+        known = {name: values[indices] for name, values in self.conditions.items()}
+        for name, values in self._mirrored_conditions.items():
+            known[name] = np.where(augmentation_uniforms < 0.5, values[indices], known[name])
+        condition = Condition.of({name: torch.from_numpy(value).to(device) for name, value in known.items()})
+        return Batch(codes=codes, condition=condition)
 
     def _codes(
         self, indices: NDArray[np.int64], augmentation_uniforms: NDArray[np.float64], device: torch.device

@@ -184,6 +184,7 @@ def _check_parts(recipe: Recipe, data: RunData) -> None:
         code_shapes=tokenizer.code_shapes(geometry.height, geometry.width),
         code_dims=tokenizer.code_dims,
         conditions=data.conditions.space,
+        global_code=recipe.global_code,
     )
     make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer)
     make_objective(recipe.objective("prior"), prior=prior)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from scanvq.build import make_objective, make_prior
 from scanvq.conditions.joint_distribution import JointDistribution
-from scanvq.model.headers import JointCounts, PriorHeader, TokenizerHeader
+from scanvq.model.headers import GlobalCodeSizes, JointCounts, PriorHeader, TokenizerHeader
 from scanvq.model.requested_values import sample_condition
+from scanvq.priors.global_code import GlobalCode
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory
@@ -24,10 +25,10 @@ from scanvq.training.initialization import condition_space_of_prior, load_pretra
 from scanvq.training.interrupt import StopRequest
 from scanvq.training.loop import train
 from scanvq.training.stage import Stage, TrainingState
-from scanvq.training.stages.codes import read_codes
+from scanvq.training.stages.codes import Levels, read_codes
 from scanvq.training.training_limit import TrainingLimit
 from scanvq.training.validation import mean_losses
-from scanvq.types import UNKNOWN, SamplingParams, Tokenizer
+from scanvq.types import UNKNOWN, Codes, SamplingParams, Tokenizer
 
 PROGRESS_SAMPLES = 4
 
@@ -55,19 +56,24 @@ def train_prior(
     space = data.conditions.space
     if initial_prior is not None:
         space = condition_space_of_prior(space, initial_prior[1].conditions)
-    joint = JointDistribution.measure(space, data.conditions.of(data.rows("train")))
     prior = make_prior(
         recipe.prior,
         codebook_sizes=tokenizer_header.codebook_sizes,
         code_shapes=tokenizer_header.code_shapes,
         code_dims=tokenizer.code_dims,
         conditions=space,
+        global_code=recipe.global_code,
     )
     if initial_prior is not None:
         load_pretrained(prior, initial_prior[0], f"prior {initial_prior[1].id}")
     prior.set_codebook(tokenizer.codebooks())
+    mirrored = settings.augment == "flip"
+    if prior.global_code is not None and initial_prior is None:
+        prior.global_code.fit(_training_codes(run, mirrored=mirrored), tokenizer.codebooks(), seed=seed)
+    training = _dataset(run, data, "train", prior.global_code, mirrored=mirrored)
+    joint = JointDistribution.measure(prior.conditions, training.conditions)
     objective = make_objective(recipe.objective("prior"), prior=prior)
-    validation = _dataset(run, data, "validation")
+    validation = _dataset(run, data, "validation", prior.global_code)
     tokenizer.to(engine.device)
 
     def save(path: Path) -> None:
@@ -78,6 +84,7 @@ def train_prior(
             recipe=recipe.name,
             tokenizer=tokenizer_header.id,
             conditions=space,
+            global_code=GlobalCodeSizes.model_validate(recipe.global_code),
             joint_distribution=JointCounts.model_validate(joint.to_dict()),
             codebook_sizes=tokenizer_header.codebook_sizes,
             code_shapes=tokenizer_header.code_shapes,
@@ -106,7 +113,7 @@ def train_prior(
     stage = Stage(
         name="prior",
         objective=objective,
-        dataset=_dataset(run, data, "train", mirrored=settings.augment == "flip"),
+        dataset=training,
         settings=settings,
         limit=limit,
         seed=seed,
@@ -121,9 +128,33 @@ def train_prior(
     return train(stage, engine, loggers, stop_request)
 
 
-def _dataset(run: RunDirectory, data: RunData, split: str, *, mirrored: bool = False) -> CodeDataset:
+def _dataset(
+    run: RunDirectory, data: RunData, split: str, global_code: GlobalCode | None, *, mirrored: bool = False
+) -> CodeDataset:
+    """The codes of a split with their conditions, global codes among them."""
+    levels = read_codes(run.codes, split)
+    levels_mirrored = read_codes(run.codes, split, mirrored=True) if mirrored else None
+    conditions = data.dataset(split).conditions
+    if global_code is None:
+        return CodeDataset(levels, mirrored=levels_mirrored, conditions=conditions)
     return CodeDataset(
-        read_codes(run.codes, split),
-        mirrored=read_codes(run.codes, split, mirrored=True) if mirrored else None,
-        conditions=data.dataset(split).conditions,
+        levels,
+        mirrored=levels_mirrored,
+        conditions={**conditions, **_global_codes(global_code, levels)},
+        mirrored_conditions=_global_codes(global_code, levels_mirrored) if levels_mirrored else None,
+    )
+
+
+def _global_codes(global_code: GlobalCode, levels: Levels) -> dict[str, NDArray[np.int64]]:
+    codes = tuple(torch.from_numpy(level.astype(np.int64)) for level in levels)
+    return {name: value.numpy() for name, value in global_code.assign(codes).categories.items()}
+
+
+def _training_codes(run: RunDirectory, *, mirrored: bool) -> Codes:
+    """The codes of the training images, then those of the mirrored images if they are trained on."""
+    sets = [
+        read_codes(run.codes, "train", mirrored=flip) for flip in ((False, True) if mirrored else (False,))
+    ]
+    return tuple(
+        torch.from_numpy(np.concatenate(level).astype(np.int64)) for level in zip(*sets, strict=True)
     )
