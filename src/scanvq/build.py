@@ -105,6 +105,11 @@ def make_prior(
     return HierarchicalPrior(levels=levels, global_code=whole)
 
 
+def objective_of_prior(kind: str) -> str:
+    """The kind of the objective that trains a kind of prior; "" for several levels or an unknown kind."""
+    return getattr(TABLES[CodePrior].get(kind), "objective", "")
+
+
 def make_objective(spec: Mapping[str, Any], **derived: Any) -> Objective:
     """Builds an objective for the part in training, passed as `tokenizer` or `prior`."""
     objective: Objective = make_part(Objective, spec, tables=TABLES, **derived)

@@ -48,6 +48,7 @@ class StageSettings:
     weight_decay: NonNegativeFloat = 0.0
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_steps: NonNegativeInt = 0
+    warmup_share: Share = 1.0  # of training, where warm-up ends at the latest; 1 = no limit
     clip_norm: NonNegativeFloat = 0.0
     augment: Literal["none", "flip"] = "none"
     precision: Literal["auto", "fp32", "bf16"] = "auto"

@@ -150,13 +150,14 @@ class CodePrior(nn.Module, ABC):
 
     `inpainting_support` is the set of cells that can be generated given the others: "anything" (any region,
     conditional on all known codes), "later codes" (any region, conditional on earlier codes in the prior's
-    order only), or "nothing" (whole grids only).
+    order only), or "nothing" (whole grids only). `objective` is the kind of objective that trains it.
     """
 
     codebook_size: int
     conditions: ConditionSpace = NO_CONDITIONS  # conditions of the prior; any may be absent
     context_sizes: tuple[int, ...] = ()  # of the coarser levels
     inpainting_support: ClassVar[InpaintingSupport]
+    objective: ClassVar[str]
 
     def set_codebook(self, codebook: Tensor) -> None:
         """Sets the codebook (K, D) of this level before training. Priors that use it save it as a buffer."""
@@ -246,6 +247,8 @@ class Stepper(ABC):
 
 class LikelihoodPrior(CodePrior):
     """An autoregressive prior, which factorizes the codes in a fixed order and has an exact likelihood."""
+
+    objective: ClassVar[str] = "next_code"
 
     @abstractmethod
     def stepper(

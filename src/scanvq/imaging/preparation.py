@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from statistics import median_low
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.imaging.formats import Spacing
+from scanvq.imaging.formats import Header, Spacing
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.intensity import Intensity, unit_images
 from scanvq.imaging.packing import Packing
@@ -38,15 +40,53 @@ class Slice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NativeFormat:
+    """The most common slice format of a data set, which created images have.
+
+    Attributes:
+        height: rows, before any padding or resampling.
+        width: columns.
+        spacing: millimeters between rows and between columns; None for files without pixel spacing.
+    """
+
+    height: int
+    width: int
+    spacing: Spacing | None = None
+
+    @classmethod
+    def of(cls, headers: Iterable[Header]) -> NativeFormat | None:
+        """The size of most slices with their median spacing; None where no size is that of half of them."""
+        counts: Counter[tuple[int, int]] = Counter()
+        spacings: dict[tuple[int, int], list[Spacing]] = {}
+        for header in headers:
+            size = header.height, header.width
+            counts[size] += header.slices
+            if header.spacing is not None:
+                spacings.setdefault(size, []).append(header.spacing)
+        size = max(counts, key=lambda found: (counts[found], found))
+        if counts[size] * 2 < counts.total():
+            return None
+        found = spacings.get(size, [])
+        spacing = (median_low(s[0] for s in found), median_low(s[1] for s in found)) if found else None
+        return cls(height=size[0], width=size[1], spacing=spacing)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preparation:
     """Geometry and intensity scaling of every slice; stored in the weights file.
 
     `undo(apply(slice), slice)` restores the slice in its dtype: exactly for integers of a file that spans at
     most 65,536 values, if nothing was resampled, cropped or clipped.
+
+    Attributes:
+        geometry: of the network's images.
+        intensity: scaling to [0, 1].
+        native: format of created images; None = that of the network's images.
     """
 
     geometry: Geometry
     intensity: Intensity
+    native: NativeFormat | None = None
 
     def apply(self, slice: Slice) -> Tensor:
         """A slice to an image (1, height, width), float32 in [0, 1]; bit-identical to the prepared store."""
@@ -73,12 +113,44 @@ class Preparation:
         pixels = self.geometry.undo(pixels, original.shape, original.min(), slice.spacing)
         return replace(slice, pixels=pixels)
 
+    def to_native(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Created images (n, height, width) in [0, 1] to the size of the data set's slices, (n, H, W)."""
+        if self.native is None:
+            return images
+        shape = (self.native.height, self.native.width)
+        restored = [self.geometry.undo(image, shape, 0.0, self.native.spacing) for image in images]
+        return np.stack(restored) if restored else np.zeros((0, *shape), np.float32)
+
+    @property
+    def native_spacing(self) -> Spacing | None:
+        """Millimeters between rows and between columns of created images; None where not known."""
+        if self.native is not None:
+            return self.native.spacing
+        spacing = self.geometry.spacing
+        return None if spacing is None else (spacing, spacing)
+
     def to_dict(self) -> dict[str, Any]:
-        return {"geometry": self.geometry.to_dict(), "intensity": self.intensity.to_dict()}
+        return {
+            "geometry": self.geometry.to_dict(),
+            "intensity": self.intensity.to_dict(),
+            "native": None if self.native is None else asdict(self.native),
+        }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Preparation:
         return cls(
             geometry=Geometry.from_dict(stored["geometry"]),
             intensity=Intensity.from_dict(stored["intensity"]),
+            native=_native(stored.get("native")),
         )
+
+
+def _native(stored: Mapping[str, Any] | None) -> NativeFormat | None:
+    if stored is None:
+        return None
+    spacing = stored["spacing"]
+    return NativeFormat(
+        height=stored["height"],
+        width=stored["width"],
+        spacing=None if spacing is None else (spacing[0], spacing[1]),
+    )

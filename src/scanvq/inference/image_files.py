@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.imaging.formats import FORMATS, Provenance, Scan
+from scanvq.imaging.formats import FORMATS, Provenance, Scan, Spacing
 
 KINDS = ("png", "nifti", "npz")
 
@@ -20,7 +20,13 @@ def check_kind(kind: str) -> None:
 
 
 def write_pictures(
-    out: Path, images: NDArray[np.float32], kind: str, provenance: Provenance, *, stem: str = "image"
+    out: Path,
+    images: NDArray[np.float32],
+    kind: str,
+    provenance: Provenance,
+    *,
+    stem: str = "image",
+    spacing: Spacing | None = None,
 ) -> None:
     """Writes images (n, H, W) in [0, 1] into a folder.
 
@@ -30,6 +36,7 @@ def write_pictures(
         kind: "png" (8 bit), "nifti" (float32, a file per image), or "npz" (a single file, array `images`).
         provenance: model and seed, written to every file.
         stem: of the file names.
+        spacing: millimeters between rows and between columns, for formats that have it.
 
     Raises:
         ValueError: an unsupported kind.
@@ -37,14 +44,16 @@ def write_pictures(
     check_kind(kind)
     out.mkdir(parents=True, exist_ok=True)
     if kind == "npz":
-        FORMATS["npz"].write(out / f"{stem}s.npz", Scan(slices=images), provenance)
+        FORMATS["npz"].write(out / f"{stem}s.npz", Scan(slices=images, spacing=spacing), provenance)
         return
     digits = max(3, len(str(len(images) - 1)))
     suffix = ".png" if kind == "png" else ".nii.gz"
     for number, image in enumerate(images):
         pixels: NDArray[Any] = np.round(image * 255).astype(np.uint8) if kind == "png" else image
         FORMATS[kind].write(
-            out / f"{stem}_{number:0{digits}d}{suffix}", Scan(slices=pixels[None]), provenance
+            out / f"{stem}_{number:0{digits}d}{suffix}",
+            Scan(slices=pixels[None], spacing=spacing),
+            provenance,
         )
 
 

@@ -45,9 +45,10 @@ def sample_files(
     """
     check_kind(kind)
     codes = model.sample_codes(count, condition=condition, params=params, seed=seed, progress=progress)
-    images = model.coder.decode(codes)[:, 0].numpy()
+    images = model.created(codes)
     provenance = model.provenance(seed=seed)
-    write_pictures(out, images, kind, provenance, stem="sample")
+    spacing = model.preparation.native_spacing
+    write_pictures(out, images, kind, provenance, stem="sample", spacing=spacing)
     write_codes(out / "codes.npz", model.id, codes, [], provenance=provenance)
     FORMATS["png"].write(out / SHEET, Scan(slices=contact_sheet(images)[None]), provenance)
     return out / SHEET

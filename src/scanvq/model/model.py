@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import overload
 
@@ -174,7 +174,7 @@ class Model:
         guidance: float | None = None,
         seed: int = 0,
     ) -> NDArray[np.float32]:
-        """New images (count, H, W) of the network's size, intensities in [0, 1].
+        """New images (count, H, W) of the size of the data set's slices, intensities in [0, 1].
 
         Args:
             count: number of images.
@@ -193,8 +193,11 @@ class Model:
             guidance=guidance,
         )
         codes = self.sample_codes(count, condition=condition, label=label, params=params, seed=seed)
-        images: NDArray[np.float32] = self.coder.decode(codes)[:, 0].numpy()
-        return images
+        return self.created(codes)
+
+    def created(self, codes: Codes) -> NDArray[np.float32]:
+        """Sampled codes to images (count, H, W) of the size of the data set's slices, in [0, 1]."""
+        return self.preparation.to_native(self.coder.decode(codes)[:, 0].numpy())
 
     def sample_codes(
         self,
@@ -327,14 +330,12 @@ class Model:
 
         Guidance needs requested values, so without them the recipe's guidance is replaced by 1 (off).
         """
-        defaults = self.recipe.sampling
-        if guidance is None:
-            guidance = defaults.guidance if with_label(condition, label) else 1.0
+        given = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "guidance": guidance}
+        defaults = asdict(self.recipe.sampling)
+        if not with_label(condition, label):
+            defaults["guidance"] = 1.0
         return SamplingParams(
-            temperature=defaults.temperature if temperature is None else temperature,
-            top_k=defaults.top_k if top_k is None else top_k,
-            top_p=defaults.top_p if top_p is None else top_p,
-            guidance=guidance,
+            **defaults | {name: value for name, value in given.items() if value is not None}
         )
 
     def provenance(self, *, seed: int | None = None) -> Provenance:

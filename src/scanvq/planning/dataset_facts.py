@@ -36,6 +36,7 @@ class DatasetFacts:
         nearly_uniform: whether nearly all slices have this size.
         box: holds the foreground of nearly all files; None = not known.
         slices_estimated: whether `slices` is an estimate.
+        has_volumes: whether slices have a position in a volume.
     """
 
     height: int
@@ -46,6 +47,7 @@ class DatasetFacts:
     nearly_uniform: bool = False
     box: Box | None = None
     slices_estimated: bool = False
+    has_volumes: bool = False
 
     @classmethod
     def of(cls, survey: Survey) -> DatasetFacts:
@@ -66,6 +68,7 @@ class DatasetFacts:
             nearly_uniform=sizes.get((height, width), 0) >= NEARLY_ALL * sum(sizes.values()),
             box=Box(**fingerprint["foreground_box"]) if fingerprint["foreground_box"] else None,
             slices_estimated=fingerprint["slices_estimated"],
+            has_volumes=survey.has_volumes,
         )
 
     @property

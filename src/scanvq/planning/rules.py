@@ -17,6 +17,7 @@ LEARNING_RATE = {"fine": 2e-3, "coarse": 1e-3}
 L1 = {"fine": 3.0, "coarse": 1.0}  # beside SSIM of weight 1
 LONG_BUDGET = 2 * 3600  # seconds; from here on a CPU trains a wide network
 FEW_SLICES = 4_000  # training slices; with fewer a prior overfits without dropout
+GLOBAL_CODES = {"appearance": 24, "layout": 24}  # values; at least 8 training images for each
 HALVINGS = {"fine": 2, "coarse": 3}
 
 
@@ -25,12 +26,14 @@ def decide(facts: DatasetFacts, request: PlanRequest) -> tuple[Choice, ...]:
     height, width = network_size(facts)
     halvings = HALVINGS[request.detail]
     return (
+        *_conditions(facts),
         *_data(facts, (height, width)),
         *_tokenizer(halvings, request),
         *_prior(facts, height >> halvings, width >> halvings, request),
+        *_global_code(),
         *_tokenizer_training(facts, height * width, request),
         *_prior_training(facts, (height >> halvings) * (width >> halvings), request),
-        _choice("sampling.top_p", 0.95, "fixed", "excludes the least likely codes, which show as specks"),
+        _choice("sampling.top_p", 1.0, "fixed", "with a global code, excluding codes only reduces variety"),
     )
 
 
@@ -64,6 +67,14 @@ def _is_wide(request: PlanRequest) -> bool:
 
 def _choice(key: str, value: Any, basis: Basis, reason: str) -> Choice:
     return Choice(key=key, value=value, basis=basis, reason=reason)
+
+
+def _conditions(facts: DatasetFacts) -> list[Choice]:
+    if not facts.has_volumes:
+        return []  # the label, where there are labels
+    names = ["label", "slice_position"] if facts.labels else ["slice_position"]
+    reason = "slices of volumes differ with their level, which samples can then request"
+    return [_choice("data.conditions", names, "rule", reason)]
 
 
 def _data(facts: DatasetFacts, size: tuple[int, int]) -> list[Choice]:
@@ -123,7 +134,7 @@ def _tokenizer(halvings: int, request: PlanRequest) -> list[Choice]:
 
 def _prior(facts: DatasetFacts, height: int, width: int, request: PlanRequest) -> list[Choice]:
     wide = _is_wide(request)
-    far = wide and max(height, width) / 2 > 13
+    far = max(height, width) / 2 > 13
     dilations = [1, 2, 4, 1, 8, 4, 2, 1] if far else [1, 2, 1, 4, 1, 2, 1]
     return [
         _choice(
@@ -150,6 +161,20 @@ def _prior(facts: DatasetFacts, height: int, width: int, request: PlanRequest) -
             0.1 if facts.slices < FEW_SLICES else 0.0,
             "rule",
             f"{facts.slices_text} training slices are {'few' if facts.slices < FEW_SLICES else 'many'}",
+        ),
+    ]
+
+
+def _global_code() -> list[Choice]:
+    return [
+        _choice(
+            "global_code.appearance",
+            GLOBAL_CODES["appearance"],
+            "fixed",
+            "contrast and sharpness are drawn once for the whole image, so that its halves agree",
+        ),
+        _choice(
+            "global_code.layout", GLOBAL_CODES["layout"], "fixed", "so are shape and size of large structures"
         ),
     ]
 
@@ -198,6 +223,7 @@ def _prior_training(facts: DatasetFacts, cells: int, request: PlanRequest) -> li
         ),
         _choice(f"{where}.schedule", "cosine", "fixed", "decays to 2 % at the end of the budget"),
         _choice(f"{where}.warmup_steps", 50, "fixed", "stabilizes the first steps"),
+        _choice(f"{where}.warmup_share", 0.1, "fixed", "a short budget is not spent on warm-up"),
         _choice(f"{where}.clip_norm", 1.0, "fixed", "limits the effect of an outlier batch"),
         _choice(f"{where}.objective.kind", "next_code", "fixed", "exact likelihood"),
         _choice(f"{where}.budget_share", 0.5, "fixed", "half for the tokenizer, half for the prior"),

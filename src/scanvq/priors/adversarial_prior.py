@@ -20,6 +20,7 @@ class AdversarialPrior(CodePrior):
     """
 
     inpainting_support: ClassVar[InpaintingSupport] = "nothing"
+    objective: ClassVar[str] = "adversarial_codes"
     noise_dim: int
     generator: nn.Module
     critic: nn.Module

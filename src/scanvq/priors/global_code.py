@@ -93,7 +93,7 @@ class GlobalCode(nn.Module):
             clusters = max(1, min(size, len(summary) // FEWEST_MEMBERS, len(np.unique(summary, axis=0))))
             found = KMeans(clusters, n_init=_STARTS, random_state=seed).fit(summary)
             centers = self.get_buffer(f"centers_{name}")
-            centers.fill_(math.inf)  # values that are not used are nearest to nothing
+            centers.zero_()
             centers[:clusters] = torch.from_numpy(found.cluster_centers_).to(centers)
             values.append(torch.from_numpy(found.labels_).long())
         counts = self.get_buffer("counts")
@@ -113,10 +113,8 @@ class GlobalCode(nn.Module):
             for name, size in self.sizes.items():
                 summary, weights = self._summary(name, part)
                 centers = self.get_buffer(f"centers_{name}")
-                used = centers[:, 0].isfinite()
-                kept = centers.masked_fill(~used[:, None], 0.0)
-                distances = weights @ kept.square().T - 2 * (weights * summary) @ kept.T  # (b, size)
-                nearest = distances.masked_fill(~used, math.inf).argmin(1)
+                distances = weights @ centers.square().T - 2 * (weights * summary) @ centers.T  # (b, size)
+                nearest = distances.masked_fill(self._unused(name), math.inf).argmin(1)
                 found[name].append(torch.where(known, nearest, size))
         return Condition(categories={PREFIX + name: torch.cat(values) for name, values in found.items()})
 
@@ -126,6 +124,12 @@ class GlobalCode(nn.Module):
         values = tuple(condition.categories[PREFIX + name] for name in self.sizes)
         bits: Tensor = -(counts / counts.sum()).log2()[values]
         return bits
+
+    def _unused(self, name: str) -> Tensor:
+        """The values that no training image has, (size,) bool."""
+        axis = list(self.sizes).index(name)
+        counts = self.get_buffer("counts").movedim(axis, 0)
+        return counts.reshape(len(counts), -1).sum(1) == 0
 
     def _summary(self, name: str, codes: Codes) -> tuple[Tensor, Tensor]:
         """The summary of each image and the weight of each of its numbers, (B, length) each."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from scanvq.build import TABLES
+from scanvq.build import TABLES, objective_of_prior
 from scanvq.spec import SpecError, setting_names
 
 
 def apply_override(table: dict[str, Any], override: str) -> None:
     """Sets `a.b.c=value` in a recipe's tables; the value is TOML, or text without quotes.
+
+    Another `prior.kind` is trained by the objective for this kind; a later override may name another one.
 
     Raises:
         SpecError: the override is not of that form, or a key on its path is a value and not a table.
@@ -33,6 +35,21 @@ def apply_override(table: dict[str, Any], override: str) -> None:
     if keys[-1] == "kind":
         change_kind(inner, value)
     inner[keys[-1]] = value
+    if keys == ["prior", "kind"]:
+        _use_objective_of(table, value)
+
+
+def _use_objective_of(table: dict[str, Any], kind: Any) -> None:
+    objective = objective_of_prior(str(kind))
+    training = table.setdefault("training", {})
+    if not objective or not isinstance(training, dict):
+        return
+    stage = training.setdefault("prior", {})
+    if isinstance(stage, dict):
+        trained_by = stage.setdefault("objective", {})
+        if isinstance(trained_by, dict) and trained_by.get("kind") != objective:
+            change_kind(trained_by, objective)
+            trained_by["kind"] = objective
 
 
 def _entry(inner: list[Any], key: str, override: str) -> Any:

@@ -17,7 +17,8 @@ from scanvq.cohort.entries import Entries
 from scanvq.cohort.survey import Survey, survey_folder
 from scanvq.conditions.joint_distribution import JointDistribution
 from scanvq.conditions.space import ConditionSpace
-from scanvq.imaging.preparation import Preparation
+from scanvq.imaging.formats import Header
+from scanvq.imaging.preparation import NativeFormat, Preparation
 from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.dataset import SliceDataset
@@ -143,13 +144,22 @@ def prepare_data(
     return RunData(
         catalog=survey.catalog,
         store=store,
-        preparation=Preparation(geometry=geometry, intensity=intensity),
+        preparation=Preparation(geometry=geometry, intensity=intensity, native=_native_format(survey)),
         mean=mean,
         std=std,
         content=store.digest,
         leaks=leaks,
         conditions=measure_conditions(columns, store, train),
     )
+
+
+def _native_format(survey: Survey) -> NativeFormat | None:
+    trained = [
+        header
+        for entry, header in zip(survey.catalog.entries, survey.headers, strict=True)
+        if entry.split == "train" and isinstance(header, Header)
+    ]
+    return NativeFormat.of(trained)
 
 
 def data_record(data: RunData) -> dict[str, Any]:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from scanvq.imaging.formats import Header
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.intensity import Intensity
 from scanvq.imaging.packing import Packing
-from scanvq.imaging.preparation import Preparation, Slice
+from scanvq.imaging.preparation import NativeFormat, Preparation, Slice
 
 
 def _slice(dtype: str, shape: tuple[int, int] = (30, 41)) -> Slice:
@@ -91,3 +92,28 @@ def test_it_is_remembered_as_json() -> None:
         intensity=Intensity(kind="percentiles", low=0.1, high=812.25),
     )
     assert Preparation.from_dict(json.loads(json.dumps(preparation.to_dict()))) == preparation
+
+
+def header(height: int, width: int, slices: int = 1, spacing: tuple[float, float] | None = None) -> Header:
+    return Header(slices=slices, height=height, width=width, dtype=np.dtype(np.uint8), spacing=spacing)
+
+
+def test_created_images_have_the_size_of_most_slices() -> None:
+    native = NativeFormat.of([header(30, 21, 9, (1.0, 2.0)), header(30, 21, 2, (1.5, 2.0)), header(8, 8, 3)])
+    assert native == NativeFormat(height=30, width=21, spacing=(1.0, 2.0))
+    geometry = Geometry(height=32, width=24)
+    preparation = Preparation(geometry=geometry, intensity=Intensity(kind="unit"), native=native)
+    original = np.random.default_rng(0).random((30, 21)).astype(np.float32)
+    padded = geometry.apply(original)[None]
+    assert np.array_equal(preparation.to_native(padded), original[None])
+    assert Preparation.from_dict(json.loads(json.dumps(preparation.to_dict()))) == preparation
+
+
+def test_created_images_have_the_size_of_the_network_where_sizes_differ() -> None:
+    assert NativeFormat.of([header(30, 21), header(31, 21), header(32, 22)]) is None
+    preparation = Preparation(
+        geometry=Geometry(height=4, width=4, spacing=2.0), intensity=Intensity(kind="unit")
+    )
+    images = np.zeros((1, 4, 4), np.float32)
+    assert preparation.to_native(images) is images
+    assert preparation.native_spacing == (2.0, 2.0)

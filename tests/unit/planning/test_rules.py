@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -175,3 +176,13 @@ def test_a_long_budget_or_a_gpu_gives_a_wide_network() -> None:
     assert short < wide[0] == wide[1]
     short_rate, *wide_rates = (recipe.stage("prior").learning_rate for recipe in priors)
     assert short_rate > wide_rates[0] == wide_rates[1]
+
+
+def test_volumes_are_conditional_on_the_slice_position() -> None:
+    def conditions(of: DatasetFacts) -> object:
+        return {c.key: c.value for c in decide(of, PlanRequest(budget=600))}.get("data.conditions")
+
+    images = facts((90, 120))
+    assert conditions(images) is None
+    assert conditions(replace(images, has_volumes=True)) == ["slice_position"]
+    assert conditions(replace(images, has_volumes=True, labels=2)) == ["label", "slice_position"]

@@ -151,3 +151,16 @@ def test_codebooks_count_as_parameters() -> None:
 def test_old_names_raise_with_the_new_name(name: str, override: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         read_recipe(name, overrides=[override])
+
+
+@pytest.mark.parametrize(
+    ("kind", "objective"),
+    [("maskgit", "masked_codes"), ("latent_gan", "adversarial_codes"), ("transformer", "next_code")],
+)
+def test_the_objective_follows_the_kind_of_prior(kind: str, objective: str) -> None:
+    assert read_recipe("tiny", overrides=[f"prior.kind={kind}"]).objective("prior")["kind"] == objective
+
+
+def test_a_fitting_objective_keeps_its_settings() -> None:
+    overrides = ["training.prior.objective.condition_dropout=0.3", "prior.kind=transformer"]
+    assert read_recipe("tiny", overrides=overrides).objective("prior")["condition_dropout"] == 0.3

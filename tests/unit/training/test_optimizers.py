@@ -49,3 +49,11 @@ def test_a_cosine_falls_to_two_percent() -> None:
     assert rates[0] == pytest.approx(0.1)
     assert rates[5] == pytest.approx(0.051)
     assert rates[10] == pytest.approx(0.002)
+
+
+def test_warm_up_ends_at_its_share_of_a_short_training() -> None:
+    short = settings(warmup_steps=50, warmup_share=0.1, learning_rate=1.0)
+    rates = [learning_rate(short, progress=step / 20, step=step) for step in range(20)]
+    assert rates[0] == pytest.approx(1 / 50)
+    assert rates[1] == pytest.approx(0.5)
+    assert rates[2:] == [1.0] * 18
