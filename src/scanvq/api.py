@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scanvq.model.model import Model
 from scanvq.model.source import read_model
+from scanvq.planning.dataset_facts import Goal
 from scanvq.planning.document import Plan, read_plan
 from scanvq.planning.make import make_plan
 from scanvq.recipe.reading import parse_recipe, read_recipe
@@ -37,6 +38,7 @@ def fit(
     out: str | Path,
     recipe: str | Path | Recipe | None = None,
     plan: str | Path | Plan | None = None,
+    goal: Goal | None = None,
     overrides: Sequence[str] = (),
     budget: str | float | None = None,
     epochs: int | None = None,
@@ -60,6 +62,7 @@ def fit(
         recipe: name, TOML file, or a completed recipe; None = that of the run named by `tokenizer` or
             `initial_model`, else a plan for these scans.
         plan: a plan or its file; it includes folder, budget and seed.
+        goal: what a plan for these scans is for: "create" (the default), "reconstruct" or "compress".
         overrides: settings that replace those of the recipe, such as "tokenizer.quantizer.codebook_size=256".
         budget: how long to train, as "10m" or in seconds; None = train by epochs.
         epochs: of each stage; None = those of the recipe.
@@ -84,6 +87,13 @@ def fit(
     """
     seconds = parse_duration(budget) if isinstance(budget, str) else budget
     run = RunDirectory(Path(out))
+    if goal is not None and (
+        resume or any(part is not None for part in (recipe, plan, tokenizer, initial_model))
+    ):
+        raise ValueError(
+            "goal is for a new plan, which `fit FOLDER` makes by itself; leave it out with --recipe, --plan, "
+            "--tokenizer, --from or --resume"
+        )
     engine = Engine(device=device)
     survey = None
     if not resume and engine.is_main:
@@ -94,6 +104,7 @@ def fit(
             planned = make_plan(
                 _folder(folder, None),
                 budget=seconds,
+                goal=goal or "create",
                 overrides=overrides,
                 seed=seed,
                 skip_bad=skip_bad,

@@ -67,3 +67,5 @@ def test_fit_without_a_recipe_plans(scanvq: Command, scans: Path, tmp_path: Path
 def test_a_plan_excludes_other_settings(refused: Refused, plan: Path, tmp_path: Path) -> None:
     (message,) = refused([["fit", "--plan", plan, "--recipe", "tiny", "--out", tmp_path / "run"]])
     assert "a plan includes all settings" in message
+    (message,) = refused([["fit", "--plan", plan, "--goal", "compress", "--out", tmp_path / "run"]])
+    assert "goal is for a new plan" in message

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.goal_option import GoalOption
 from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption
 
 
@@ -29,6 +30,7 @@ def fit(
         Path | None,
         typer.Option(help="A plan file from `scanvq plan`, edited or not.", show_default=False),
     ] = None,
+    goal: GoalOption = None,
     out: Annotated[
         Path | None,
         typer.Option(help="The run directory. Default: runs/RECIPE-DATE-TIME.", show_default=False),
@@ -129,6 +131,7 @@ def fit(
             out=out,
             recipe=recipe,
             plan=plan,
+            goal=None if goal is None else goal.value,
             overrides=given,
             budget=budget,
             epochs=epochs,

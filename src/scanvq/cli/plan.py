@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.goal_option import GoalOption
 from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption
 
 
@@ -30,6 +31,7 @@ def plan(
             help="fine: one code per 4x4 pixels. coarse: per 8x8 pixels, a fourth of the bits, less sharp."
         ),
     ] = DetailName.FINE,
+    goal: GoalOption = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Set a value: section.key=value.")
     ] = None,
@@ -49,6 +51,8 @@ def plan(
 
         scanvq plan scans/ --budget 15m
 
+        scanvq plan scans/ --goal compress
+
         scanvq plan scans/ --detail coarse --out coarse.toml --set prior.kind=transformer
     """
     from scanvq.cli.progress_display import ProgressDisplay
@@ -67,6 +71,7 @@ def plan(
         folder,
         budget=parse_duration(budget),
         detail=detail.value,
+        goal="create" if goal is None else goal.value,
         overrides=with_slice_options(overrides or (), plane, slices, spacing),
         seed=seed,
         skip_bad=skip_bad,

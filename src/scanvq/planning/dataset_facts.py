@@ -8,6 +8,7 @@ from typing import Literal
 from scanvq.cohort.survey import Survey
 
 Detail = Literal["fine", "coarse"]
+Goal = Literal["create", "reconstruct", "compress"]
 
 # Share of the slices of one size, and of the files whose foreground is in the box.
 NEARLY_ALL = 0.95
@@ -84,9 +85,11 @@ class PlanRequest:
     Attributes:
         budget: seconds for tokenizer, codes and prior together.
         detail: "fine" for codes of 4x4 pixels, "coarse" for codes of 8x8 pixels.
+        goal: what the model is for: creating scans, reconstructing them, or compressing them.
         cuda: whether training runs on a GPU.
     """
 
     budget: float
     detail: Detail = "fine"
+    goal: Goal = "create"
     cuda: bool = False

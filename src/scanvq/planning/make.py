@@ -12,7 +12,7 @@ from scanvq.build import TABLES
 from scanvq.cohort.survey import survey_folder
 from scanvq.planning.choice import Choice, table_of
 from scanvq.planning.cost_estimate import estimate_cost
-from scanvq.planning.dataset_facts import DatasetFacts, Detail, PlanRequest
+from scanvq.planning.dataset_facts import DatasetFacts, Detail, Goal, PlanRequest
 from scanvq.planning.document import Plan
 from scanvq.planning.rules import decide
 from scanvq.recipe.completion import complete_recipe
@@ -30,6 +30,7 @@ def make_plan(
     *,
     budget: float | None = None,
     detail: Detail = "fine",
+    goal: Goal = "create",
     overrides: Sequence[str] = (),
     seed: int = 0,
     skip_bad: bool = False,
@@ -43,6 +44,7 @@ def make_plan(
         folder: the scans.
         budget: seconds for tokenizer, codes and prior; None = 30 minutes.
         detail: "fine" for codes of 4x4 pixels, "coarse" for codes of 8x8.
+        goal: what the model is for, see `PlanRequest`.
         overrides: settings given by the user, such as "prior.kind=transformer".
         seed: of the splits.
         skip_bad: leave unreadable files out instead of stopping.
@@ -72,7 +74,10 @@ def make_plan(
     )
     facts = DatasetFacts.of(survey)
     request = PlanRequest(
-        budget=DEFAULT_BUDGET if budget is None else budget, detail=detail, cuda=device.type == "cuda"
+        budget=DEFAULT_BUDGET if budget is None else budget,
+        detail=detail,
+        goal=goal,
+        cuda=device.type == "cuda",
     )
     choices = _with_given(decide(facts, request), overrides)
     about = {

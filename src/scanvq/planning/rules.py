@@ -17,6 +17,11 @@ LEARNING_RATE = {"fine": 2e-3, "coarse": 1e-3}
 L1 = {"fine": 3.0, "coarse": 1.0}  # beside SSIM of weight 1
 LONG_BUDGET = 2 * 3600  # seconds; from here on a CPU trains a wide network
 FEW_SLICES = 4_000  # training slices; with fewer a prior overfits without dropout
+BUDGET_SHARES = {  # of tokenizer and prior
+    "create": (0.5, 0.5),
+    "reconstruct": (0.85, 0.15),
+    "compress": (0.5, 0.5),
+}
 GLOBAL_CODES = {"appearance": 24, "layout": 24}  # values; at least 8 training images for each
 HALVINGS = {"fine": 2, "coarse": 3}
 
@@ -200,7 +205,7 @@ def _tokenizer_training(facts: DatasetFacts, pixels: int, request: PlanRequest) 
         _choice(f"{where}.objective.kind", "reconstruct", "fixed", "as in the paper, with the losses below"),
         _choice(f"{where}.objective.l1", L1[request.detail], "rule", "sharper than a squared error"),
         _choice(f"{where}.objective.ssim", 1.0, "fixed", "perceived similarity, which the report measures"),
-        _choice(f"{where}.budget_share", 0.5, "fixed", "half for the tokenizer, half for the prior"),
+        _budget_share(where, BUDGET_SHARES[request.goal][0], request),
     ]
 
 
@@ -226,8 +231,17 @@ def _prior_training(facts: DatasetFacts, cells: int, request: PlanRequest) -> li
         _choice(f"{where}.warmup_share", 0.1, "fixed", "a short budget is not spent on warm-up"),
         _choice(f"{where}.clip_norm", 1.0, "fixed", "limits the effect of an outlier batch"),
         _choice(f"{where}.objective.kind", "next_code", "fixed", "exact likelihood"),
-        _choice(f"{where}.budget_share", 0.5, "fixed", "half for the tokenizer, half for the prior"),
+        _budget_share(where, BUDGET_SHARES[request.goal][1], request),
     ]
+
+
+def _budget_share(where: str, share: float, request: PlanRequest) -> Choice:
+    reasons = {
+        "create": "goal create: created scans need both equally",
+        "reconstruct": "goal reconstruct: the tokenizer alone decides the quality of reconstructions",
+        "compress": "goal compress: distortion is the tokenizer's, and bits are the prior's",
+    }
+    return _choice(f"{where}.budget_share", share, "rule", reasons[request.goal])
 
 
 def _batch(facts: DatasetFacts, pixels: int, request: PlanRequest) -> int:

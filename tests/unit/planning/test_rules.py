@@ -13,7 +13,7 @@ from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.geometry import Geometry, decide_geometry
 from scanvq.planning import rules
 from scanvq.planning.choice import table_of
-from scanvq.planning.dataset_facts import Box, DatasetFacts, Detail, PlanRequest
+from scanvq.planning.dataset_facts import Box, DatasetFacts, Detail, Goal, PlanRequest
 from scanvq.planning.rules import LONG_BUDGET, MAX_SIDE, crops, decide
 from scanvq.recipe.completion import complete_recipe
 from scanvq.recipe.recipe import Recipe
@@ -176,6 +176,16 @@ def test_a_long_budget_or_a_gpu_gives_a_wide_network() -> None:
     assert short < wide[0] == wide[1]
     short_rate, *wide_rates = (recipe.stage("prior").learning_rate for recipe in priors)
     assert short_rate > wide_rates[0] == wide_rates[1]
+
+
+def test_the_goal_shares_the_budget() -> None:
+    def share(goal: Goal, stage: str) -> float:
+        recipe = planned(facts((90, 120)), PlanRequest(budget=300, goal=goal))
+        return recipe.stage(stage).budget_share
+
+    assert share("create", "tokenizer") == share("create", "prior")
+    assert share("reconstruct", "tokenizer") > 5 * share("reconstruct", "prior")
+    assert share("compress", "tokenizer") == share("compress", "prior")
 
 
 def test_volumes_are_conditional_on_the_slice_position() -> None:
