@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from scanvq.model.model import Model
@@ -16,8 +17,9 @@ from scanvq.recipe.recipe import Recipe
 from scanvq.run import Run
 from scanvq.storage.files import write_text
 from scanvq.storage.run_directory import RunDirectory
+from scanvq.storage.run_lock import lock_run
 from scanvq.training.engine import Engine
-from scanvq.training.fit import FitRequest, new_run, resumed_run, train_run
+from scanvq.training.fit import FitRequest, new_run, require_unused, resumed_run, train_run
 from scanvq.training.history import Logger, Loggers
 from scanvq.training.initialization import inherit_from, recipe_with_tokenizer, scan_folder
 from scanvq.training.relocate import relocate
@@ -87,6 +89,11 @@ def fit(
     """
     seconds = parse_duration(budget) if isinstance(budget, str) else budget
     run = RunDirectory(Path(out))
+    if resume and overrides:
+        raise ValueError(
+            f"--set {overrides[0]} cannot change a run that is resumed: its settings are in {run.recipe}; "
+            "start a new run, with --tokenizer or --from to build on this one"
+        )
     if goal is not None and (
         resume or any(part is not None for part in (recipe, plan, tokenizer, initial_model))
     ):
@@ -96,68 +103,74 @@ def fit(
         )
     engine = Engine(device=device)
     survey = None
-    if not resume and engine.is_main:
-        planned = None
-        if plan is not None:
-            planned = _read(plan, recipe, overrides, tokenizer or initial_model)
-        elif recipe is None and tokenizer is None and initial_model is None:
-            planned = make_plan(
-                _folder(folder, None),
+    with ExitStack() as held:  # by the main process, until training ends
+        if resume and engine.is_main:
+            run.check()
+            held.enter_context(lock_run(run))
+            if folder is not None:
+                relocate(
+                    run,
+                    _folder(folder, None),
+                    cache=cache,
+                    progress=progress_for("prepare") if progress_for else None,
+                )
+        elif engine.is_main:
+            require_unused(run)
+            planned = None
+            if plan is not None:
+                planned = _read(plan, recipe, overrides, tokenizer or initial_model)
+            elif recipe is None and tokenizer is None and initial_model is None:
+                planned = make_plan(
+                    _folder(folder, None),
+                    budget=seconds,
+                    goal=goal or "create",
+                    overrides=overrides,
+                    seed=seed,
+                    skip_bad=skip_bad,
+                    device=engine.device,
+                    dry_run=epochs is None,
+                )
+                survey = planned.survey
+            if planned is not None:
+                folder = planned.folder if folder is None else folder
+                seconds = planned.budget if seconds is None and epochs is None else seconds
+                seed = planned.seed
+            request = FitRequest(
+                folder=str(_folder(folder, tokenizer or initial_model)),
+                tokenizer=None if tokenizer is None else str(Path(tokenizer).resolve()),
+                initial_model=None if initial_model is None else _located(initial_model),
                 budget=seconds,
-                goal=goal or "create",
-                overrides=overrides,
+                epochs=epochs,
                 seed=seed,
                 skip_bad=skip_bad,
-                device=engine.device,
-                dry_run=epochs is None,
+                allow_leak=allow_leak,
             )
-            survey = planned.survey
-        if planned is not None:
-            folder = planned.folder if folder is None else folder
-            seconds = planned.budget if seconds is None and epochs is None else seconds
-            seed = planned.seed
-        request = FitRequest(
-            folder=str(_folder(folder, tokenizer or initial_model)),
-            tokenizer=None if tokenizer is None else str(Path(tokenizer).resolve()),
-            initial_model=None if initial_model is None else _located(initial_model),
-            budget=seconds,
-            epochs=epochs,
-            seed=seed,
+            given = planned.recipe if planned else _recipe(recipe, overrides, tokenizer, initial_model)
+            held.enter_context(lock_run(run))
+            new_run(run, given, request)
+            if planned is not None:
+                write_text(run.plan, planned.toml())
+            inherit_from(run, request)
+        engine.wait()
+        began = time.monotonic()
+        completed, request = resumed_run(
+            run,
+            budget=seconds if resume else None,
+            epochs=epochs if resume else None,
             skip_bad=skip_bad,
             allow_leak=allow_leak,
         )
-        given = _recipe(recipe, overrides, tokenizer, initial_model) if planned is None else planned.recipe
-        new_run(run, given, request)
-        if planned is not None:
-            write_text(run.plan, planned.toml())
-        inherit_from(run, request)
-    elif folder is not None and engine.is_main:
-        relocate(
+        attached = loggers(engine, run) if loggers is not None and engine.is_main else ()
+        train_run(
             run,
-            _folder(folder, None),
+            completed,
+            request,
+            engine=engine,
+            loggers=Loggers(attached),
+            survey=survey,
             cache=cache,
-            progress=progress_for("prepare") if progress_for else None,
+            progress_for=progress_for,
         )
-    engine.wait()
-    began = time.monotonic()
-    completed, request = resumed_run(
-        run,
-        budget=seconds if resume else None,
-        epochs=epochs if resume else None,
-        skip_bad=skip_bad,
-        allow_leak=allow_leak,
-    )
-    attached = loggers(engine, run) if loggers is not None and engine.is_main else ()
-    train_run(
-        run,
-        completed,
-        request,
-        engine=engine,
-        loggers=Loggers(attached),
-        survey=survey,
-        cache=cache,
-        progress_for=progress_for,
-    )
     if not engine.is_main:
         return None
     trained = Run(out, device=device)

@@ -99,14 +99,14 @@ def wait_for(process: subprocess.Popen[bytes], happened: Callable[[], bool]) -> 
     raise TimeoutError
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(("stage", "number"), [("tokenizer", signal.SIGINT), ("prior", signal.SIGHUP)])
 def test_an_interrupted_and_resumed_run_gives_the_same_weights(
-    scans: Path, whole: Path, command: Command, tmp_path: Path, stage: str
+    scans: Path, whole: Path, command: Command, tmp_path: Path, stage: str, number: int
 ) -> None:
     run = tmp_path / "run"
     process = command.start(SCANVQ, "fit", scans, f"--out={run}", *SHRUNKEN, *EPOCHS)
     assert wait_for(process, (run / stage / "best.safetensors").exists)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert process.wait(TIMEOUT) == 130, command.printed
     assert f"scanvq fit --resume --out {run}" in command.printed
     saved = json.loads((run / stage / "history.json").read_text())
@@ -115,6 +115,18 @@ def test_an_interrupted_and_resumed_run_gives_the_same_weights(
     command.run(SCANVQ, "fit", "--resume", f"--out={run}")
     assert_equal_weights(run, whole)
     assert (run / "report.html").exists()
+
+
+def test_a_second_training_of_the_same_run_is_refused(scans: Path, command: Command, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = command.start(SCANVQ, "fit", scans, f"--out={run}", *SHRUNKEN, "--epochs=1000")
+    assert wait_for(process, (run / "tokenizer" / "best.safetensors").exists)
+    for arguments in (("--resume",), (scans, *SHRUNKEN)):
+        other = command.start(SCANVQ, "fit", *arguments, f"--out={run}")
+        assert other.wait(TIMEOUT) == 2
+        assert "is being trained by process" in command.printed or "is not empty" in command.printed
+    process.send_signal(signal.SIGINT)
+    assert process.wait(TIMEOUT) == 130, command.printed
 
 
 def test_a_repeatedly_killed_run_gives_the_same_weights(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from scanvq.cli.terminal_stream import TerminalStream
+
 if TYPE_CHECKING:
     from scanvq.storage.run_directory import RunDirectory
     from scanvq.training.engine import Engine
@@ -22,7 +24,7 @@ class ProgressDisplay:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.console = Console(stderr=True, quiet=quiet)
+        self.console = Console(file=TerminalStream(), quiet=quiet)
 
     def terminal(self) -> TerminalLogger:
         from scanvq.training.loggers.terminal import TerminalLogger

@@ -131,6 +131,11 @@ class RunDirectory:
         return self.path / "cost.json"
 
     @property
+    def lock(self) -> Path:
+        """Held while the run is trained, see `scanvq.storage.run_lock`."""
+        return self.path / ".lock"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 

@@ -223,7 +223,8 @@ def reopen_data(
     preparation = Preparation.from_dict(record["preparation"])
     key = StoreKey.of(catalog, geometry=preparation.geometry, plane=data.plane, slices=data.slices)
     content = record["content"]
-    if missing := key.missing:
+    left_out = {path for path, _ in record["skipped"]}
+    if missing := [path for path in key.missing if str(path) not in left_out]:
         raise DataChangedError(
             f"{len(missing)} of the {len(key)} files of this run are not in {catalog.root}, "
             f"such as {missing[0]}; restore them or, if all were moved, name the new folder: "

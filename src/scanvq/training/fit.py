@@ -28,13 +28,19 @@ from scanvq.training.training_limit import TrainingLimit
 from scanvq.types import ProgressFactory
 
 
-def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
-    """Makes a run directory. Raises RunError if training has begun there."""
+def require_unused(run: RunDirectory) -> None:
+    """Raises RunError if training has begun in a run directory, or it has files of someone else."""
     initial = {run.settings, run.recipe, run.fingerprint, run.environment, run.logs}
-    if any(file not in initial and not file.name.startswith(TEMPORARY_PREFIX) for file in run.path.glob("*")):
+    leftovers = (TEMPORARY_PREFIX, run.lock.name)
+    if any(file not in initial and not file.name.startswith(leftovers) for file in run.path.glob("*")):
         raise RunError(
             f"{run.path} exists and is not empty; continue it with --resume, or choose another --out"
         )
+
+
+def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
+    """Makes a run directory. Raises RunError, see `require_unused`."""
+    require_unused(run)
     run.path.mkdir(parents=True, exist_ok=True)
     run.write_settings(asdict(request))
     write_text(run.recipe, recipe.toml())

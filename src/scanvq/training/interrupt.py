@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM of a scheduler make training save and stop after the current step."""
+"""Ctrl-C, SIGTERM of a scheduler and a closed terminal make training save and stop after the current step."""
 
 from __future__ import annotations
 
@@ -25,14 +25,24 @@ class StopRequest:
         self.made = True
 
 
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+)
+"""Signals that stop training; a closed terminal sends SIGHUP."""
+
+
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """Catches SIGINT and SIGTERM inside the block; off the main thread nothing can be caught."""
+    """Catches SIGNALS inside the block, but those that are ignored, as SIGHUP under nohup.
+
+    Off the main thread nothing can be caught.
+    """
     stop_request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield stop_request
         return
-    before = {number: signal.signal(number, stop_request) for number in (signal.SIGINT, signal.SIGTERM)}
+    caught = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop_request) for number in caught}
     try:
         yield stop_request
     finally:

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from scanvq.nn.precision import Precision
 from scanvq.storage.files import write_json
 from scanvq.storage.resume import read_resume, save_resume
+from scanvq.storage.run_directory import RunError
 from scanvq.training.batch_sampler import DeterministicBatchSampler
 from scanvq.training.engine import Engine
 from scanvq.training.history import Averages, Loggers
@@ -109,6 +110,7 @@ class _TrainingLoop:
                     [before + time.monotonic() - started_at, float(stop_request.made)]
                 )
                 state.elapsed, stop = elapsed, stopping > 0
+                self._require_run()
                 self._report()
                 if self.schedule.validation_is_due(
                     state.step,
@@ -176,6 +178,7 @@ class _TrainingLoop:
             self._check_finite([name for name, value in values.items() if not math.isfinite(value)])
             pictures = stage.pictures() if self.engine.is_main else None
         self.objective.train()
+        self._require_run()
         (state.validation_seconds,) = self.engine.largest([time.monotonic() - started_at])
         self._record("validation", values)
         state.shown.update({f"val_{name}": value for name, value in values.items()})
@@ -187,6 +190,10 @@ class _TrainingLoop:
             state.best = value
             if self.engine.is_main:
                 stage.save(stage.directory.best)
+
+    def _require_run(self) -> None:
+        if self.engine.is_main and not self.stage.run_exists():
+            raise RunError(f"the run directory was removed while the {self.stage.name} was trained")
 
     def _criterion(self, values: dict[str, float]) -> float:
         if self.stage.criterion is None:

@@ -77,6 +77,10 @@ class Stage:
     pictures: Callable[[], NDArray[np.float32] | None]
     callback: TrainingCallback | None = None
 
+    def run_exists(self) -> bool:
+        """Whether the folder of the stage's run is still there."""
+        return self.directory.path.parent.is_dir()
+
 
 @dataclass
 class TrainingState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from torch import nn
 from scanvq.build import TABLES
 from scanvq.settings import StageSettings
 from scanvq.spec import complete
-from scanvq.storage.run_directory import StageDirectory
+from scanvq.storage.run_directory import RunError, StageDirectory
 from scanvq.training.batch_sampler import DeterministicBatchSampler
 from scanvq.training.engine import Engine
 from scanvq.training.history import Loggers
@@ -329,3 +330,16 @@ def test_the_batches_are_those_of_the_seed(tmp_path: Path) -> None:
     run(stage)
     sampler = DeterministicBatchSampler(samples=SAMPLES, batch_size=BATCH, seed=5)
     assert all(np.array_equal(indices, sampler.indices(step)) for step, indices in enumerate(seen))
+
+
+def test_a_removed_run_ends_the_training_and_is_not_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+
+    def removed() -> dict[str, float]:
+        shutil.rmtree(path)
+        return {"score": 0.0}
+
+    path.mkdir()
+    with pytest.raises(RunError, match="was removed while"):
+        run(make_stage(path / "tokenizer", removed))
+    assert not path.exists()
