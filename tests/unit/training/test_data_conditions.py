@@ -43,15 +43,29 @@ def folder(tmp_path: Path) -> Path:
     return scans
 
 
-def prepared(folder: Path, settings: DataSettings = SETTINGS) -> RunData:
+def prepared(folder: Path, settings: DataSettings = SETTINGS, *, skip_bad: bool = False) -> RunData:
     survey = survey_data(folder, settings, PreparationSettings(), seed=0)
     return prepare_data(
         survey,
         PreparationSettings(),
         multiple=4,
         conditions=settings.conditions,
+        skip_bad=skip_bad,
         cache=folder.parent / "cache",
     )
+
+
+def test_files_that_were_left_out_are_not_asked_for_again(folder: Path) -> None:
+    plain = DataSettings()
+    (folder / "pat99.png").symlink_to("/nowhere/scan.png")
+    data = prepared(folder, plain, skip_bad=True)
+    assert [str(path) for path, _ in data.store.skipped] == ["pat99.png"]
+    record = json.loads(json.dumps(data_record(data)))
+    again = reopen_data(record, plain, cache=folder.parent / "cache")
+    assert again.store.digest == data.store.digest
+    (folder / "pat3.png").unlink()
+    with pytest.raises(DataChangedError, match=r"1 of the 13 files .* such as pat3.png"):
+        reopen_data(record, plain, cache=folder.parent / "cache")
 
 
 def test_a_record_keeps_the_space_and_counts_but_no_values(folder: Path) -> None:
