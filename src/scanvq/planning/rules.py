@@ -16,6 +16,7 @@ BATCH_CELLS = 4 * 48 * 40  # codes of one training batch of a prior, for a short
 LEARNING_RATE = {"fine": 2e-3, "coarse": 1e-3}
 L1 = {"fine": 3.0, "coarse": 1.0}  # beside SSIM of weight 1
 LONG_BUDGET = 2 * 3600  # seconds; from here on a CPU trains a wide network
+TEXTURE_BUDGET = 8 * 60  # seconds; from here on a CPU has time to train a natural decoder
 FEW_SLICES = 4_000  # training slices; with fewer a prior overfits without dropout
 HALVINGS = {"fine": 2, "coarse": 3}
 
@@ -28,6 +29,7 @@ def decide(facts: DatasetFacts, request: PlanRequest) -> tuple[Choice, ...]:
         *_data(facts, (height, width)),
         *_tokenizer(halvings, request),
         *_prior(facts, height >> halvings, width >> halvings, request),
+        *_natural_decoder(request),
         *_tokenizer_training(facts, height * width, request),
         *_prior_training(facts, (height >> halvings) * (width >> halvings), request),
         _choice("sampling.top_p", 0.95, "fixed", "excludes the least likely codes, which show as specks"),
@@ -151,6 +153,17 @@ def _prior(facts: DatasetFacts, height: int, width: int, request: PlanRequest) -
             "rule",
             f"{facts.slices_text} training slices are {'few' if facts.slices < FEW_SLICES else 'many'}",
         ),
+    ]
+
+
+def _natural_decoder(request: PlanRequest) -> list[Choice]:
+    """A decoder that adds texture to created images, where there is time to train it."""
+    if not request.cuda and request.budget < TEXTURE_BUDGET:
+        return []
+    share = "training.decoder.budget_share"
+    return [
+        _choice("decoder.kind", "natural", "rule", "created images have the texture that codes leave out"),
+        _choice(share, 0.33, "rule", "a quarter of the budget; reconstructions are not affected"),
     ]
 
 
