@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanvq.conditions.space import ConditionSpace
-from scanvq.decoders.image_decoder import DecoderName
 from scanvq.evaluation.cost import cost_of
 from scanvq.evaluation.evaluate_run import evaluate_run
 from scanvq.evaluation.evaluate_samples import evaluate_samples
@@ -80,7 +79,7 @@ class Run:
         top_k: int | None = None,
         top_p: float | None = None,
         guidance: float | None = None,
-        decoder: DecoderName | None = None,
+        decoder: str | None = None,
         seed: int = 0,
     ) -> NDArray[np.float32]:
         """New images, see `Model.sample`."""
@@ -105,7 +104,7 @@ class Run:
         condition: RequestedValues | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
-        decoder: DecoderName | None = None,
+        decoder: str | None = None,
         seed: int = 0,
     ) -> Array:
         """Completions of an image, see `Model.inpaint`."""
@@ -151,7 +150,7 @@ class Run:
         folder: str | Path | None = None,
         skip_bad: bool = False,
         allow_leak: bool = False,
-        decoder: DecoderName | None = None,
+        decoder: str | None = None,
         seed: int = 0,
         cache: Path | None = None,
         progress_for: ProgressFactory | None = None,

@@ -44,9 +44,9 @@ def evaluate(
 
     --samples and --images score created scans beside the test split (or --data), in three comparisons:
     samples with reconstructions (what the prior loses), reconstructions with real scans (what the tokenizer
-    loses), and samples with real scans (both). Samples and these reconstructions are by --decoder; all other
-    scores of reconstructions are of the faithful decoder. Each score stands beside its floor, the same of real
-    with real scans. They are written under "samples" of metrics.json, each comparison as soon as it is known;
+    loses), and samples with real scans (both). Samples and these reconstructions are by --decoder; all scores
+    without --samples are of the faithful decoder. Each score stands beside its floor, the same of real with
+    real scans. They are written under "samples" of metrics.json, each comparison as soon as it is known;
     the rest of the file stays as it is.
 
     Example: `scanvq evaluate runs/first`

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from scanvq.decoders.image_decoder import DecoderName
 from scanvq.imaging.formats import Scan, format_of
 from scanvq.imaging.intensity import Intensity
 from scanvq.imaging.preparation import Preparation
@@ -29,7 +28,7 @@ def sampled_images(
     count: int,
     file: Path,
     *,
-    decoder: DecoderName | None = None,
+    decoder: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:

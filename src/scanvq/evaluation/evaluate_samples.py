@@ -31,7 +31,7 @@ def evaluate_samples(
     folder: Path | None = None,
     skip_bad: bool = False,
     allow_leak: bool = False,
-    decoder: DecoderName | None = None,
+    decoder: str | None = None,
     seed: int = 0,
     cache: Path | None = None,
     progress_for: ProgressFactory | None = None,

@@ -64,7 +64,7 @@ class CreatedImages:
 
     @property
     def natural(self) -> ImageDecoder:
-        """The natural decoder in evaluation mode. Raises WeightsError if there is none, or it does not fit."""
+        """The natural decoder in evaluation mode. Raises WeightsError if none fits."""
         if self._natural is None:
             self._natural = self._source.load_decoder()[0].to(self._coder.device)
         return self._natural

@@ -43,13 +43,13 @@ def unknown_region(keep: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
 def inpaint_images(
     coder: Coder,
     prior: HierarchicalPrior,
-    created: CreatedImages,
     images: Images,
     mask: NDArray[np.bool_],
     *,
     count: int = 1,
     condition: Condition | None = None,
     params: SamplingParams,
+    created: CreatedImages | None = None,
     decoder: str | None = None,
     seed: int,
     device: torch.device,
@@ -62,12 +62,12 @@ def inpaint_images(
     Args:
         coder: of the tokenizer.
         prior: in evaluation mode, on `device`.
-        created: decodes the completions.
         images: the scan to complete.
         mask: (H, W), True where a pixel is unknown; the same for every slice.
         count: number of completions.
         condition: of every slice, (n,) each; None = all absent.
         params: temperature, top-k, top-p.
+        created: decodes the completions; None = `coder`.
         decoder: see `CreatedImages.decoder_of`. The natural one has texture of its own, so the gray values
             next to the known pixels are made to meet theirs.
         seed: of the completions.
@@ -102,9 +102,12 @@ def inpaint_images(
         filled = fill_codes(
             prior, known, condition=condition, params=params, seed=seed + number, device=device
         )
-        images_of_codes = created.decode(filled, decoder=decoder, seed=seed + number)
-        completed = restore_scan(images_of_codes, blanked, preparation).slices
-        if created.decoder_of(decoder) == "natural":
+        if created is None:
+            decoded = coder.decode(filled)
+        else:
+            decoded = created.decode(filled, decoder=decoder, seed=seed + number)
+        completed = restore_scan(decoded, blanked, preparation).slices
+        if created is not None and created.decoder_of(decoder) == "natural":
             completed = without_seam(completed, scan.slices, mask)
         slices = np.where(mask, completed, scan.slices)
         completions.append(replace(scan, slices=slices))

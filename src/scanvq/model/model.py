@@ -167,7 +167,7 @@ class Model:
         top_k: int | None = None,
         top_p: float | None = None,
         guidance: float | None = None,
-        decoder: DecoderName | None = None,
+        decoder: str | None = None,
         seed: int = 0,
     ) -> NDArray[np.float32]:
         """New images (count, H, W) of the network's size, intensities in [0, 1].
@@ -226,7 +226,7 @@ class Model:
         condition: RequestedValues | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
-        decoder: DecoderName | None = None,
+        decoder: str | None = None,
         seed: int = 0,
     ) -> list[Scan]: ...
 
@@ -240,7 +240,7 @@ class Model:
         condition: RequestedValues | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
-        decoder: DecoderName | None = None,
+        decoder: str | None = None,
         seed: int = 0,
     ) -> Array: ...
 
@@ -253,7 +253,7 @@ class Model:
         condition: RequestedValues | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
-        decoder: DecoderName | None = None,
+        decoder: str | None = None,
         seed: int = 0,
     ) -> Array | list[Scan]:
         """Samples completions of the pixels where `mask` (H, W) is true; all other pixels stay unchanged.
@@ -279,12 +279,12 @@ class Model:
         completions = inpaint_images(
             self.coder,
             self.prior,
-            self.created,
             given,
             np.asarray(mask).astype(bool),
             count=count,
             condition=self.conditions.parse(requested, len(given.scan.slices)),
             params=replace(params, guided=tuple(requested)),
+            created=self.created,
             decoder=decoder,
             seed=seed,
             device=self.device,

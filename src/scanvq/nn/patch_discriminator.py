@@ -13,7 +13,7 @@ SLOPE = 0.2  # of the leaky ReLU below 0
 class PatchDiscriminator(nn.Module):
     """Images to a logit for each patch, above 0 for real (PatchGAN, arXiv 1611.07004, section 3.2.2).
 
-    Each width of `channels` is a 4 x 4 convolution of stride 2 and a leaky ReLU; a 3 x 3 convolution gives the
+    Each of `channels` is a 4 x 4 convolution of stride 2 and a leaky ReLU; a 3 x 3 convolution gives the
     logits. Without normalization: statistics of a batch would hide differences in contrast.
     """
 

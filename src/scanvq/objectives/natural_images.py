@@ -66,7 +66,8 @@ class NaturalImages(Objective):
         return {"critic": self.critic.parameters(), "decoder": self.decoder.parameters()}
 
     def forward(self, batch: Batch, player: str, step: int) -> Losses:
-        assert batch.images is not None and batch.codes is not None
+        assert batch.images is not None
+        assert batch.codes is not None
         faithful = self._faithful(batch.codes)  # (B, C, H, W)
         if player == "critic":
             return self._critic_loss(batch.images, faithful)
