@@ -1,4 +1,4 @@
-"""A run with a natural decoder: trained, used for samples and completions alone, and named in every output."""
+"""A run with a natural decoder: trained, used for created images alone, and named in every output."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ def test_commands_name_the_decoder(scanvq: Command, refused: Refused, trained: P
         out = tmp_path / decoder
         choice = () if decoder == "natural" else ("--decoder", decoder)
         outputs[decoder] = scanvq("sample", trained, "--out", out, "-n", 2, *choice).stdout
-        text = " ".join(map(str, Image.open(out / "sample_0000.png").info.values()))
+        with Image.open(out / "sample_000.png") as image:
+            text = " ".join(map(str, image.info.values()))
         assert ("decoder=natural" in text) == (decoder == "natural")
     assert "natural decoder: fine texture is invented" in outputs["natural"]
     assert "faithful decoder" in outputs["faithful"]
