@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from scanvq.decoders.image_decoder import ImageDecoder, image_noise, image_seeds
 from scanvq.metrics.radial_spectrum import log_radial_spectrum
+from scanvq.metrics.texture_energy import texture_error
 from scanvq.nn.frozen import frozen
 from scanvq.nn.patch_discriminator import PatchDiscriminator
 from scanvq.spec import Derived
@@ -29,6 +30,8 @@ class NaturalImages(Objective):
         critic    mean max(0, 1 - D(y, y - f)) + mean max(0, 1 + D(x, x - f))
         decoder   - adversarial mean D(x, x - f) + l1 |x - y| + l1_coarse |x - y| of means over 4 x 4 pixels
                   + spectrum |difference of the mean log power in rings of spatial frequency|
+                  + spectrum_of_each |difference of the log power of each image|
+                  + texture |difference of the strength of texture, see `texture_energies`|
 
     The hinge loss is that of arXiv 1705.02894; the critic sees what was added to f, so that real and created
     residuals are compared given the same content.
@@ -39,6 +42,8 @@ class NaturalImages(Objective):
         l1: weight of the mean absolute error.
         l1_coarse: weight of the mean absolute error of the block means.
         spectrum: weight of the difference of the mean log power spectrum.
+        spectrum_of_each: weight of the same for each image.
+        texture: weight of the difference of local texture energies.
         adversarial: weight of the hinge loss.
         critic_channels: width of the critic after each downsampling.
     """
@@ -51,13 +56,22 @@ class NaturalImages(Objective):
         l1: NonNegativeFloat = 0.3,
         l1_coarse: NonNegativeFloat = 2.0,
         spectrum: NonNegativeFloat = 0.1,
-        adversarial: NonNegativeFloat = 0.1,
+        spectrum_of_each: NonNegativeFloat = 0.05,
+        texture: NonNegativeFloat = 2.0,
+        adversarial: NonNegativeFloat = 0.01,
         critic_channels: tuple[PositiveInt, ...] = (16, 32, 64),
     ) -> None:
         super().__init__()
         self.decoder = decoder
         self.critic = PatchDiscriminator(image_channels=2, channels=critic_channels)
-        self.l1, self.l1_coarse, self.spectrum, self.adversarial = l1, l1_coarse, spectrum, adversarial
+        self.adversarial = adversarial
+        self.weights = {
+            "l1": l1,
+            "l1_coarse": l1_coarse,
+            "spectrum": spectrum,
+            "spectrum_of_each": spectrum_of_each,
+            "texture": texture,
+        }
         self._tokenizer = (faithful,)  # in a tuple: not a part in training, so not in its state
         self._decoded: tuple[Codes, Tensor] | None = None
 
@@ -88,15 +102,19 @@ class NaturalImages(Objective):
     def _decoder_loss(self, images: Tensor, faithful: Tensor) -> Losses:
         created = self._created(faithful)
         shown = created.clamp(0, 1)
-        spectra = log_radial_spectrum(shown).mean(dim=0) - log_radial_spectrum(images).mean(dim=0)
+        spectra = log_radial_spectrum(shown) - log_radial_spectrum(images)  # (B, C, rings)
         parts = {
             "l1": (created - images).abs().mean(),
             "l1_coarse": (F.avg_pool2d(shown, COARSE) - F.avg_pool2d(images, COARSE)).abs().mean(),
-            "spectrum": spectra.abs().mean(),
+            "spectrum": spectra.mean(dim=0).abs().mean(),
+            "spectrum_of_each": spectra.abs().mean(),
+            "texture": texture_error(shown, images),
         }
         with frozen(self.critic):
             fooled = self._logits(shown, faithful).mean()
-        total = sum((getattr(self, name) * part for name, part in parts.items()), -self.adversarial * fooled)
+        total = -self.adversarial * fooled
+        for name, weight in self.weights.items():
+            total = total + weight * parts[name]
         parts["decoder_loss"] = total
         return Losses(total=total, parts={name: value.detach() for name, value in parts.items()})
 
