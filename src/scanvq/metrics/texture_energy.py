@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 SCALES = (1, 2, 4)  # pixels to a side of the means whose differences are taken
-WINDOW = 16  # pixels to a side of the window of a value; windows overlap by half
+WINDOW = 8  # pixels to a side of the window of a value: an edge and the tissue beside it are told apart
 _FLOOR = 1e-5  # added to mean squares, so that the root has a gradient at 0
 
 

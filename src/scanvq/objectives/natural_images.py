@@ -55,9 +55,9 @@ class NaturalImages(Objective):
         faithful: Derived[Tokenizer],
         l1: NonNegativeFloat = 0.3,
         l1_coarse: NonNegativeFloat = 2.0,
-        spectrum: NonNegativeFloat = 0.1,
+        spectrum: NonNegativeFloat = 0.05,
         spectrum_of_each: NonNegativeFloat = 0.05,
-        texture: NonNegativeFloat = 2.0,
+        texture: NonNegativeFloat = 4.0,
         adversarial: NonNegativeFloat = 0.01,
         critic_channels: tuple[PositiveInt, ...] = (16, 32, 64),
     ) -> None:
