@@ -69,13 +69,10 @@ def train_decoder(
         save_weights(path, tensors, header)
 
     def validate() -> dict[str, float]:
-        values: dict[str, float] = {}
         with average.applied():
-            for player in objective.players:
-                values |= mean_losses(
-                    objective, player, validation, batch_size=settings.batch_size, engine=engine
-                )
-        return values
+            return mean_losses(
+                objective, "decoder", validation, batch_size=settings.batch_size, engine=engine
+            )
 
     def pictures() -> NDArray[np.float32]:
         count = min(PROGRESS_IMAGES, len(validation))
