@@ -28,12 +28,14 @@ class NaturalImages(Objective):
     Each player's turn, with f the image of the tokenizer's decoder, which is frozen, and y the scan:
 
         critic    mean max(0, 1 - D(y, y - f)) + mean max(0, 1 + D(x, x - f))
-        decoder   - adversarial mean D(x, x - f) + l1 |x - y| + l1_coarse |x - y| of means over 4 x 4 pixels
+        decoder   adversarial mean max(0, 1 - D(x, x - f))
+                  + l1 |x - y| + l1_coarse |x - y| of means over 4 x 4 pixels
                   + spectrum |difference of the mean log power in rings of spatial frequency|
                   + spectrum_of_each |difference of the log power of each image|
                   + texture |difference of the strength of texture, see `texture_energies`|
 
-    The hinge loss is that of arXiv 1705.02894; the critic sees what was added to f, so that real and created
+    The hinge loss is that of arXiv 1705.02894, bounded for the decoder too: patches that the critic takes for
+    real are left alone, which is steadier. The critic sees what was added to f, so that real and created
     residuals are compared given the same content.
 
     Args:
@@ -111,8 +113,8 @@ class NaturalImages(Objective):
             "texture": texture_error(shown, images),
         }
         with frozen(self.critic):
-            fooled = self._logits(shown, faithful).mean()
-        total = -self.adversarial * fooled
+            detected = F.relu(1 - self._logits(shown, faithful)).mean()
+        total = self.adversarial * detected
         for name, weight in self.weights.items():
             total = total + weight * parts[name]
         parts["decoder_loss"] = total
