@@ -15,6 +15,7 @@ from scanvq.build import TABLES
 from scanvq.cli.main import app
 from scanvq.settings import (
     DataSettings,
+    DecoderStageSettings,
     PreparationSettings,
     SamplingSettings,
     StageSettings,
@@ -28,9 +29,16 @@ SECTIONS = {
     "preparation": PreparationSettings,
     "training.tokenizer": TokenizerStageSettings,
     "training.prior": StageSettings,
+    "training.decoder": DecoderStageSettings,
     "sampling": SamplingSettings,
 }
-ROLES = {"Tokenizer": "tokenizer", "Quantizer": "quantizer", "CodePrior": "prior", "Objective": "objective"}
+ROLES = {
+    "Tokenizer": "tokenizer",
+    "Quantizer": "quantizer",
+    "CodePrior": "prior",
+    "ImageDecoder": "decoder",
+    "Objective": "objective",
+}
 
 
 def pages() -> dict[str, str]:

@@ -34,7 +34,7 @@ LAYERS = (
     ("store",),
     ("synthetic",),
     ("quantizers", "sampling"),
-    ("tokenizers", "priors"),
+    ("decoders", "tokenizers", "priors"),
     ("objectives",),
     ("build",),
     ("recipe",),

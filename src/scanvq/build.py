@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from scanvq.conditions.space import ConditionSpace
+from scanvq.decoders.image_decoder import ImageDecoder
+from scanvq.decoders.natural import NaturalDecoder
 from scanvq.objectives.adversarial_codes import AdversarialCodes
 from scanvq.objectives.masked_codes import MaskedCodes
+from scanvq.objectives.natural_images import NaturalImages
 from scanvq.objectives.next_code import NextCode
 from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
@@ -40,9 +43,11 @@ TABLES: Tables = {
         "hierarchical": HierarchicalPrior,
         "transformer": TransformerPrior,
     },
+    ImageDecoder: {"natural": NaturalDecoder},
     Objective: {
         "adversarial_codes": AdversarialCodes,
         "masked_codes": MaskedCodes,
+        "natural_images": NaturalImages,
         "next_code": NextCode,
         "reconstruct": Reconstruct,
     },
@@ -110,7 +115,13 @@ def objective_of_prior(kind: str) -> str:
     return getattr(TABLES[CodePrior].get(kind), "objective", "")
 
 
+def make_decoder(spec: Mapping[str, Any]) -> ImageDecoder:
+    """Builds a decoder of created images from a completed spec, for images of one channel."""
+    decoder: ImageDecoder = make_part(ImageDecoder, spec, tables=TABLES)
+    return decoder
+
+
 def make_objective(spec: Mapping[str, Any], **derived: Any) -> Objective:
-    """Builds an objective for the part in training, passed as `tokenizer` or `prior`."""
+    """Builds an objective for the part in training, passed as `tokenizer`, `prior` or `decoder`."""
     objective: Objective = make_part(Objective, spec, tables=TABLES, **derived)
     return objective

@@ -79,6 +79,7 @@ class Run:
         top_k: int | None = None,
         top_p: float | None = None,
         guidance: float | None = None,
+        decoder: str | None = None,
         seed: int = 0,
     ) -> NDArray[np.float32]:
         """New images, see `Model.sample`."""
@@ -90,6 +91,7 @@ class Run:
             top_k=top_k,
             top_p=top_p,
             guidance=guidance,
+            decoder=decoder,
             seed=seed,
         )
 
@@ -102,11 +104,19 @@ class Run:
         condition: RequestedValues | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
+        decoder: str | None = None,
         seed: int = 0,
     ) -> Array:
         """Completions of an image, see `Model.inpaint`."""
         return self.model.inpaint(
-            image, mask, count=count, condition=condition, label=label, params=params, seed=seed
+            image,
+            mask,
+            count=count,
+            condition=condition,
+            label=label,
+            params=params,
+            decoder=decoder,
+            seed=seed,
         )
 
     def evaluate(
@@ -140,6 +150,7 @@ class Run:
         folder: str | Path | None = None,
         skip_bad: bool = False,
         allow_leak: bool = False,
+        decoder: str | None = None,
         seed: int = 0,
         cache: Path | None = None,
         progress_for: ProgressFactory | None = None,
@@ -162,6 +173,7 @@ class Run:
             folder=other,
             skip_bad=skip_bad,
             allow_leak=allow_leak,
+            decoder=decoder,
             seed=seed,
             cache=cache,
             progress_for=progress_for,

@@ -77,6 +77,21 @@ class GlobalCodeSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DecoderStageSettings(StageSettings):
+    """The training stage of a decoder of created images; its defaults are those of the planned recipe."""
+
+    objective: Objective = "natural_images"  # type: ignore[assignment]  # a kind, completed like a table
+    batch_size: PositiveInt = 4
+    epochs: PositiveInt = 20
+    learning_rate: PositiveFloat = 5e-4
+    clip_norm: NonNegativeFloat = 1.0
+    betas: tuple[Share, Share] = (0.5, 0.99)
+    schedule: Literal["constant", "cosine"] = "cosine"
+    budget_share: Share = 0.33
+    average_decay: Share = 0.995  # of the moving average of the decoder's weights, which is kept
+
+
+@dataclass(frozen=True, kw_only=True)
 class SamplingSettings:
     """Default sampling parameters."""
 

@@ -11,8 +11,10 @@ import torch
 from scanvq.build import TABLES
 from scanvq.conditions.condition import Condition
 from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
+from scanvq.decoders.natural import NaturalDecoder
 from scanvq.objectives.adversarial_codes import AdversarialCodes
 from scanvq.objectives.masked_codes import MaskedCodes
+from scanvq.objectives.natural_images import NaturalImages
 from scanvq.objectives.next_code import NextCode
 from scanvq.objectives.reconstruct import Reconstruct
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
@@ -98,6 +100,11 @@ def code_batch(levels: int = 1, conditions: ConditionSpace = NO_CONDITIONS) -> B
     return Batch(codes=codes, condition=Condition(label=labels))
 
 
+def coded_image_batch() -> Batch:
+    codes = torch.randint(K, (4, 8, 4), generator=seeded(7))
+    return Batch(images=image_batch().images, codes=(codes,))
+
+
 Case = tuple[Callable[[], Objective], Callable[[], Batch]]
 CASES: dict[str, Case] = {
     "reconstruct, all losses": (
@@ -127,6 +134,14 @@ CASES: dict[str, Case] = {
             prior=masked(levels=2, conditions=LABELS, dropout=0.1), label_smoothing=0.1, condition_dropout=0.5
         ),
         lambda: code_batch(2, LABELS),
+    ),
+    "natural_images": (
+        lambda: NaturalImages(
+            decoder=NaturalDecoder(channels=(8, 8)),
+            faithful=tokenizer(NearestQuantizer(codebook_size=K, code_dim=4)).eval(),
+            critic_channels=(8, 8),
+        ),
+        coded_image_batch,
     ),
     "adversarial_codes": (lambda: AdversarialCodes(prior=gan()), code_batch),
     "adversarial_codes, with labels": (

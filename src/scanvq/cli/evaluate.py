@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.decoder_option import DecoderOption
+
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
@@ -29,6 +31,7 @@ def evaluate(
             "--allow-leak", help="Score --data although the run was trained on some of its subjects or scans."
         ),
     ] = False,
+    decoder: DecoderOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Score a run on its test split and write RUN/metrics.json.
@@ -41,9 +44,10 @@ def evaluate(
 
     --samples and --images score created scans beside the test split (or --data), in three comparisons:
     samples with reconstructions (what the prior loses), reconstructions with real scans (what the tokenizer
-    loses), and samples with real scans (both). Each score stands beside its floor, the same of real with real
-    scans. They are written under "samples" of metrics.json, each comparison as soon as it is known; the rest
-    of the file stays as it is.
+    loses), and samples with real scans (both). Samples and these reconstructions are by --decoder; all scores
+    without --samples are of the faithful decoder. Each score stands beside its floor, the same of real with
+    real scans. They are written under "samples" of metrics.json, each comparison as soon as it is known;
+    the rest of the file stays as it is.
 
     Example: `scanvq evaluate runs/first`
 
@@ -60,12 +64,14 @@ def evaluate(
             raise ValueError("--samples makes new scans and --images names given ones: leave one of them out")
         progress_for = ProgressDisplay().progress_for
         try:
-            scores = api.load(run, device=device).evaluate_samples(
+            loaded = api.load(run, device=device)
+            scores = loaded.evaluate_samples(
                 samples,
                 images=images,
                 folder=data,
                 skip_bad=skip_bad,
                 allow_leak=allow_leak,
+                decoder=loaded.model.created.decoder_of(decoder),
                 progress_for=progress_for,
             )
         except Refusal as refusal:
@@ -73,6 +79,10 @@ def evaluate(
         for line in sample_summary(scores):
             print(line)
         return
+    if decoder is not None:
+        raise ValueError(
+            "--decoder is for --samples and --images; reconstructions are scored with the faithful decoder"
+        )
     trained = api.load(run, device=device)
     metrics = trained.evaluate(
         data, skip_bad=skip_bad, allow_leak=allow_leak, progress_for=ProgressDisplay().progress_for

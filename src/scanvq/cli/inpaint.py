@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, parse_conditions
+from scanvq.cli.decoder_option import DecoderOption, decoder_remark
 
 
 def inpaint(
@@ -32,6 +33,7 @@ def inpaint(
     ] = None,
     top_p: Annotated[float | None, typer.Option(help="Default: the recipe's.", show_default=False)] = None,
     guidance: GuidanceOption = None,
+    decoder: DecoderOption = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same completions.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
@@ -49,6 +51,7 @@ def inpaint(
         raise ValueError(f"--mask and --keep: {given} of them are given; give either --mask or --keep")
     requested = parse_conditions(condition, label)
     model = Model.load(run, device=device)
+    used = model.created.decoder_of(decoder)
     written = inpaint_file(
         model,
         file,
@@ -60,6 +63,7 @@ def inpaint(
         params=model.sampling_params(
             condition=requested, temperature=temperature, top_p=top_p, guidance=guidance
         ),
+        decoder=used,
         seed=seed,
     )
     if all(prior.inpainting_support == "later codes" for prior in model.prior.priors):
@@ -69,3 +73,4 @@ def inpaint(
             err=True,
         )
     print(f"wrote {len(written)} completions of {file.name} to {out}")
+    print(decoder_remark(used))

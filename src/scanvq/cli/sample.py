@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, parse_conditions
+from scanvq.cli.decoder_option import DecoderOption, decoder_remark
 
 
 def sample(
@@ -31,6 +32,7 @@ def sample(
         typer.Option(help="Sample from the likeliest codes that sum to p.", show_default=False),
     ] = None,
     guidance: GuidanceOption = None,
+    decoder: DecoderOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Sample i depends on the seed and i alone.")] = 0,
     format: Annotated[str, typer.Option(help="png, nifti or npz.")] = "png",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -38,7 +40,7 @@ def sample(
     """Generate new images: sample codes from the prior and decode them.
 
     Writes the images, the contact sheet `samples.png`, and `codes.npz`. Every file is marked as synthetic,
-    with the model and the seed.
+    with the model and the seed, and with the decoder if it is natural: its fine texture is invented.
 
     Conditions that are not requested, such as label or age, are sampled from the joint distribution of the
     training set, given those that are.
@@ -53,6 +55,7 @@ def sample(
     check_kind(format)
     requested = parse_conditions(condition, label)
     model = Model.load(run, device=device)
+    used = model.created.decoder_of(decoder)
     sheet = sample_files(
         model,
         out,
@@ -61,8 +64,10 @@ def sample(
         params=model.sampling_params(
             condition=requested, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
         ),
+        decoder=used,
         seed=seed,
         kind=format,
         progress=ProgressDisplay().progress_for("sample"),
     )
     print(f"wrote {count} synthetic images to {out}; contact sheet: {sheet}")
+    print(decoder_remark(used))

@@ -32,7 +32,8 @@ def sample_summary(scores: Mapping[str, Any]) -> list[str]:
     lines = []
     for name, title in TITLES.items():
         comparison = scores[name]
-        lines.append(f"{title}, {comparison['n']} images each:")
+        decoder = comparison["source"].get("decoder", "faithful")
+        lines.append(f"{title}, {comparison['n']} images each, {decoder} decoder:")
         for key, label in SCORES.items():
             found = comparison[key]
             spaces = {"": found} if "value" in found else found

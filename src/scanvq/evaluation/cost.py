@@ -10,7 +10,7 @@ from scanvq.storage.run_directory import RunDirectory
 def cost_of(run: RunDirectory) -> dict[str, Any]:
     """The cost entry of metrics.json: the total, if it was measured, and each stage."""
     cost: dict[str, Any] = run.read(run.cost) if run.cost.is_file() else {}
-    for name, stage in (("tokenizer", run.tokenizer), ("prior", run.prior)):
+    for name, stage in (("tokenizer", run.tokenizer), ("prior", run.prior), ("decoder", run.decoder)):
         if stage.history.is_file():
             state = run.read(stage.history)
             cost[name] = {

@@ -24,7 +24,13 @@ Progress = Progress
 
 
 def sampled_images(
-    model: Model, count: int, file: Path, *, seed: int = 0, progress: Progress | None = None
+    model: Model,
+    count: int,
+    file: Path,
+    *,
+    decoder: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """New images of a model (count, H, W), drawn as the recipe says, of any label.
 
@@ -35,6 +41,7 @@ def sampled_images(
         model: with a prior.
         count: how many.
         file: where the codes are kept.
+        decoder: of the images, see `CreatedImages.decoder_of`.
         seed: of all samples.
         progress: called with samples done and all.
     """
@@ -46,7 +53,7 @@ def sampled_images(
         levels: dict[str, Any] = {f"level_{number}": level.numpy() for number, level in enumerate(codes)}
         with atomic_write(file) as temporary, temporary.open("wb") as opened:
             np.savez_compressed(opened, made_by=np.array(made_by), **levels)
-    images: NDArray[np.float32] = model.coder.decode(codes)[:, 0].numpy()
+    images: NDArray[np.float32] = model.created.decode(codes, decoder=decoder, seed=seed)[:, 0].numpy()
     return images
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from scanvq.decoders.image_decoder import DecoderName
 from scanvq.evaluation.created_images import given_images, sampled_images
 from scanvq.evaluation.held_out import open_held_out
 from scanvq.evaluation.references import References
@@ -27,6 +31,7 @@ def evaluate_samples(
     folder: Path | None = None,
     skip_bad: bool = False,
     allow_leak: bool = False,
+    decoder: str | None = None,
     seed: int = 0,
     cache: Path | None = None,
     progress_for: ProgressFactory | None = None,
@@ -43,7 +48,10 @@ def evaluate_samples(
         images: a folder of images made by any program instead.
         folder: other real scans to compare with: their test split where they have one, else all of them.
         skip_bad, allow_leak: as of `evaluate_run`.
-        seed: of samples, draws and classifiers.
+        decoder: of new samples and of the reconstructions that they are compared with, so that this
+            comparison is about the prior; see `CreatedImages.decoder_of`. The scores of `evaluate_run` are
+            those of the faithful decoder always.
+        seed: of samples, texture, draws and classifiers.
         cache: where prepared stores are kept.
         progress_for: gives, for the name of a piece of work, a function of pieces done and all pieces.
 
@@ -58,6 +66,7 @@ def evaluate_samples(
     if (samples is None) == (images is None):
         raise ValueError("give either how many samples to make, or the folder of images to score")
     progress_for = progress_for or (lambda name: lambda done, total: None)
+    used = model.created.decoder_of(decoder)
     data = open_data(directory, model.recipe.data, cache=cache)
     file = directory.metrics_of(folder)
     held_out = data
@@ -77,12 +86,23 @@ def evaluate_samples(
     else:
         assert samples is not None
         created = sampled_images(
-            model, samples, directory.sample_codes, seed=seed, progress=progress_for("sample")
+            model,
+            samples,
+            directory.sample_codes,
+            decoder=used,
+            seed=seed,
+            progress=progress_for("sample"),
         )
         origin = f"samples of the run, seed {seed}"
-    source = {"images": origin, "count": len(created), "model": content_of(model), "version": VERSION}
+    source = {
+        "images": origin,
+        "count": len(created),
+        "model": content_of(model),
+        "decoder": used,
+        "version": VERSION,
+    }
     try:
-        sources = read_sources(created, held_out, data, model.coder, seed=seed)
+        sources = read_sources(created, held_out, data, _reconstruct(model, used, seed), seed=seed)
     except Refusal as refusal:
         refused = {"n": len(created), "refused": refusal.reason, "source": source}
         write_sample_scores(directory, file, {name: refused for name in COMPARISONS})
@@ -109,6 +129,15 @@ def evaluate_samples(
         seed=seed,
     )
     return {name: scores[name] for name in COMPARISONS}
+
+
+def _reconstruct(model: Model, decoder: DecoderName, seed: int) -> Callable[[Tensor], Tensor]:
+    """Reconstructs held-out images by the decoder that makes the samples, with other noise than theirs."""
+
+    def reconstruct(images: Tensor) -> Tensor:
+        return model.created.decode(model.coder.encode(images), decoder=decoder, seed=seed + 1)
+
+    return reconstruct
 
 
 def _same(source: dict[str, Any], other: dict[str, Any]) -> bool:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from scanvq.evaluation.image_set import ImageSet, draw
 from scanvq.evaluation.references import FLOORS
 from scanvq.metrics.refusal import FEWEST_IMAGES, TooFewImages, require_subjects
-from scanvq.model.coder import Coder
 from scanvq.store.run_data import RunData
 
 FIT = 200  # training images that the spaces of features are fitted to, at most
@@ -54,7 +54,7 @@ def read_sources(
     created: NDArray[np.float32],
     held_out: RunData,
     training: RunData,
-    coder: Coder,
+    reconstruct: Callable[[Tensor], Tensor],
     *,
     split: str = "test",
     seed: int = 0,
@@ -65,7 +65,7 @@ def read_sources(
         created: (m, H, W) in [0, 1].
         held_out: the run's data, or those of another folder.
         training: the run's data.
-        coder: reconstructs the held-out images.
+        reconstruct: images (n, 1, H, W) in [0, 1] to their reconstructions.
         split: of `held_out`, which is compared.
         seed: of all draws.
 
@@ -88,7 +88,7 @@ def read_sources(
     randoms = [np.random.default_rng([seed, number]) for number in range(3 + FLOORS)]
     chosen = np.sort(randoms[0].permutation(len(created))[:count])
     compared = reals.read(draw(reals.subjects, count, randoms[1]), "held-out reals")
-    reconstructed = coder.decode(coder.encode(torch.from_numpy(compared.images)[:, None]))[:, 0].numpy()
+    reconstructed = reconstruct(torch.from_numpy(compared.images)[:, None])[:, 0].numpy()
     people = len(np.unique(compared.subjects))
     fit = draw(own.subjects, min(FIT, len(own)), randoms[2])
     draws = [draw(own.subjects, count, random, people=people) for random in randoms[3:]]

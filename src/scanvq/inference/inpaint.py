@@ -24,6 +24,7 @@ def inpaint_file(
     count: int,
     condition: RequestedValues | None = None,
     params: SamplingParams,
+    decoder: str | None = None,
     seed: int,
 ) -> list[Path]:
     """Writes several completions of a scan, each marked as synthetic.
@@ -37,6 +38,7 @@ def inpaint_file(
         count: number of completions.
         condition: requested values by name, see `Model.inpaint`.
         params: sampling parameters.
+        decoder: of the completions, see `CreatedImages.decoder_of`.
         seed: of the first completion; completion i uses seed + i.
 
     Returns:
@@ -47,13 +49,20 @@ def inpaint_file(
     """
     scan = model.read(file)
     completions = model.inpaint(
-        scan, mask_of(scan, mask, keep), count=count, condition=condition, params=params, seed=seed
+        scan,
+        mask_of(scan, mask, keep),
+        count=count,
+        condition=condition,
+        params=params,
+        decoder=decoder,
+        seed=seed,
     )
+    used = model.created.decoder_of(decoder)
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for number, completion in enumerate(completions):
         target, format = completed_file(out, file, number)
-        format.write(target, completion, model.provenance(seed=seed + number))
+        format.write(target, completion, model.provenance(seed=seed + number, decoder=used))
         written.append(target)
     return written
 

@@ -1,4 +1,4 @@
-"""Headers of the weights files of tokenizers, priors and complete models."""
+"""Headers of the weights files of tokenizers, priors, decoders and complete models."""
 
 from __future__ import annotations
 
@@ -104,16 +104,33 @@ class PriorHeader(Header):
         return self
 
 
+class DecoderHeader(Header):
+    """Header of a decoder of created images.
+
+    Attributes:
+        spec: completed spec; rebuilds the network.
+        recipe: the recipe's name.
+        tokenizer: content id of the tokenizer whose decoded images it starts from.
+    """
+
+    role: Literal["decoder"] = "decoder"
+    spec: dict[str, Any]
+    recipe: str
+    tokenizer: str
+
+
 class ModelHeader(Header):
     """Header of a complete model in a single file.
 
     Attributes:
         tokenizer: the tokenizer's header.
         prior: the prior's header; None for a model without a prior.
+        decoder: the header of the decoder of created images; None without.
         recipe: the completed recipe as TOML.
     """
 
     role: Literal["model"] = "model"
     tokenizer: TokenizerHeader
     prior: PriorHeader | None
+    decoder: DecoderHeader | None = None
     recipe: str

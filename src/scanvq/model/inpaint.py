@@ -14,8 +14,10 @@ from scanvq.conditions.condition import Condition
 from scanvq.imaging.formats import Scan, Spacing
 from scanvq.imaging.preparation import Preparation
 from scanvq.model.coder import Coder
+from scanvq.model.created import CreatedImages
 from scanvq.model.sample import fill_codes
 from scanvq.model.scans import Images, prepare_scan, restore_scan
+from scanvq.model.seam import without_seam
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.types import UNKNOWN, Codes, SamplingParams
 
@@ -47,6 +49,8 @@ def inpaint_images(
     count: int = 1,
     condition: Condition | None = None,
     params: SamplingParams,
+    created: CreatedImages | None = None,
+    decoder: str | None = None,
     seed: int,
     device: torch.device,
 ) -> list[Scan]:
@@ -63,6 +67,9 @@ def inpaint_images(
         count: number of completions.
         condition: of every slice, (n,) each; None = all absent.
         params: temperature, top-k, top-p.
+        created: decodes the completions; None = `coder`.
+        decoder: see `CreatedImages.decoder_of`. The natural one has texture of its own, so the gray values
+            next to the known pixels are made to meet theirs.
         seed: of the completions.
         device: of the computation.
 
@@ -95,8 +102,14 @@ def inpaint_images(
         filled = fill_codes(
             prior, known, condition=condition, params=params, seed=seed + number, device=device
         )
-        restored = restore_scan(coder.decode(filled), blanked, preparation)
-        slices = np.where(mask, restored.slices, scan.slices)
+        if created is None:
+            decoded = coder.decode(filled)
+        else:
+            decoded = created.decode(filled, decoder=decoder, seed=seed + number)
+        completed = restore_scan(decoded, blanked, preparation).slices
+        if created is not None and created.decoder_of(decoder) == "natural":
+            completed = without_seam(completed, scan.slices, mask)
+        slices = np.where(mask, completed, scan.slices)
         completions.append(replace(scan, slices=slices))
     return completions
 

@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
-from scanvq.imaging.formats import Plane, Provenance, Scan, UnreadableScan, check, format_of
-from scanvq.imaging.geometry import NO_SPACING
+from scanvq.decoders.image_decoder import DecoderName
+from scanvq.imaging.formats import Plane, Provenance, Scan
 from scanvq.imaging.preparation import Preparation
 from scanvq.model.coder import Coder
+from scanvq.model.created import CreatedImages
 from scanvq.model.headers import PriorHeader, TokenizerHeader
 from scanvq.model.inpaint import inpaint_images
 from scanvq.model.requested_values import RequestedValues, sample_condition, with_label
 from scanvq.model.sample import sample_codes
-from scanvq.model.scans import Array, Images, like
+from scanvq.model.scans import Array, Images, like, read_scan
 from scanvq.model.score import CodeLength, bits_of
 from scanvq.model.source import ModelSource, read_model, write_model
 from scanvq.nn.device import choose_device
@@ -32,7 +33,7 @@ from scanvq.types import Codes, Progress, SamplingParams, Tokenizer
 
 
 class Model:
-    """Tokenizer, prior, preparation, conditions, sampling defaults, precision and device.
+    """Tokenizer, prior, decoder of created images, preparation, conditions, precision and device.
 
     ```
     Scan or array ──prepare──▶ images ──encode──▶ codes ──▶ prior
@@ -45,7 +46,7 @@ class Model:
     the pixel size of the model, if it has a fixed one.
 
     Args:
-        source: of tokenizer, prior and recipe; the prior is read when it is first needed.
+        source: of all parts; prior and decoder are read when they are first needed.
         device: of the computation.
     """
 
@@ -55,6 +56,7 @@ class Model:
         self.header: TokenizerHeader = source.header
         self.device = device
         self.coder = Coder(source.tokenizer, precision=source.header.precision, device=device)
+        self.created = CreatedImages(source, self.coder)
         self._prior: tuple[HierarchicalPrior, PriorHeader] | None = None
 
     @classmethod
@@ -125,14 +127,7 @@ class Model:
 
     def read(self, path: str | Path) -> Scan:
         """Reads a scan file, volumes as slices in the plane of training. Raises UnreadableScan."""
-        scan = format_of(Path(path)).read(Path(path), plane=self.plane)
-        reason = check(scan)
-        if reason is not None and not reason.startswith("constant"):
-            raise UnreadableScan(path, reason)
-        spacing = self.preparation.geometry.spacing
-        if spacing is not None and scan.spacing is None:
-            raise UnreadableScan(path, NO_SPACING.format(spacing=spacing))
-        return scan
+        return read_scan(Path(path), plane=self.plane, spacing=self.preparation.geometry.spacing)
 
     def prepare(self, images: Array | Scan) -> Tensor:
         """Preprocesses images to the input of the network: (n, 1, H, W) in [0, 1]."""
@@ -172,6 +167,7 @@ class Model:
         top_k: int | None = None,
         top_p: float | None = None,
         guidance: float | None = None,
+        decoder: str | None = None,
         seed: int = 0,
     ) -> NDArray[np.float32]:
         """New images (count, H, W) of the size of the data set's slices, intensities in [0, 1].
@@ -182,6 +178,7 @@ class Model:
                 the joint distribution of the training set, given these.
             label: requested value of the condition `label`.
             temperature, top_k, top_p, guidance: None = the recipe's value.
+            decoder: "faithful" or "natural", see `CreatedImages`; None = natural where the model has it.
             seed: image i depends on the seed and on i alone.
         """
         params = self.sampling_params(
@@ -193,11 +190,8 @@ class Model:
             guidance=guidance,
         )
         codes = self.sample_codes(count, condition=condition, label=label, params=params, seed=seed)
-        return self.created(codes)
-
-    def created(self, codes: Codes) -> NDArray[np.float32]:
-        """Sampled codes to images (count, H, W) of the size of the data set's slices, in [0, 1]."""
-        return self.preparation.to_native(self.coder.decode(codes)[:, 0].numpy())
+        images = self.created.decode(codes, decoder=decoder, seed=seed)[:, 0].numpy()
+        return self.preparation.to_native(images)
 
     def sample_codes(
         self,
@@ -232,6 +226,7 @@ class Model:
         condition: RequestedValues | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
+        decoder: str | None = None,
         seed: int = 0,
     ) -> list[Scan]: ...
 
@@ -245,6 +240,7 @@ class Model:
         condition: RequestedValues | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
+        decoder: str | None = None,
         seed: int = 0,
     ) -> Array: ...
 
@@ -257,6 +253,7 @@ class Model:
         condition: RequestedValues | None = None,
         label: str | None = None,
         params: SamplingParams | None = None,
+        decoder: str | None = None,
         seed: int = 0,
     ) -> Array | list[Scan]:
         """Samples completions of the pixels where `mask` (H, W) is true; all other pixels stay unchanged.
@@ -268,6 +265,7 @@ class Model:
             condition: requested values by name; other conditions are absent: the known part determines them.
             label: requested value of the condition `label`.
             params: sampling parameters; None = the recipe's values.
+            decoder: "faithful" or "natural", see `CreatedImages`; None = natural where the model has it.
             seed: of the first completion; completion i uses seed + i.
 
         Returns:
@@ -286,6 +284,8 @@ class Model:
             count=count,
             condition=self.conditions.parse(requested, len(given.scan.slices)),
             params=replace(params, guided=tuple(requested)),
+            created=self.created,
+            decoder=decoder,
             seed=seed,
             device=self.device,
         )
@@ -305,16 +305,10 @@ class Model:
         """
         codes = self.coder.encode(self.prepare(images))
         geometry = self.preparation.geometry
-        return CodeLength(
-            bits=bits_of(
-                self.prior,
-                codes,
-                condition=self.conditions.parse(condition or {}, len(codes[0])),
-                device=self.device,
-            ),
-            cells=sum(h * w for h, w in self.code_shapes),
-            pixels=geometry.height * geometry.width,
-        )
+        known = self.conditions.parse(condition or {}, len(codes[0]))
+        bits = bits_of(self.prior, codes, condition=known, device=self.device)
+        cells = sum(h * w for h, w in self.code_shapes)
+        return CodeLength(bits=bits, cells=cells, pixels=geometry.height * geometry.width)
 
     def sampling_params(
         self,
@@ -338,9 +332,10 @@ class Model:
             **defaults | {name: value for name, value in given.items() if value is not None}
         )
 
-    def provenance(self, *, seed: int | None = None) -> Provenance:
-        """The provenance of generated files: model id, and the seed unless the file was only decoded."""
-        return Provenance(model=self.id if seed is None else self._loaded_prior()[1].id, seed=seed)
+    def provenance(self, *, seed: int | None = None, decoder: DecoderName = "faithful") -> Provenance:
+        """The provenance of generated files: model id, seed unless only decoded, and decoder."""
+        model = self.id if seed is None else self._loaded_prior()[1].id
+        return Provenance(model=model, seed=seed, decoder=decoder)
 
     def _loaded_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         if self._prior is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,33 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scanvq.imaging.formats import Scan
+from scanvq.imaging.formats import Plane, Scan, UnreadableScan, check, format_of
+from scanvq.imaging.geometry import NO_SPACING
 from scanvq.imaging.intensity import Intensity
 from scanvq.imaging.packing import Packing
 from scanvq.imaging.preparation import Preparation, Slice
 
 Array = NDArray[Any] | Tensor
+
+
+def read_scan(path: Path, *, plane: Plane, spacing: float | None) -> Scan:
+    """Reads a scan file, volumes as slices in `plane`.
+
+    Args:
+        path: of the scan.
+        plane: of the slices.
+        spacing: millimeters from pixel to pixel of the network's images; None = not fixed.
+
+    Raises:
+        UnreadableScan: a damaged file, or one without pixel spacing where `spacing` is fixed.
+    """
+    scan = format_of(path).read(path, plane=plane)
+    reason = check(scan)
+    if reason is not None and not reason.startswith("constant"):
+        raise UnreadableScan(path, reason)
+    if spacing is not None and scan.spacing is None:
+        raise UnreadableScan(path, NO_SPACING.format(spacing=spacing))
+    return scan
 
 
 def prepare_scan(scan: Scan, preparation: Preparation) -> Tensor:

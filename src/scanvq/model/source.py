@@ -8,8 +8,16 @@ from pathlib import Path
 
 from torch import Tensor
 
-from scanvq.model.headers import ModelHeader, PriorHeader, TokenizerHeader
-from scanvq.model.weights import load_prior, load_tokenizer, prior_of, tokenizer_of
+from scanvq.decoders.image_decoder import ImageDecoder
+from scanvq.model.headers import DecoderHeader, ModelHeader, PriorHeader, TokenizerHeader
+from scanvq.model.weights import (
+    decoder_of,
+    load_decoder,
+    load_prior,
+    load_tokenizer,
+    prior_of,
+    tokenizer_of,
+)
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.recipe.reading import parse_recipe, read_recipe
 from scanvq.recipe.recipe import Recipe
@@ -18,7 +26,7 @@ from scanvq.storage.weights import Weights, WeightsError, content_id, read_weigh
 from scanvq.types import Tokenizer
 
 SUFFIX = ".safetensors"
-_TOKENIZER, _PRIOR = "tokenizer.", "prior."
+_TOKENIZER, _PRIOR, _DECODER = "tokenizer.", "prior.", "decoder."
 
 
 class ModelError(RunError):
@@ -26,7 +34,7 @@ class ModelError(RunError):
 
 
 class ModelSource(ABC):
-    """Provides the parts of a model. The prior is read only by `load_prior`."""
+    """Provides the parts of a model. Prior and decoder are read only by `load_prior` and `load_decoder`."""
 
     recipe: Recipe
     header: TokenizerHeader
@@ -37,9 +45,18 @@ class ModelSource(ABC):
     def has_prior(self) -> bool:
         """Whether there is a prior; in a run directory, training may add it later."""
 
+    @property
+    @abstractmethod
+    def has_decoder(self) -> bool:
+        """Whether there is a decoder of created images; in a run directory, training may add it later."""
+
     @abstractmethod
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         """Loads the prior and its header. Raises WeightsError if there is none, or it does not fit."""
+
+    @abstractmethod
+    def load_decoder(self) -> tuple[ImageDecoder, DecoderHeader]:
+        """Loads the decoder of created images. Raises WeightsError if there is none, or it does not fit."""
 
 
 class RunSource(ModelSource):
@@ -62,8 +79,15 @@ class RunSource(ModelSource):
     def has_prior(self) -> bool:
         return self._directory.prior.best.is_file()
 
+    @property
+    def has_decoder(self) -> bool:
+        return self._directory.decoder.best.is_file()
+
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         return load_prior(self._directory.prior.best, tokenizer_id=self.header.id)
+
+    def load_decoder(self) -> tuple[ImageDecoder, DecoderHeader]:
+        return load_decoder(self._directory.decoder.best, tokenizer_id=self.header.id)
 
 
 class FileSource(ModelSource):
@@ -87,6 +111,10 @@ class FileSource(ModelSource):
     def has_prior(self) -> bool:
         return self._weights.header.prior is not None
 
+    @property
+    def has_decoder(self) -> bool:
+        return self._weights.header.decoder is not None
+
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         header = self._weights.header.prior
         if header is None:
@@ -94,6 +122,16 @@ class FileSource(ModelSource):
                 f"{self._path} has a tokenizer but no prior; train a prior with `scanvq fit --tokenizer`"
             )
         return prior_of(header, self._tensors(_PRIOR), self._path), header
+
+    def load_decoder(self) -> tuple[ImageDecoder, DecoderHeader]:
+        header = self._weights.header.decoder
+        if header is None:
+            raise WeightsError(f"{self._path} has no decoder of created images beside its tokenizer")
+        if header.tokenizer != self.header.id:
+            raise WeightsError(
+                f"{self._path} has a decoder of tokenizer {header.tokenizer}, not of its own; save it again"
+            )
+        return decoder_of(header, self._tensors(_DECODER), self._path), header
 
     def _tensors(self, prefix: str) -> dict[str, Tensor]:
         found = self._weights.tensors.items()
@@ -133,6 +171,10 @@ def write_model(path: Path, source: ModelSource) -> None:
     if source.has_prior:
         prior, header = source.load_prior()
         tensors |= {f"{_PRIOR}{name}": value for name, value in prior.state_dict().items()}
+    decoder_header = None
+    if source.has_decoder:
+        decoder, decoder_header = source.load_decoder()
+        tensors |= {f"{_DECODER}{name}": value for name, value in decoder.state_dict().items()}
     recipe = source.recipe.toml()
     save_weights(
         path,
@@ -141,6 +183,7 @@ def write_model(path: Path, source: ModelSource) -> None:
             id=content_id({"recipe": recipe}, tensors),
             tokenizer=source.header,
             prior=header,
+            decoder=decoder_header,
             recipe=recipe,
         ),
     )

@@ -1,4 +1,4 @@
-"""Loading of tokenizers and priors from weights files."""
+"""Loading of tokenizers, priors and decoders from weights files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from scanvq.build import make_prior, make_tokenizer
-from scanvq.model.headers import PriorHeader, TokenizerHeader
+from scanvq.build import make_decoder, make_prior, make_tokenizer
+from scanvq.decoders.image_decoder import ImageDecoder
+from scanvq.model.headers import DecoderHeader, PriorHeader, TokenizerHeader
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.storage.weights import WeightsError, read_weights
 from scanvq.types import Tokenizer
@@ -35,6 +36,21 @@ def load_prior(path: Path, *, tokenizer_id: str) -> tuple[HierarchicalPrior, Pri
     return prior_of(weights.header, weights.tensors, path), weights.header
 
 
+def load_decoder(path: Path, *, tokenizer_id: str) -> tuple[ImageDecoder, DecoderHeader]:
+    """Loads a decoder of created images in evaluation mode, and its header.
+
+    Raises:
+        WeightsError: no such file, a damaged file, or a decoder of another tokenizer.
+    """
+    weights = read_weights(path, DecoderHeader)
+    if weights.header.tokenizer != tokenizer_id:
+        raise WeightsError(
+            f"{path} was trained on images of tokenizer {weights.header.tokenizer}, not of {tokenizer_id}; "
+            "train a decoder on this tokenizer"
+        )
+    return decoder_of(weights.header, weights.tensors, path), weights.header
+
+
 def tokenizer_of(header: TokenizerHeader, tensors: Mapping[str, Tensor], path: Path) -> Tokenizer:
     """Builds the tokenizer of a header; `path` is for messages."""
     tokenizer = make_tokenizer(header.spec)
@@ -56,7 +72,16 @@ def prior_of(header: PriorHeader, tensors: Mapping[str, Tensor], path: Path) -> 
     return prior.eval()
 
 
-def _load(part: Tokenizer | HierarchicalPrior, tensors: Mapping[str, Tensor], path: Path, role: str) -> None:
+def decoder_of(header: DecoderHeader, tensors: Mapping[str, Tensor], path: Path) -> ImageDecoder:
+    """Builds the decoder of a header; `path` is for messages."""
+    decoder = make_decoder(header.spec)
+    _load(decoder, tensors, path, "decoder")
+    return decoder.eval()
+
+
+def _load(
+    part: Tokenizer | HierarchicalPrior | ImageDecoder, tensors: Mapping[str, Tensor], path: Path, role: str
+) -> None:
     try:
         part.load_state_dict(dict(tensors))
     except RuntimeError as error:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from torch.nn import functional as F
 
 from scanvq.conditions.condition import Condition
 from scanvq.conditions.dropout import hide_conditions
+from scanvq.nn.frozen import frozen
 from scanvq.priors.adversarial_prior import AdversarialPrior
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.spec import Derived, Share
@@ -90,7 +90,7 @@ class AdversarialCodes(Objective):
         return Losses(total=total, parts={name: value.detach() for name, value in parts.items()})
 
     def _generator_loss(self, noise: Tensor, condition: Condition) -> Losses:
-        with _frozen(self.gan.critic):
+        with frozen(self.gan.critic):
             logits = self.gan.critic(self.gan.generator(noise, condition), condition).float()
         total = _cross_entropy(logits, 1)
         return Losses(total=total, parts={"generator_loss": total.detach()})
@@ -120,16 +120,3 @@ class AdversarialCodes(Objective):
 
 def _cross_entropy(logits: Tensor, target: float) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
-
-
-@contextmanager
-def _frozen(module: nn.Module) -> Iterator[None]:
-    """Disables the gradients of a module's parameters, but not of its inputs."""
-    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    for parameter in trained:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in trained:
-            parameter.requires_grad_(True)

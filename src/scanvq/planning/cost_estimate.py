@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scanvq.build import make_prior, make_tokenizer
+from scanvq.build import make_decoder, make_prior, make_tokenizer
 from scanvq.cohort.catalog import Catalog
 from scanvq.cohort.condition_sources import LABEL, POSITION, condition_tables
 from scanvq.cohort.conditions import used_columns
@@ -82,9 +82,10 @@ def estimate_cost(
         conditions=_conditions(recipe, survey),
         global_code=recipe.global_code,
     )
+    decoders = [] if recipe.decoder is None else [make_decoder(recipe.decoder)]
     weights = sum(
         value.numel() * value.element_size()
-        for part in (tokenizer, prior)
+        for part in (tokenizer, prior, *decoders)
         for value in part.state_dict().values()
     )
     codes = total_slices * sum(

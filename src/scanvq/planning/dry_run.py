@@ -24,6 +24,7 @@ from scanvq.training.fit import new_run, train_run
 from scanvq.training.fit_request import FitRequest
 from scanvq.training.history import Loggers
 from scanvq.training.progress_pictures import KEPT, read_progress
+from scanvq.training.stages.natural_decoder import PROGRESS_IMAGES as DECODER_IMAGES
 from scanvq.training.stages.prior import PROGRESS_SAMPLES
 from scanvq.training.stages.tokenizer import PROGRESS_IMAGES
 from scanvq.types import Progress
@@ -94,7 +95,8 @@ def measure_run(folder: Path, device: str, *, skip_bad: bool) -> DryRunMeasureme
         slice_bytes=sum(file.stat().st_size for file in data.store.folder.glob("*")) / len(data.store),
         slices=len(data.store) / files,
         progress_bytes=_progress_bytes(run.tokenizer, 2 * PROGRESS_IMAGES)
-        + _progress_bytes(run.prior, PROGRESS_SAMPLES),
+        + _progress_bytes(run.prior, PROGRESS_SAMPLES)
+        + (_progress_bytes(run.decoder, DECODER_IMAGES) if recipe.decoder is not None else 0.0),
     )
 
 

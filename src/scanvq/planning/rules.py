@@ -16,6 +16,7 @@ BATCH_CELLS = 4 * 48 * 40  # codes of one training batch of a prior, for a short
 LEARNING_RATE = {"fine": 2e-3, "coarse": 1e-3}
 L1 = {"fine": 3.0, "coarse": 1.0}  # beside SSIM of weight 1
 LONG_BUDGET = 2 * 3600  # seconds; from here on a CPU trains a wide network
+TEXTURE_BUDGET = 8 * 60  # seconds; from here on a CPU has time to train a natural decoder
 FEW_SLICES = 4_000  # training slices; with fewer a prior overfits without dropout
 BUDGET_SHARES = {  # of tokenizer and prior
     "create": (0.5, 0.5),
@@ -36,6 +37,7 @@ def decide(facts: DatasetFacts, request: PlanRequest) -> tuple[Choice, ...]:
         *_tokenizer(halvings, request),
         *_prior(facts, height >> halvings, width >> halvings, request),
         *_global_code(),
+        *_natural_decoder(request),
         *_tokenizer_training(facts, height * width, request),
         *_prior_training(facts, (height >> halvings) * (width >> halvings), request),
         _choice("sampling.top_p", 1.0, "fixed", "with a global code, excluding codes only reduces variety"),
@@ -181,6 +183,19 @@ def _global_code() -> list[Choice]:
         _choice(
             "global_code.layout", GLOBAL_CODES["layout"], "fixed", "so are shape and size of large structures"
         ),
+    ]
+
+
+def _natural_decoder(request: PlanRequest) -> list[Choice]:
+    """A decoder that adds texture to created images, where these are wanted and there is time to train it."""
+    if request.goal != "create":
+        return []
+    if not request.cuda and request.budget < TEXTURE_BUDGET:
+        return []
+    share = "training.decoder.budget_share"
+    return [
+        _choice("decoder.kind", "natural", "rule", "created images have the texture that codes leave out"),
+        _choice(share, 0.33, "rule", "a quarter of the budget; reconstructions are not affected"),
     ]
 
 

@@ -10,13 +10,20 @@ import tomlkit
 
 from scanvq.settings import (
     DataSettings,
+    DecoderStageSettings,
     PreparationSettings,
     SamplingSettings,
     StageSettings,
     TokenizerStageSettings,
 )
 
-STAGES: Mapping[str, type[StageSettings]] = {"tokenizer": TokenizerStageSettings, "prior": StageSettings}
+STAGES: Mapping[str, type[StageSettings]] = {
+    "tokenizer": TokenizerStageSettings,
+    "prior": StageSettings,
+    "decoder": DecoderStageSettings,
+}
+"""The settings of every stage; a recipe without `decoder` has no stage of that name."""
+
 S = TypeVar("S")
 
 
@@ -61,6 +68,17 @@ class Recipe:
         return sizes
 
     @property
+    def decoder(self) -> Mapping[str, Any] | None:
+        """The spec of the decoder of created images; None for the tokenizer's alone."""
+        spec: Mapping[str, Any] | None = self.sections.get("decoder")
+        return spec
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that are trained, in the order of `STAGES`."""
+        return tuple(stage for stage in STAGES if stage in self.sections["training"])
+
+    @property
     def sampling(self) -> SamplingSettings:
         return _settings(SamplingSettings, self.sections["sampling"])
 
@@ -68,10 +86,13 @@ class Recipe:
     def stage(self, name: Literal["tokenizer"]) -> TokenizerStageSettings: ...
 
     @overload
+    def stage(self, name: Literal["decoder"]) -> DecoderStageSettings: ...
+
+    @overload
     def stage(self, name: str) -> StageSettings: ...
 
     def stage(self, name: str) -> StageSettings:
-        """The settings of the stage `tokenizer` or `prior`."""
+        """The settings of one of `stages`."""
         return _settings(STAGES[name], self.sections["training"][name])
 
     def objective(self, name: str) -> Mapping[str, Any]:

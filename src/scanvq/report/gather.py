@@ -20,7 +20,7 @@ from scanvq.store.store import BadScans
 from scanvq.training.progress_pictures import read_progress
 from scanvq.types import Progress
 
-STAGES = ("tokenizer", "prior")
+STAGES = ("tokenizer", "prior", "decoder")
 STEPS = 7
 
 
@@ -62,6 +62,9 @@ def gather(
     models: dict[str, nn.Module] = {"tokenizer": model.tokenizer}
     if _prior_is_usable(model, missing):
         models["prior"] = model.prior
+        content["decoder"] = model.created.decoder_of()
+        if content["decoder"] == "natural":
+            models["decoder"] = model.created.natural
         content["generated"] = pictures.generated(model, data)
         step_done()
         if data is not None:

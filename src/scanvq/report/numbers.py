@@ -108,7 +108,7 @@ def _measured_numbers(
     parameters: Mapping[str, Mapping[str, int]],
 ) -> dict[str, float]:
     measured: dict[str, float] = {}
-    for stage, prefix in (("prior", "prior_"), ("tokenizer", "")):
+    for stage, prefix in (("prior", "prior_"), ("decoder", "decoder_"), ("tokenizer", "")):
         for split, split_label in (("train", "training"), ("validation", "validation")):
             records = [record for record in histories.get(stage, ()) if record["split"] == split]
             for name, value in (records[-1] if records else {}).items():

@@ -132,6 +132,7 @@ class ReportData:
         ranked: the best, the median and the worst test image.
         codebook_sizes: K of every level.
         generated: samples by label.
+        decoder: of generated scans and completions: "faithful" or "natural".
         inpainted: test images with one half inpainted.
         progress: pictures of each stage at several steps.
         source: reports, papers and data that the recipe follows.
@@ -159,6 +160,7 @@ class ReportData:
     ranked: tuple[ReconstructedImage, ...] = ()
     codebook_sizes: tuple[int, ...] = ()
     generated: tuple[GeneratedImages, ...] = ()
+    decoder: str = "faithful"
     inpainted: tuple[InpaintedImage, ...] = ()
     progress: Mapping[str, ProgressImages] = field(default_factory=dict)
     source: Mapping[str, str] = field(default_factory=dict)

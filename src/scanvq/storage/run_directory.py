@@ -19,7 +19,7 @@ class RunError(ValueError):
 
 @dataclass(frozen=True)
 class StageDirectory:
-    """The files of one stage, `tokenizer` or `prior`."""
+    """The files of one stage: `tokenizer`, `prior` or `decoder`."""
 
     path: Path
 
@@ -89,6 +89,11 @@ class RunDirectory:
     @property
     def prior(self) -> StageDirectory:
         return StageDirectory(self.path / "prior")
+
+    @property
+    def decoder(self) -> StageDirectory:
+        """The decoder of created images, if the run has one."""
+        return StageDirectory(self.path / "decoder")
 
     @property
     def codes(self) -> Path:

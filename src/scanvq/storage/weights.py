@@ -30,7 +30,7 @@ class Header(BaseModel):
     """Fields of every header; each role adds its own fields.
 
     Attributes:
-        role: "tokenizer", "prior" or "model".
+        role: "tokenizer", "prior", "decoder" or "model".
         id: 16 hexadecimal digits that change with the spec or any weight, see `content_id`.
     """
 

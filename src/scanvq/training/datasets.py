@@ -1,4 +1,4 @@
-"""Training samples of the two stages: images for tokenizers, codes for priors."""
+"""Training samples of the stages: images for tokenizers, codes for priors, both for decoders."""
 
 from __future__ import annotations
 
@@ -83,6 +83,29 @@ class CodeDataset:
                 for level, mirrored in zip(levels, self._mirrored, strict=True)
             ]
         return tuple(_as_codes(level, device) for level in levels)
+
+
+class CodedImageDataset:
+    """Images of one split with their codes; both are mirrored by the same uniform number.
+
+    Args:
+        images: the images.
+        codes: of the same images, in the same order.
+    """
+
+    def __init__(self, images: ImageDataset, codes: CodeDataset) -> None:
+        self._images, self._codes = images, codes
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def batch(
+        self, indices: NDArray[np.int64], augmentation_uniforms: NDArray[np.float64], device: torch.device
+    ) -> Batch:
+        return Batch(
+            images=self._images.batch(indices, augmentation_uniforms, device).images,
+            codes=self._codes.batch(indices, augmentation_uniforms, device).codes,
+        )
 
 
 def _as_codes(level: NDArray[np.integer], device: torch.device) -> Tensor:

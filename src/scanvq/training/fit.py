@@ -1,11 +1,12 @@
-"""Trains a run: data, tokenizer, codes and prior; can be interrupted at any step and resumed."""
+"""Trains a run: data, tokenizer, codes, prior and decoder; can be interrupted and resumed at any step."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from scanvq.build import make_objective, make_prior, make_tokenizer
+from scanvq.build import make_decoder, make_objective, make_prior, make_tokenizer
 from scanvq.cohort.survey import Survey
 from scanvq.model.coder import Coder
 from scanvq.model.source import read_model
@@ -22,6 +23,7 @@ from scanvq.training.fit_request import FitRequest
 from scanvq.training.history import Loggers
 from scanvq.training.interrupt import Interrupted, stop_on_signal
 from scanvq.training.stages.codes import Encoding, encode_splits, plan_encoding, read_encoding
+from scanvq.training.stages.natural_decoder import train_decoder
 from scanvq.training.stages.prior import train_prior
 from scanvq.training.stages.tokenizer import train_tokenizer
 from scanvq.training.training_limit import TrainingLimit
@@ -102,15 +104,16 @@ def train_run(
     _check_parts(recipe, data)
     encoding = _encoding(run, recipe, data, engine)
     loggers.info(f"codes: {encoding.precision}, encoding will take about {encoding.seconds:.0f} s")
+    stages = _trained_stages(run, recipe, request)
     initial = None if request.initial_model is None else read_model(request.initial_model)
     with stop_on_signal() as stop_request:
-        if request.tokenizer is None:
+        if "tokenizer" in stages:
             train_tokenizer(
                 recipe,
                 data,
                 run,
                 precision=encoding.precision,
-                limit=_limit("tokenizer", recipe, request, len(data.rows("train")), engine, encoding),
+                limit=_limit("tokenizer", stages, recipe, request, len(data.rows("train")), engine, encoding),
                 seed=seed,
                 engine=engine,
                 loggers=loggers,
@@ -125,7 +128,7 @@ def train_run(
                 header.id,
                 data,
                 run.codes,
-                mirrored=recipe.stage("prior").augment == "flip",
+                mirrored=_mirrors(recipe),
                 progress=progress("codes"),
             )
         engine.wait()
@@ -137,7 +140,7 @@ def train_run(
             run,
             tokenizer,
             header,
-            limit=_limit("prior", recipe, request, len(data.rows("train")), engine, encoding),
+            limit=_limit("prior", stages, recipe, request, len(data.rows("train")), engine, encoding),
             seed=seed,
             engine=engine,
             loggers=loggers,
@@ -145,6 +148,36 @@ def train_run(
             initial_prior=initial.load_prior() if initial is not None and initial.has_prior else None,
         )
         engine.wait()
+        if "decoder" not in stages:
+            return
+        if engine.largest([float(stop_request.made)])[0]:
+            raise Interrupted("the prior is trained; the decoder is not")
+        train_decoder(
+            recipe,
+            data,
+            run,
+            tokenizer,
+            header,
+            limit=_limit("decoder", stages, recipe, request, len(data.rows("train")), engine, encoding),
+            seed=seed,
+            engine=engine,
+            loggers=loggers,
+            stop_request=stop_request,
+        )
+        engine.wait()
+
+
+def _trained_stages(run: RunDirectory, recipe: Recipe, request: FitRequest) -> tuple[str, ...]:
+    """The stages to train; those of a run whose tokenizer is reused have weights and no resume state here."""
+    inherited = ["tokenizer"] if request.tokenizer is not None else []
+    if inherited and run.decoder.best.is_file() and not run.decoder.resume.is_file():
+        inherited.append("decoder")
+    return tuple(stage for stage in recipe.stages if stage not in inherited)
+
+
+def _mirrors(recipe: Recipe) -> bool:
+    """Whether a stage that uses codes also uses those of mirrored images."""
+    return any(recipe.stage(stage).augment == "flip" for stage in recipe.stages if stage != "tokenizer")
 
 
 def _data(
@@ -194,6 +227,8 @@ def _check_parts(recipe: Recipe, data: RunData) -> None:
     )
     make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer)
     make_objective(recipe.objective("prior"), prior=prior)
+    if recipe.decoder is not None:
+        make_objective(recipe.objective("decoder"), decoder=make_decoder(recipe.decoder), faithful=tokenizer)
 
 
 def _encoding(run: RunDirectory, recipe: Recipe, data: RunData, engine: Engine) -> Encoding:
@@ -203,7 +238,7 @@ def _encoding(run: RunDirectory, recipe: Recipe, data: RunData, engine: Engine) 
             make_tokenizer(recipe.tokenizer),
             data,
             run.encoding,
-            mirrored=recipe.stage("prior").augment == "flip",
+            mirrored=_mirrors(recipe),
             precision=recipe.stage("tokenizer").precision,
             device=engine.device,
         )
@@ -212,24 +247,34 @@ def _encoding(run: RunDirectory, recipe: Recipe, data: RunData, engine: Engine) 
 
 
 def _limit(
-    stage: str, recipe: Recipe, request: FitRequest, samples: int, engine: Engine, encoding: Encoding
+    stage: str,
+    stages: Sequence[str],
+    recipe: Recipe,
+    request: FitRequest,
+    samples: int,
+    engine: Engine,
+    encoding: Encoding,
 ) -> TrainingLimit:
     """A budget includes the encoding, up to half of it; the stages share the rest."""
     settings = recipe.stage(stage)
-    if request.budget is not None and request.tokenizer is not None:
-        return TrainingLimit(seconds=request.budget)
     if request.budget is not None:
         rest = max(request.budget - encoding.seconds, request.budget / 2)
-        return TrainingLimit(seconds=rest * _share(stage, recipe))
+        if request.tokenizer is not None:  # the codes are there already
+            rest = request.budget
+        return TrainingLimit(seconds=rest * _share(stage, recipe, stages))
     steps = max(1, samples // (settings.batch_size * engine.processes))
     return TrainingLimit(steps=steps * (request.epochs or settings.epochs))
 
 
-def _share(stage: str, recipe: Recipe) -> float:
-    shares: dict[str, StageSettings] = {name: recipe.stage(name) for name in ("tokenizer", "prior")}
+def _share(stage: str, recipe: Recipe, stages: Sequence[str]) -> float:
+    """The share of a stage in the budget of all `stages` that are trained."""
+    if len(stages) == 1:
+        return 1.0
+    shares: dict[str, StageSettings] = {name: recipe.stage(name) for name in stages}
     total = sum(settings.budget_share for settings in shares.values())
     if total == 0:
-        raise ValueError("training.tokenizer.budget_share and training.prior.budget_share are both 0")
+        settings = " and ".join(f"training.{name}.budget_share" for name in stages)
+        raise ValueError(f"{settings} are all 0; give one of them a share above 0")
     return shares[stage].budget_share / total
 
 

@@ -12,18 +12,25 @@ from scanvq.conditions.space import ConditionSpace, NumberCondition
 from scanvq.model.headers import TokenizerHeader
 from scanvq.recipe.reading import read_recipe
 from scanvq.recipe.recipe import Recipe
-from scanvq.storage.run_directory import RunDirectory, RunError
+from scanvq.storage.run_directory import RunDirectory, RunError, StageDirectory
 from scanvq.storage.weights import WeightsError, read_weights
 from scanvq.training.fit_request import FitRequest
 
 TOKENIZER_SECTIONS = ("data", "preparation", "tokenizer")
+DECODER = "decoder"  # a section, and the stage that trains it
 
 
 def recipe_with_tokenizer(source_run: RunDirectory, recipe: Recipe) -> Recipe:
-    """The data, preparation and tokenizer of another run with the prior of a recipe."""
+    """The data, preparation and tokenizer of another run with the prior of a recipe.
+
+    A trained decoder of created images belongs to its tokenizer, and comes with it.
+    """
     inherited = read_recipe(source_run.recipe)
     training = {**recipe.sections["training"], "tokenizer": inherited.sections["training"]["tokenizer"]}
     kept = {name: inherited.sections[name] for name in TOKENIZER_SECTIONS}
+    if source_run.decoder.best.is_file():
+        kept[DECODER] = inherited.sections[DECODER]
+        training[DECODER] = inherited.sections["training"][DECODER]
     return replace(recipe, sections={**recipe.sections, **kept, "training": training})
 
 
@@ -100,9 +107,16 @@ def condition_space_of_prior(space: ConditionSpace, pretrained: ConditionSpace) 
 
 
 def _copy_tokenizer(run: RunDirectory, source_run: RunDirectory) -> None:
-    """Copies a trained tokenizer with its training history, and its codes."""
+    """Copies a trained tokenizer and its decoder of created images with their histories, and the codes."""
     read_weights(source_run.tokenizer.best, TokenizerHeader)
-    source_stage, stage = source_run.tokenizer, run.tokenizer
+    _copy_stage(source_run.tokenizer, run.tokenizer)
+    if source_run.decoder.best.is_file():
+        _copy_stage(source_run.decoder, run.decoder)
+    if (source_run.codes / "codes.json").is_file():
+        shutil.copytree(source_run.codes, run.codes)
+
+
+def _copy_stage(source_stage: StageDirectory, stage: StageDirectory) -> None:
     stage.path.mkdir(parents=True, exist_ok=True)
     for source_file, file in (
         (source_stage.best, stage.best),
@@ -112,8 +126,6 @@ def _copy_tokenizer(run: RunDirectory, source_run: RunDirectory) -> None:
     ):
         if source_file.is_file():
             shutil.copyfile(source_file, file)
-    if (source_run.codes / "codes.json").is_file():
-        shutil.copytree(source_run.codes, run.codes)
 
 
 def load_pretrained(module: nn.Module, pretrained: nn.Module, name: str) -> None:

@@ -45,7 +45,7 @@ class Stage:
     """One stage of training: everything that the loop needs.
 
     Attributes:
-        name: "tokenizer" or "prior".
+        name: "tokenizer", "prior" or "decoder".
         objective: the losses; holds the part in training.
         dataset: the training samples.
         settings: optimizer, batch size, precision.

@@ -14,7 +14,7 @@ from scanvq.imaging.geometry import Geometry, decide_geometry
 from scanvq.planning import rules
 from scanvq.planning.choice import table_of
 from scanvq.planning.dataset_facts import Box, DatasetFacts, Detail, Goal, PlanRequest
-from scanvq.planning.rules import LONG_BUDGET, MAX_SIDE, crops, decide
+from scanvq.planning.rules import LONG_BUDGET, MAX_SIDE, TEXTURE_BUDGET, crops, decide
 from scanvq.recipe.completion import complete_recipe
 from scanvq.recipe.recipe import Recipe
 
@@ -196,3 +196,15 @@ def test_volumes_are_conditional_on_the_slice_position() -> None:
     assert conditions(images) is None
     assert conditions(replace(images, has_volumes=True)) == ["slice_position"]
     assert conditions(replace(images, has_volumes=True, labels=2)) == ["label", "slice_position"]
+
+
+def test_a_natural_decoder_is_planned_where_there_is_time() -> None:
+    requests = (
+        PlanRequest(budget=TEXTURE_BUDGET - 1),
+        PlanRequest(budget=TEXTURE_BUDGET),
+        PlanRequest(budget=60, cuda=True),
+    )
+    recipes = [planned(facts((192, 160)), request) for request in requests]
+    assert [recipe.decoder is not None for recipe in recipes] == [False, True, True]
+    shares = [recipes[1].stage(stage).budget_share for stage in recipes[1].stages]
+    assert shares[-1] / sum(shares) == pytest.approx(0.25, abs=0.01)

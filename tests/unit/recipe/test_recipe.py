@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from scanvq.build import make_tokenizer
 from scanvq.recipe.description import describe_recipe, parameters_by_part
-from scanvq.recipe.reading import read_recipe
+from scanvq.recipe.reading import parse_recipe, read_recipe
 from scanvq.spec import SpecError
 
 
@@ -164,3 +166,39 @@ def test_the_objective_follows_the_kind_of_prior(kind: str, objective: str) -> N
 def test_a_fitting_objective_keeps_its_settings() -> None:
     overrides = ["training.prior.objective.condition_dropout=0.3", "prior.kind=transformer"]
     assert read_recipe("tiny", overrides=overrides).objective("prior")["condition_dropout"] == 0.3
+
+
+def test_a_recipe_without_a_decoder_has_no_section_for_it() -> None:
+    plain = read_recipe("tiny")
+    assert plain.decoder is None
+    assert plain.stages == ("tokenizer", "prior")
+    assert "decoder" not in tomllib.loads(plain.toml())
+    off = read_recipe(
+        "tiny", overrides=["decoder.kind=natural", "training.decoder.epochs=3", "decoder.kind=none"]
+    )
+    assert off == plain
+
+
+def test_a_decoder_has_a_stage_with_defaults() -> None:
+    recipe = read_recipe("tiny", overrides=["decoder.kind=natural", "decoder.channels=[8, 4]"])
+    assert recipe.decoder is not None
+    assert recipe.decoder["channels"] == [8, 4]
+    assert recipe.stages == ("tokenizer", "prior", "decoder")
+    assert recipe.objective("decoder")["kind"] == "natural_images"
+    assert parse_recipe(recipe.toml(), label="again") == recipe
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("decoder.kind=naturall", "decoder.kind is 'naturall', which does not exist. Did you mean natural"),
+        (
+            "training.decoder.epochs=3",
+            'training.decoder needs a decoder to train; set decoder.kind = "natural"',
+        ),
+        ("training.tokenizer.objective.kind=natural_images", "which does not train a tokenizer"),
+    ],
+)
+def test_decoders_that_cannot_be_are_refused(override: str, message: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(message)):
+        read_recipe("tiny", overrides=[override])

@@ -77,22 +77,29 @@ class Provenance:
     Attributes:
         model: content id of the weights, 16 hexadecimal digits.
         seed: seed of the sampling; None if nothing was sampled.
+        decoder: "faithful", that of the tokenizer, or "natural", whose texture is invented.
     """
 
     model: str
     seed: int | None = None
+    decoder: str = "faithful"
 
     def __str__(self) -> str:
         seed = "none" if self.seed is None else self.seed
-        return f"SYNTHETIC ScanVQ model={self.model} seed={seed}"
+        text = f"SYNTHETIC ScanVQ model={self.model} seed={seed}"
+        return text if self.decoder == "faithful" else f"{text} decoder={self.decoder}"
 
     @classmethod
     def read(cls, text: str) -> Provenance | None:
         """The provenance in a text; None if there is none."""
-        match = re.search(r"SYNTHETIC ScanVQ model=(\w+) seed=(?:none|(\d+))", text)
+        match = re.search(
+            r"SYNTHETIC ScanVQ model=(\w+) seed=(?:none|(\d+))(?: decoder=(natural|faithful))?", text
+        )
         if match is None:
             return None
-        return cls(model=match[1], seed=None if match[2] is None else int(match[2]))
+        return cls(
+            model=match[1], seed=None if match[2] is None else int(match[2]), decoder=match[3] or "faithful"
+        )
 
 
 class Format(ABC):

@@ -181,7 +181,7 @@ def _progress_rows(stage: str, pictures: ProgressImages) -> tuple[Row, ...]:
     for step, images in pictures:
         visible = images[len(images) // 2 :] if stage == "tokenizer" else images
         tiles = tuple(
-            Tile(pixels=np.ascontiguousarray(image), synthetic=stage == "prior")
+            Tile(pixels=np.ascontiguousarray(image), synthetic=stage != "tokenizer")
             for image in visible[:PROGRESS_TILES]
         )
         rows.append(Row(tiles=tiles, heading=f"step {step:,}"))

@@ -1,0 +1,1 @@
+"""Decoders for created images, beside the tokenizer's own."""
