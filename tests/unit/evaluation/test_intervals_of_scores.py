@@ -14,7 +14,7 @@ def test_a_distribution_has_the_interval_of_its_mean() -> None:
     assert list(found) == ["mean", "std", "p05", "median", "p95", "above_0.6", "low", "high"]
     assert found["low"] < found["mean"] < found["high"]
     own = means({"ssim": values}, subjects)["ssim"]
-    assert own == {"value": found["mean"], "low": found["low"], "high": found["high"]}
+    assert own == pytest.approx({"value": found["mean"], "low": found["low"], "high": found["high"]})
 
 
 def test_few_subjects_have_a_mean_and_a_reason() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from scanvq.evaluation.rates import RATES
-from scanvq.report.figures.chart import DPI, FIRST, INK, MUTED, chart
+from scanvq.report.figures.chart import DPI, FIRST, INK, MUTED, PAPER, chart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,5 +49,8 @@ def rate_distortion_figure(document: Mapping[str, Any]) -> Figure:
         axes.set_xlim(0, HIGHEST * run["rate"]["raw"]["value"])
         axes.set_ylim(top=1.0)
         axes.set_title(f"{document['n']} test images, coded at 8 bits", fontsize=8.5, color=MUTED, loc="left")
-        axes.legend(frameon=False, fontsize=7, loc="lower right", labelcolor=MUTED, ncols=2)
+        axes.legend(
+            fontsize=7, loc="lower right", labelcolor=MUTED, ncols=2,
+            facecolor=PAPER, edgecolor=PAPER, framealpha=0.9,
+        )  # fmt: skip
     return figure
