@@ -28,7 +28,7 @@ SCORES = ["ssim", "ssim_foreground", "ms_ssim", "psnr", "mae"]
 
 @pytest.fixture(scope="module")
 def evaluated(scans: Path, small: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with 9 test subjects of two images each, and their labels; tests copy it."""
+    """A run with 11 test subjects of two images each, and their labels; tests copy it."""
     run = tmp_path_factory.mktemp("scored") / "run"
     overrides = (*small, "data.test=0.4")
     trained = scanvq.fit(scans, out=run, recipe="tiny", overrides=overrides, epochs=1, device="cpu")
@@ -57,7 +57,7 @@ def table(run: Run, name: str = "test_scores.csv") -> list[dict[str, str]]:
 def test_scores_have_intervals_and_each_image_a_row(run: Run) -> None:
     metrics, rows = read(run, "metrics.json"), table(run)
     test = metrics["tokenizer"]["test"]
-    assert (test["n"], test["subjects"]) == (len(rows), len({row["subject"] for row in rows})) == (18, 9)
+    assert (test["n"], test["subjects"]) == (len(rows), len({row["subject"] for row in rows})) == (22, 11)
     for name in SCORES:
         own = np.array([float(row[name]) for row in rows])
         assert test[name]["mean"] == pytest.approx(own.mean(), rel=1e-5)
@@ -153,7 +153,7 @@ def test_codecs_beside_the_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(CODECS, "jpeg", replace(CODECS["jpeg"], qualities=(10, 50, 95)))
     metrics = run.evaluate(codecs=True)
     document = read(run, "rate_distortion.json")
-    assert (document["n"], document["source"]["of"], document["stored_bits"]) == (18, 18, 8)
+    assert (document["n"], document["source"]["of"], document["stored_bits"]) == (22, 22, 8)
     assert document["run"]["rate"] == metrics["rate"]
     assert document["run"]["ssim"]["value"] == pytest.approx(metrics["tokenizer"]["test"]["ssim"]["mean"])
     assert [len(codec["points"]) for codec in document["codecs"].values()] == [3, 10]

@@ -10,10 +10,11 @@ from scanvq.evaluation.codecs.codec import Codec, Pixels
 def _encode(pixels: Pixels, quality: float) -> bytes:
     import imagecodecs
 
-    data: bytes = imagecodecs.jpegxl_encode(
-        pixels, distance=quality, effort=7, lossless=False, usecontainer=False, numthreads=1
+    return bytes(
+        imagecodecs.jpegxl_encode(
+            pixels, distance=quality, effort=7, lossless=False, usecontainer=False, numthreads=1
+        )
     )
-    return data
 
 
 def _decode(data: bytes) -> Pixels:

@@ -14,7 +14,7 @@ def decode_file(data: bytes) -> Pixels:
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as image:
-        pixels: Pixels = np.asarray(image.convert("L"))
+        pixels: Pixels = np.array(image.convert("L"))
         return pixels
 
 
