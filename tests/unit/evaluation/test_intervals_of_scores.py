@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from scanvq.evaluation.groups import ABSENT, group_scores, number_groups
+from scanvq.conditions.space import CategoryCondition, ConditionSpace, NumberCondition
+from scanvq.evaluation.groups import ABSENT, group_scores, groups_of, number_groups
 from scanvq.evaluation.intervals import distributions, means
 from scanvq.evaluation.rates import Rates
+from scanvq.store.slice_conditions import SliceConditions
 
 
 def test_a_distribution_has_the_interval_of_its_mean() -> None:
@@ -38,6 +42,29 @@ def test_numbers_are_grouped_in_bins_of_the_training_range() -> None:
         ABSENT: [8],
     }
     assert list(number_groups(np.zeros(2, np.float32), 0, 1)) == ["0 to 0.2"]
+
+
+def test_groups_of_slices_are_their_conditions_and_position() -> None:
+    sex = CategoryCondition(name="sex", values=("F", "M"))
+    age = NumberCondition(name="age", low=20, high=70, mean=45, std=9)
+    site = CategoryCondition(name="site", values=("A",))
+    values = {
+        "sex": np.array([9, 0, 0, 2, 0]),
+        "age": np.array([0, 20, 21, 70, np.nan], np.float32),
+        "site": np.array([0, 1, 1, 1, 1]),  # of no test image
+    }
+    conditions = SliceConditions(space=ConditionSpace((sex, age, site)), values=values)
+    store = SimpleNamespace(slice_index=np.array([0, 0, 10, 5, 0]), slice_count=np.array([1, 11, 11, 11, 1]))
+    data = SimpleNamespace(conditions=conditions, store=store, rows=lambda split: np.arange(1, 5))
+    found = {
+        name: {group: np.flatnonzero(mask).tolist() for group, mask in groups.items()}
+        for name, groups in groups_of(data, "test").items()
+    }
+    assert found == {
+        "sex": {"F": [0, 1, 3], ABSENT: [2]},
+        "age": {"20 to 30": [0, 1], "60 to 70": [2], ABSENT: [3]},
+        "slice_position": {"0 to 0.2": [0], "0.4 to 0.6": [2], "0.8 to 1": [1], ABSENT: [3]},
+    }
 
 
 def test_scores_of_groups() -> None:
