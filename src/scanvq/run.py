@@ -125,6 +125,7 @@ class Run:
         *,
         skip_bad: bool = False,
         allow_leak: bool = False,
+        codecs: bool = False,
         cache: Path | None = None,
         progress_for: ProgressFactory | None = None,
     ) -> dict[str, Any]:
@@ -138,6 +139,7 @@ class Run:
             None if folder is None else Path(folder),
             skip_bad=skip_bad,
             allow_leak=allow_leak,
+            codecs=codecs,
             cache=cache,
             progress_for=progress_for,
         )

@@ -24,6 +24,9 @@ def evaluate(
         Path | None,
         typer.Option(help="Score the images of this folder, made by any program.", show_default=False),
     ] = None,
+    codecs: Annotated[
+        bool, typer.Option("--codecs", help="Also compare with JPEG, JPEG 2000, WebP, AVIF and JPEG XL.")
+    ] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files of --data out.")] = False,
     allow_leak: Annotated[
         bool,
@@ -37,10 +40,16 @@ def evaluate(
     """Score a run on its test split and write RUN/metrics.json.
 
     SSIM is computed per image in [0, 1] (Gaussian window, sigma 1.5) and averaged over the split; also shown
-    are SSIM of the foreground only, PSNR, and bits per pixel.
+    are SSIM of the foreground only, MS-SSIM, PSNR and the mean absolute error, each with its 95 % interval
+    over subjects in brackets, and three rates in bits per pixel. metrics.json also has the error by frequency
+    band and the scores of each group (value of a condition, position of the slice); RUN/test_scores.csv has
+    the scores of each image. An interrupted call goes on where it stopped.
 
     --data is first compared with the training scans of the run: subjects or scans in both are an error that
     lists them.
+
+    --codecs also codes at most 100 test images by image codecs and writes RUN/rate_distortion.json, which
+    `scanvq report` draws. It takes some minutes.
 
     --samples and --images score created scans beside the test split (or --data), in three comparisons:
     samples with reconstructions (what the prior loses), reconstructions with real scans (what the tokenizer
@@ -54,6 +63,7 @@ def evaluate(
     Example: `scanvq evaluate runs/first --samples 200`
     """
     from scanvq import api
+    from scanvq.cli.codec_summary import codec_summary
     from scanvq.cli.progress_display import ProgressDisplay
     from scanvq.cli.sample_summary import sample_summary
     from scanvq.cli.summary import summary
@@ -62,6 +72,8 @@ def evaluate(
     if samples is not None or images is not None:
         if samples is not None and images is not None:
             raise ValueError("--samples makes new scans and --images names given ones: leave one of them out")
+        if codecs:
+            raise ValueError("--codecs compares reconstructions, not created scans: leave one of them out")
         progress_for = ProgressDisplay().progress_for
         try:
             loaded = api.load(run, device=device)
@@ -85,7 +97,14 @@ def evaluate(
         )
     trained = api.load(run, device=device)
     metrics = trained.evaluate(
-        data, skip_bad=skip_bad, allow_leak=allow_leak, progress_for=ProgressDisplay().progress_for
+        data,
+        skip_bad=skip_bad,
+        allow_leak=allow_leak,
+        codecs=codecs,
+        progress_for=ProgressDisplay().progress_for,
     )
     for line in summary(metrics):
         print(line)
+    if codecs:
+        for line in codec_summary(trained.directory.read(trained.directory.rate_distortion(data))):
+            print(line)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from scanvq.evaluation.rates import RATES
 from scanvq.evaluation.tokenizer_scores import ImageScore, scores_in
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def summary(metrics: dict[str, Any]) -> list[str]:
     """The main scores, with the essentials of their definitions."""
     test = metrics["tokenizer"]["test"]
     lines = [f"{test['n']} test images at {metrics['tokenizer']['bits_per_pixel']:.4f} bits per pixel:"]
+    lines += [f"  {rate_text(metrics['rate'])}"] if "rate" in metrics else []
     lines += [f"  {score_text(score, values)}" for score, values in scores_in(test).values()]
     for level, book in enumerate(metrics["tokenizer"]["codebook"]):
         name = f"codebook {level}" if len(metrics["tokenizer"]["codebook"]) > 1 else "codebook"
@@ -50,6 +53,8 @@ def summary(metrics: dict[str, Any]) -> list[str]:
             f"prior on {prior['n']} test images: {prior['bits_per_code']:.3f} bits per code, "
             f"{prior['bits_per_pixel']:.4f} bits per pixel"
         )
+    if note := test.get("ssim", {}).get("note"):
+        lines.append(note)
     leak = metrics["leak"]
     if leak["pairs"]:
         lines.append(f"LEAK, allowed: the run was trained on {leak['pairs']} of these subjects or scans")
@@ -60,9 +65,32 @@ def summary(metrics: dict[str, Any]) -> list[str]:
     return lines
 
 
-def score_text(score: ImageScore, values: dict[str, float]) -> str:
-    """The mean of a score, the percentile of its worst 5 %, and the share above its threshold."""
+def rate_text(rates: Mapping[str, Any]) -> str:
+    """The three rates, with the interval of those that differ between images."""
+    texts = []
+    for name, label in RATES.items():
+        rate = rates[name]
+        if rate["value"] is None:
+            texts.append(f"{label}: {rate['refused'].partition(':')[0]}")
+        else:
+            spread = f" [{rate['low']:.4f}, {rate['high']:.4f}]" if has_interval(rate) else ""
+            texts.append(f"{rate['value']:.4f}{spread} {label}")
+    return f"bits per pixel: {'; '.join(texts)}"
+
+
+def has_interval(values: Mapping[str, Any]) -> bool:
+    """Whether a number has an interval, and one that is more than a point."""
+    return values.get("low") is not None and values["low"] < values["high"]
+
+
+def score_text(score: ImageScore, values: Mapping[str, Any]) -> str:
+    """A score: mean with interval, the percentile of its worst 5 %, and the share above its threshold."""
     rank, worst = ("5th", values["p05"]) if score.better == "higher" else ("95th", values["p95"])
     share = "" if score.threshold is None else values.get(f"above_{score.threshold:g}")
     above = f"; {share:.0%} above {score.threshold:g}" if isinstance(share, float) else ""
-    return f"{score.label} {score.text(values['mean'])} ({rank} percentile {score.text(worst)}{above})"
+    interval = ""
+    if has_interval(values):
+        interval = f" [{values['low']:.{score.decimals}f}, {values['high']:.{score.decimals}f}]"
+    return (
+        f"{score.label} {score.text(values['mean'])}{interval} ({rank} percentile {score.text(worst)}{above})"
+    )

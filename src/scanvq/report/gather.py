@@ -72,6 +72,7 @@ def gather(
             if not content["inpainted"]:
                 missing.append("Completions: this prior generates complete images only; it cannot inpaint.")
         step_done()
+    rate_distortion = _rate_distortion(model, directory, missing)
     parameters = {name: parameters_by_part(model) for name, model in models.items()}
     environment = directory.read(directory.environment) if directory.environment.is_file() else {}
     expect = dict(about.get("expect", {}))
@@ -87,6 +88,7 @@ def gather(
         data=numbers.data_facts(directory.read(directory.data)) if directory.data.is_file() else None,
         metrics=metrics,
         ssim=scores,
+        rate_distortion=rate_distortion,
         usage=usage,
         histories=histories,
         codebook_sizes=model.tokenizer.codebook_sizes,
@@ -131,6 +133,19 @@ def _scores(
         return None, ()
     usage = tuple(np.array(counts, np.int64) for counts in scores["usage"])
     return np.array(scores["ssim"], np.float64), usage
+
+
+def _rate_distortion(model: Model, directory: RunDirectory, missing: list[str]) -> dict[str, Any] | None:
+    """The comparison with image codecs, if it was asked for, of this tokenizer."""
+    file = directory.rate_distortion(None)
+    if not file.is_file():
+        return None
+    document: dict[str, Any] = directory.read(file)
+    if document["source"]["tokenizer"] != model.id:
+        command = f"scanvq evaluate {directory.path.name} --codecs"
+        missing.append(f"The comparison with image codecs is out of date: run `{command}`.")
+        return None
+    return document
 
 
 def _prior_is_usable(model: Model, missing: list[str]) -> bool:

@@ -127,6 +127,11 @@ def _measured_numbers(
         if name == "ssim":
             measured |= shares  # recipes name the share of SSIM "above_0.6", too
     measured["bits_per_pixel"] = metrics["tokenizer"]["bits_per_pixel"]
+    measured |= {
+        f"{name}_bits_per_pixel": rate["value"]
+        for name, rate in metrics.get("rate", {}).items()
+        if rate["value"] is not None
+    }
     measured["perplexity"] = metrics["tokenizer"]["codebook"][-1]["perplexity"]
     if metrics["prior"]["test"] is not None:
         bits = metrics["prior"]["test"]["bits_per_code"]

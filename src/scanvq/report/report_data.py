@@ -126,6 +126,7 @@ class ReportData:
         examples: images of each split.
         metrics: the content of metrics.json, or None.
         ssim: of every test image, or None.
+        rate_distortion: the content of rate_distortion.json, or None.
         usage: counts of each code on the test split, per level.
         histories: records of each stage.
         reconstructions: of test images, evenly spread.
@@ -154,6 +155,7 @@ class ReportData:
     examples: Mapping[str, Sequence[ExampleImage]] = field(default_factory=dict)
     metrics: Mapping[str, Any] | None = None
     ssim: NDArray[np.float64] | None = None
+    rate_distortion: Mapping[str, Any] | None = None
     usage: tuple[NDArray[np.int64], ...] = ()
     histories: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     reconstructions: tuple[ReconstructedImage, ...] = ()

@@ -113,12 +113,24 @@ class RunDirectory:
 
     def metrics_of(self, folder: Path | None) -> Path:
         """The scores on another folder of scans; on the run's own for None."""
-        return self.metrics if folder is None else self.path / f"metrics-{folder.resolve().name}.json"
+        return self.path / f"metrics{_suffix(folder)}.json"
 
     @property
     def test_scores(self) -> Path:
         """The scores of each test image."""
         return self.path / "test_scores.json"
+
+    def test_scores_table(self, folder: Path | None) -> Path:
+        """All scores of each test image as CSV; of the run's own test images for None."""
+        return self.path / f"test_scores{_suffix(folder)}.csv"
+
+    def computed_scores(self, folder: Path | None) -> Path:
+        """The same as numbers, each with a key of what they depend on: an evaluation goes on from there."""
+        return self.path / f"test_scores{_suffix(folder)}.npz"
+
+    def rate_distortion(self, folder: Path | None) -> Path:
+        """Image codecs beside the run on the same test images."""
+        return self.path / f"rate_distortion{_suffix(folder)}.json"
 
     @property
     def sample_codes(self) -> Path:
@@ -175,3 +187,8 @@ class RunDirectory:
 
     def write(self, file: Path, value: Any) -> None:
         write_json(file, value)
+
+
+def _suffix(folder: Path | None) -> str:
+    """Of the files about another folder of scans; "" for the run's own."""
+    return "" if folder is None else f"-{folder.resolve().name}"

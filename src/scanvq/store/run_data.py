@@ -67,8 +67,18 @@ class RunData:
     def rows(self, split: str) -> NDArray[np.int64]:
         return self.store.rows(split)
 
-    def dataset(self, split: str) -> SliceDataset:
-        return SliceDataset(self.store, self.rows(split), self.preparation.intensity, self.conditions)
+    def dataset(self, split: str, *, limit: int | None = None) -> SliceDataset:
+        """The images of a split, or `limit` of them, evenly spread, where there are more."""
+        rows = self.rows(split)
+        if limit is not None and len(rows) > limit:
+            rows = rows[np.linspace(0, len(rows) - 1, limit).round().astype(np.int64)]
+        return SliceDataset(self.store, rows, self.preparation.intensity, self.conditions)
+
+    def subjects(self, split: str) -> NDArray[np.int64]:
+        """The subject of each image of a split as a number, (n,); subjects that belong together are one."""
+        numbers: dict[str, int] = {}
+        entries = [numbers.setdefault(entry.group, len(numbers)) for entry in self.catalog.entries]
+        return np.array(entries, np.int64)[self.store.entry[self.rows(split)]]
 
 
 def survey_data(folder: Path, data: DataSettings, preparation: PreparationSettings, *, seed: int) -> Survey:

@@ -91,13 +91,18 @@ def slice_conditions(space: ConditionSpace, columns: Mapping[str, Column], store
     return SliceConditions(space=space, values=values)
 
 
-def _numbers(name: str, column: Column, store: Store) -> NDArray[np.float32]:
-    """Numeric values (N,) of the slices; a slice in a single-slice file has no position."""
-    if name != POSITION:
-        return column.as_numbers()[store.entry]
+def slice_positions(store: Store) -> NDArray[np.float32]:
+    """The position (N,) of each slice in its volume, 0 to 1; NaN in a file of a single slice."""
     in_volume = store.slice_count > 1
     last = np.where(in_volume, store.slice_count - 1, 1)
     return np.where(in_volume, store.slice_index / last, np.nan).astype(np.float32)
+
+
+def _numbers(name: str, column: Column, store: Store) -> NDArray[np.float32]:
+    """Numeric values (N,) of the slices."""
+    if name != POSITION:
+        return column.as_numbers()[store.entry]
+    return slice_positions(store)
 
 
 def _measured(name: str, values: NDArray[np.float32]) -> NumberCondition:

@@ -48,6 +48,15 @@ def test_every_score_of_a_run_can_be_reported(metrics: dict) -> None:
     assert row.ours == ""
 
 
+def test_rates_of_a_run_can_be_reported(metrics: dict) -> None:
+    rate = {"raw": {"value": 0.5}, "entropy": {"value": 0.4}, "prior": {"value": None, "refused": "x"}}
+    names = ("bits_per_pixel", "entropy_bits_per_pixel", "prior_bits_per_pixel")
+    found = comparisons(
+        dict.fromkeys(names, 1.5), metrics={**metrics, "rate": rate}, histories={}, parameters={}
+    )
+    assert [row.ours for row in found] == ["0.1875", "0.4", ""]
+
+
 def test_without_scores_reported_numbers_stay() -> None:
     (row,) = comparisons({"ssim": 0.67}, metrics=None, histories={}, parameters={})
     assert (row.reported, row.ours) == ("0.67", "")

@@ -79,8 +79,9 @@ def test_a_score_added_to_the_table_is_measured_and_shown(run: Path, monkeypatch
     monkeypatch.setitem(SCORES, "max_error", added)
     evaluated = api.load(run, device="cpu").evaluate()
     stored = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["tokenizer"]["test"]
-    assert list(stored) == ["n", "ssim", "ssim_foreground", "psnr", "mae", "max_error"]
-    assert list(stored["max_error"]) == ["mean", "std", "p05", "median", "p95"]
+    scores = ["ssim", "ssim_foreground", "ms_ssim", "psnr", "mae", "max_error"]
+    assert list(stored) == ["n", "subjects", *scores, "band_error"]
+    assert list(stored["max_error"])[:5] == ["mean", "std", "p05", "median", "p95"]
     assert stored["max_error"]["mean"] > stored["mae"]["mean"]
     assert f"  {score_text(added, stored['max_error'])}" in summary(evaluated)
     html = report(run)

@@ -14,6 +14,7 @@ from scanvq.report.figures.codebook import code_use
 from scanvq.report.figures.colors import gray
 from scanvq.report.figures.curves import curve, curve_names
 from scanvq.report.figures.panels import code_tiles, panel_row
+from scanvq.report.figures.rate_distortion import rate_distortion_figure
 from scanvq.report.figures.rendered_figure import RenderedFigure
 from scanvq.report.figures.scores import ssim_histogram
 from scanvq.report.figures.tiles import Row, Sheet, Tile
@@ -59,7 +60,8 @@ def all_figures(report_data: ReportData, *, progress: Callable[[int, int], None]
         for stage, records in report_data.histories.items()
         if records
     }
-    total = 2 * sum(map(len, curves.values())) + (report_data.ssim is not None) + len(report_data.usage)
+    single = sum(data is not None for data in (report_data.ssim, report_data.rate_distortion))
+    total = 2 * sum(map(len, curves.values())) + single + len(report_data.usage)
     charts: dict[str, RenderedFigure] = {}
     for figure in _charts(report_data, curves):
         charts[figure.name] = figure
@@ -79,6 +81,8 @@ def _charts(
             yield draw(curve(records, name, label=label, last_fifth=True), last_fifth)
     if report_data.ssim is not None:
         yield draw(ssim_histogram(report_data.ssim), "ssim-histogram")
+    if report_data.rate_distortion is not None:
+        yield draw(rate_distortion_figure(report_data.rate_distortion), "rate-distortion")
     for level, counts in enumerate(report_data.usage):
         yield draw(code_use(counts), f"codebook-{level}")
 
