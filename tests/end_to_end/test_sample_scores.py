@@ -85,15 +85,23 @@ def test_the_command_scores_samples_and_refuses_too_few(
     after = metrics_of(run)
     scores = after.pop("samples")
     assert after == before
-    assert list(scores) == COMPARISONS
-    for name, comparison in scores.items():
+    assert list(scores) == ["form", *COMPARISONS, "groups", "train_on_samples"]
+    assert scores["form"] == "full"
+    for name in COMPARISONS:
+        comparison = scores[name]
         assert comparison["n"] == 12
         assert {"auc", "frechet", "kernel", "precision", "recall", "density", "coverage"} < set(comparison)
         found = list(numbers(comparison))
-        assert len(found) == 3 * 7 + 1 + (8 if name == "reconstructions_vs_reals" else 0)
+        assert len(found) == 3 * 7 + 1 + 2 + (8 if name == "reconstructions_vs_reals" else 0)
         for one in found:
             assert one["floor"] is not None
             assert one["low"] <= one["value"] <= one["high"]
+            low, high = one["floor_interval"] or (one["floor"], one["floor"])
+            assert low <= one["floor"] <= high
+    groups = scores["groups"]["label"]
+    assert list(groups) == ["narrow", "wide"]
+    assert all(group["n"] < 10 and group["refused"].startswith("TooFewImages: ") for group in groups.values())
+    assert scores["train_on_samples"]["label"]["refused"].startswith("TooFewImages: training on samples ")
     bands = scores["reconstructions_vs_reals"]["band_error"]
     assert list(bands) == [str(band) for band in range(1, 9)]
     assert bands["8"]["bad"]["blurred"] == pytest.approx(1, abs=0.1)
@@ -103,7 +111,7 @@ def test_the_command_scores_samples_and_refuses_too_few(
 def test_an_interrupted_call_loses_nothing(run: Run, tmp_path: Path) -> None:
     def interrupted_after(comparisons: int) -> Callable[[str], Callable[[int, int], None]]:
         def progress(done: int, total: int) -> None:
-            if done > total - (3 - comparisons) * 4:  # four cheap metrics a comparison
+            if done > total - (3 - comparisons) * 5:  # five cheap metrics a comparison
                 raise KeyboardInterrupt
 
         return lambda name: progress if name == "score samples" else lambda done, total: None
@@ -112,13 +120,17 @@ def test_an_interrupted_call_loses_nothing(run: Run, tmp_path: Path) -> None:
     whole = scanvq.load(shutil.copytree(folder, tmp_path / "whole"), device="cpu").evaluate_samples(12)
     with pytest.raises(KeyboardInterrupt):
         run.evaluate_samples(12, progress_for=interrupted_after(1))
-    assert list(metrics_of(folder)["samples"]) == COMPARISONS[:1]
+    assert list(metrics_of(folder)["samples"]) == ["form", *COMPARISONS[:1]]
     steps: list[tuple[str, int, int]] = []
     found = run.evaluate_samples(
         12, progress_for=lambda name: lambda done, total: steps.append((name, done, total))
     )
-    assert {name for name, _, _ in steps} == {"score samples"}  # no sample is drawn again
-    assert steps[-1][1:] == (8, 8)  # two comparisons are left; the references are not measured again
+    assert {name for name, _, _ in steps} == {"score samples", "score groups"}  # no sample is drawn again
+    assert (
+        "score samples",
+        10,
+        10,
+    ) in steps  # two comparisons are left; the references are not measured again
     assert found == whole == metrics_of(folder)["samples"]
     steps.clear()
     again = run.evaluate_samples(
@@ -134,16 +146,17 @@ def test_a_later_evaluation_keeps_the_scores_of_the_same_model(run: Run) -> None
     run.evaluate()
     assert metrics_of(run.directory.path)["samples"] == scores
     metrics = metrics_of(run.directory.path)
+    del metrics["samples"]["groups"], metrics["samples"]["train_on_samples"]
     metrics["samples"]["samples_vs_reals"]["source"]["model"] = "another"
     run.directory.write(run.directory.metrics, metrics)
     run.evaluate()
-    assert list(metrics_of(run.directory.path)["samples"]) == COMPARISONS[:2]
+    assert list(metrics_of(run.directory.path)["samples"]) == ["form", *COMPARISONS[:2]]
 
 
 @pytest.mark.usefixtures("cheap")
 def test_images_of_a_folder_are_scored_as_samples(run: Run, tmp_path: Path) -> None:
     sample_files(run.model, tmp_path / "own", 12, params=run.model.sampling_params(), seed=0)
-    images = given_images(run.model, tmp_path / "own")
+    images = given_images(run.model, tmp_path / "own").images
     np.testing.assert_allclose(images, run.sample(12, seed=0), atol=0.5 / 255 + 1e-6)
     made, given = run.evaluate_samples(12), run.evaluate_samples(images=tmp_path / "own")
     value, other = (one["samples_vs_reals"]["frechet"]["features"]["value"] for one in (made, given))
@@ -173,7 +186,7 @@ def test_other_scans_are_compared_with_in_place_of_the_test_split(run: Run, tmp_
     assert metrics_of(run.directory.path) == before
     stored = json.loads((run.directory.path / "metrics-elsewhere.json").read_text(encoding="utf-8"))
     assert stored["samples"] == scores
-    assert {comparison["n"] for comparison in scores.values()} == {6}
+    assert {scores[name]["n"] for name in COMPARISONS} == {6}
     assert stored["tokenizer"]["test"]["n"] == 6
 
 
@@ -181,7 +194,7 @@ def test_images_of_other_programs(run: Run, tmp_path: Path) -> None:
     gray = np.linspace(0, 1, 64)[None] * np.ones((64, 1))
     Image.fromarray((gray * 255).astype(np.uint8)).save(tmp_path / "eight.png")
     Image.fromarray((gray * 65535).astype(np.uint16)).save(tmp_path / "sixteen.png")
-    eight, sixteen = given_images(run.model, tmp_path)
+    eight, sixteen = given_images(run.model, tmp_path).images
     assert eight.shape == (32, 32)
     np.testing.assert_allclose(eight, sixteen, atol=1 / 255)
     with pytest.raises(ValueError, match="which is no folder"):

@@ -22,6 +22,14 @@ def evaluate(
         Path | None,
         typer.Option(help="Score the images of this folder, made by any program.", show_default=False),
     ] = None,
+    space: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A feature network as a TorchScript file, one more space of the scores of --samples or "
+            "--images. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files of --data out.")] = False,
     allow_leak: Annotated[
         bool,
@@ -43,11 +51,17 @@ def evaluate(
     samples with reconstructions (what the prior loses), reconstructions with real scans (what the tokenizer
     loses), and samples with real scans (both). Each score stands beside its floor, the same of real with real
     scans. They are written under "samples" of metrics.json, each comparison as soon as it is known; the rest
-    of the file stays as it is.
+    of the file stays as it is. Scores by condition (label, position of the slice), and of classifiers that
+    were trained on samples and tested on real scans, follow where the run has conditions.
+
+    A file of --space maps images (B, 1, H, W) or (B, 3, H, W) in 0..1 to vectors (B, p). TorchScript is a
+    program, which runs as you: name only files that you trust. Nothing else is read, above all no pickle.
 
     Example: `scanvq evaluate runs/first`
 
     Example: `scanvq evaluate runs/first --samples 200`
+
+    Example: `scanvq evaluate runs/first --samples 200 --space encoder.pt`
     """
     from scanvq import api
     from scanvq.cli.progress_display import ProgressDisplay
@@ -64,6 +78,7 @@ def evaluate(
                 samples,
                 images=images,
                 folder=data,
+                spaces=space or (),
                 skip_bad=skip_bad,
                 allow_leak=allow_leak,
                 progress_for=progress_for,
@@ -73,6 +88,8 @@ def evaluate(
         for line in sample_summary(scores):
             print(line)
         return
+    if space:
+        raise ValueError("--space is a space of sample scores: give --samples N or --images DIR with it")
     trained = api.load(run, device=device)
     metrics = trained.evaluate(
         data, skip_bad=skip_bad, allow_leak=allow_leak, progress_for=ProgressDisplay().progress_for

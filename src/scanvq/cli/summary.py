@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from scanvq.cli.short_form import short_form
 from scanvq.evaluation.tokenizer_scores import ImageScore, scores_in
 
 if TYPE_CHECKING:
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
 
 
 def evaluate_and_report(run: Run, display: ProgressDisplay) -> None:
-    """Evaluates a trained run, writes its report, and prints a summary."""
+    """Evaluates a trained run and a few of its samples, writes its report, and prints a summary."""
     metrics = run.evaluate(progress_for=display.progress_for)
+    samples = short_form(run, display)
     cost = None if run.began is None else run.record_cost(time.monotonic() - run.began)
     run.write_report(progress_for=display.progress_for)
-    for line in summary(metrics):
+    for line in (*summary(metrics), *samples):
         print(line)
     if cost is not None:
         print(f"cost: {cost_text(cost)}")

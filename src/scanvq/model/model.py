@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scanvq.conditions.joint_distribution import JointDistribution
 from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.imaging.formats import Plane, Provenance, Scan, UnreadableScan, check, format_of
 from scanvq.imaging.geometry import NO_SPACING
@@ -114,6 +115,11 @@ class Model:
         return self.conditions.labels
 
     @property
+    def joint(self) -> JointDistribution:
+        """The joint distribution of the prior's conditions in the training set."""
+        return self._loaded_prior()[1].joint
+
+    @property
     def precision(self) -> Precision:
         """The precision of encoding."""
         return self.header.precision
@@ -193,8 +199,7 @@ class Model:
             guidance=guidance,
         )
         codes = self.sample_codes(count, condition=condition, label=label, params=params, seed=seed)
-        images: NDArray[np.float32] = self.coder.decode(codes)[:, 0].numpy()
-        return images
+        return self.coder.decode(codes)[:, 0].numpy()
 
     def sample_codes(
         self,
@@ -212,7 +217,7 @@ class Model:
             self.prior,
             self.code_shapes,
             count,
-            condition=sample_condition(self._loaded_prior()[1].joint, count, requested, seed=seed),
+            condition=sample_condition(self.joint, count, requested, seed=seed),
             params=replace(params, guided=tuple(requested)),
             seed=seed,
             device=self.device,
@@ -323,10 +328,7 @@ class Model:
         top_p: float | None = None,
         guidance: float | None = None,
     ) -> SamplingParams:
-        """The recipe's sampling defaults, replaced by the given arguments.
-
-        Guidance needs requested values, so without them the recipe's guidance is replaced by 1 (off).
-        """
+        """The recipe's sampling defaults or the given values; guidance is 1 (off) without requested ones."""
         defaults = self.recipe.sampling
         if guidance is None:
             guidance = defaults.guidance if with_label(condition, label) else 1.0
