@@ -126,11 +126,7 @@ def test_an_interrupted_call_loses_nothing(run: Run, tmp_path: Path) -> None:
         12, progress_for=lambda name: lambda done, total: steps.append((name, done, total))
     )
     assert {name for name, _, _ in steps} == {"score samples", "score groups"}  # no sample is drawn again
-    assert (
-        "score samples",
-        10,
-        10,
-    ) in steps  # two comparisons are left; the references are not measured again
+    assert ("score samples", 10, 10) in steps  # two comparisons are left, no reference is measured again
     assert found == whole == metrics_of(folder)["samples"]
     steps.clear()
     again = run.evaluate_samples(

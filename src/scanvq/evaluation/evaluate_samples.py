@@ -60,7 +60,7 @@ def evaluate_samples(
         images: a folder of images made by any program instead.
         folder: other real scans to compare with: their test split where they have one, else all of them.
         spaces: TorchScript files of feature networks, further spaces beside the built-in ones.
-        form: "short" for the three comparisons alone, without the network and without intervals of floors.
+        form: "short" for the three comparisons alone, without the network and with one draw of the floor.
         skip_bad, allow_leak: as of `evaluate_run`.
         seed: of samples, draws and classifiers.
         cache: where prepared stores are kept.
@@ -124,7 +124,7 @@ def evaluate_samples(
         scores[place] = {**piece, "source": source}
         write_sample_scores(directory, file, _in_order(scores))
 
-    _score_comparisons(sources, fitted, directory, scores, keep, form, source, seed, progress_for)
+    _score_comparisons(sources, fitted, directory, scores, keep, source, seed, progress_for)
     if form == "full":
         score_conditions(
             model,
@@ -174,7 +174,6 @@ def _score_comparisons(
     directory: RunDirectory,
     scores: dict[Place, Any],
     keep: Callable[[Place, dict[str, Any]], None],
-    form: Form,
     source: dict[str, Any],
     seed: int,
     progress_for: ProgressFactory,
@@ -189,7 +188,6 @@ def _score_comparisons(
     score_samples(
         sources,
         spaces,
-        form=form,
         stored_references=_stored_references(directory, key),
         done=[place[0] for place in scores if len(place) == 1],
         keep_references=lambda found: directory.write(

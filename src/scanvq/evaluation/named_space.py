@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ def read_named_space(file: Path) -> NamedSpace:
     if not _is_torchscript(file):
         raise SpaceError(f"--space {file} is not TorchScript, and nothing else is read; {HOW}")
     try:
-        module = torch.jit.load(file, map_location="cpu").eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # newer PyTorch reads, but advises against
+            module = torch.jit.load(file, map_location="cpu").eval()
     except RuntimeError as error:
         raise SpaceError(f"--space {file} cannot be loaded: {_last_line(error)}") from error
     return NamedSpace(

@@ -60,7 +60,6 @@ def measure_references(
     spaces: Sequence[Space],
     *,
     degradations: Mapping[str, Degradation] = BAD_REFERENCES,
-    interval: bool = True,
     metrics: MetricsOf | None = None,
     seed: int = 0,
     advance: Callable[[], None] | None = None,
@@ -72,15 +71,12 @@ def measure_references(
         training: draws of n training images, of subjects that are not held out; the first is degraded.
         spaces: those of `fit_spaces`.
         degradations: by name.
-        interval: also compute the intervals of the floor.
         metrics: of the comparison; None for `comparison_metrics`.
         seed: of everything random.
         advance: called after each metric.
     """
     floors = [
-        estimates_of(
-            one, held_out, spaces, metrics=metrics, interval=interval, seed=seed + number, advance=advance
-        )
+        estimates_of(one, held_out, spaces, metrics=metrics, seed=seed + number, advance=advance)
         for number, one in enumerate(training)
     ]
     random = np.random.default_rng(seed)

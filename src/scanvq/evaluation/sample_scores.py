@@ -50,7 +50,6 @@ def score_samples(
     sources: Sources,
     spaces: Callable[[], tuple[Space, ...]],
     *,
-    form: Form = "full",
     stored_references: References | None,
     done: Collection[str],
     keep_references: Callable[[References], None],
@@ -63,7 +62,6 @@ def score_samples(
     Args:
         sources: the images.
         spaces: fits the spaces of features, or gives them; not called where nothing is left to compute.
-        form: "short" leaves the intervals of floors out.
         stored_references: of the same sources, where they were measured before.
         done: names of comparisons that need not be computed.
         keep_references: called with the references when they were measured.
@@ -83,7 +81,6 @@ def score_samples(
             sources.held_out,
             sources.training,
             fitted,
-            interval=form == "full",
             seed=seed,
             advance=advance,
         )

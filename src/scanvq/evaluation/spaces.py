@@ -54,9 +54,10 @@ def fit_spaces(
     """The spaces of training images, at least two.
 
     Hand-made features in units of their standard deviation; principal components of 32x32 images, with the
-    energies of eigenfilters, for these leave texture out; and the features of a small network that has learned to tell the training images from
-    five degradations of them (blurred, shuffled patches, noisy, pixelated, warped): no label and no other
-    image is needed. Spaces of files are not fitted, but for the leading directions.
+    energies of eigenfilters, for these leave texture out; and the features of a small network that has
+    learned to tell the training images from five degradations of them (blurred, shuffled patches, noisy,
+    pixelated, warped): no label and no other image is needed. Spaces of files are not fitted, but for the
+    leading directions.
 
     Args:
         training: the images.

@@ -17,8 +17,8 @@ Vectors = NDArray[np.float64]
 class Eigenfilters:
     """The principal components of all windows of 3x3 pixels of a set of images, as nine filters.
 
-    Ade 1983, "Characterization of textures by eigenfilters". No filter is chosen by hand: the last ones answer
-    to whatever is rare in the images, such as noise, the first to what is common, such as their mean.
+    Ade 1983, "Characterization of textures by eigenfilters". No filter is chosen by hand: the first ones
+    answer to what is rare in the images, such as noise, the last to what is common, such as their mean.
 
     Attributes:
         mean: of the windows, (9,).
