@@ -18,6 +18,8 @@ Images = NDArray[np.float32]
 OWN = ("features", "pca32", "network")
 """The names of the spaces that every evaluation has."""
 BATCH = 16
+FAILURES = (RuntimeError, torch.jit.Error)
+"""Of a TorchScript file that is damaged, or does not take these images."""
 HOW = "save one with torch.jit.script(module).save(FILE) or torch.jit.trace(module, example).save(FILE)"
 
 
@@ -74,7 +76,7 @@ def read_named_space(file: Path) -> NamedSpace:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # newer PyTorch reads, but advises against
             module = torch.jit.load(file, map_location="cpu").eval()
-    except RuntimeError as error:
+    except FAILURES as error:
         raise SpaceError(f"--space {file} cannot be loaded: {_last_line(error)}") from error
     return NamedSpace(
         name=file.stem,
@@ -111,7 +113,7 @@ def _channels(module: torch.nn.Module, batch: Tensor, file: Path) -> int:
     for channels in (1, 3):
         try:
             module(batch.expand(-1, channels, -1, -1))
-        except RuntimeError as error:
+        except FAILURES as error:
             failures.append(f"{channels} channel{'s' * (channels > 1)}: {_last_line(error)}")
         else:
             return channels
@@ -119,7 +121,12 @@ def _channels(module: torch.nn.Module, batch: Tensor, file: Path) -> int:
 
 
 def _vectors(module: torch.nn.Module, batch: Tensor, channels: int, file: Path) -> Tensor:
-    found = module(batch.expand(-1, channels, -1, -1))
+    try:
+        found = module(batch.expand(-1, channels, -1, -1))
+    except FAILURES as error:
+        raise SpaceError(
+            f"--space {file} fails for images {tuple(batch.shape)}: {_last_line(error)}"
+        ) from error
     if not isinstance(found, Tensor) or found.ndim != 2 or len(found) != len(batch) or not found.shape[1]:
         got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
         raise SpaceError(
@@ -131,5 +138,5 @@ def _vectors(module: torch.nn.Module, batch: Tensor, channels: int, file: Path) 
     return found
 
 
-def _last_line(error: RuntimeError) -> str:
+def _last_line(error: Exception) -> str:
     return str(error).strip().splitlines()[-1]

@@ -51,7 +51,10 @@ def score_briefly(
     progress_for = progress_for or (lambda name: lambda done, total: None)
     data = open_data(directory, model.recipe.data, cache=cache)
     count = min(MOST, len(data.rows("test")), len(data.rows("train")))
-    if count > BATCH:
+    earlier = [piece["source"]["count"] for name, piece in (kept or {}).items() if name != FORM]
+    if earlier:
+        count = min(count, *earlier)  # a call that was interrupted goes on with as many
+    elif count > BATCH:
         began = time.monotonic()
         sampled_images(model, BATCH, directory.sample_codes)
         count = min(count, affordable_count(time.monotonic() - began, seconds))

@@ -43,6 +43,10 @@ class Space:
         """(n, p)."""
         return images.described(self.name, self.describe)
 
+    def fitted_to(self, training: ImageSet) -> Space:
+        """The same space with the leading directions of other images."""
+        return _with_components(self.name, self.describe, training)
+
     def projected(self, images: ImageSet) -> Vectors:
         """(n, d), d at most 20, of mean variance 1 for training images."""
         return self.components.project(self.vectors(images))

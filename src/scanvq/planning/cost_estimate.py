@@ -22,6 +22,7 @@ from scanvq.cohort.survey import Survey
 from scanvq.conditions.space import CategoryCondition, ConditionSpace, NumberCondition
 from scanvq.model.coder import stored_type
 from scanvq.planning.dry_run import DryRunMeasurements
+from scanvq.planning.short_form_cost import ShortFormCost
 from scanvq.recipe.recipe import Recipe
 
 FILES = {"train": 8, "validation": 2, "test": 4}
@@ -35,7 +36,7 @@ class CostEstimate:
     """The estimated cost of a run on this machine.
 
     Attributes:
-        minutes: from the first file to the scores.
+        minutes: from the first file to the scores of test images and samples.
         memory_mb: peak memory of the process; on a GPU, without the memory of the GPU.
         disk_mb: the run directory without its report, and the prepared scans.
     """
@@ -68,7 +69,9 @@ def estimate_cost(
     measured = dry_run(recipe, catalog, skip_bad=skip_bad, device=device)
     files = len(catalog.entries)
     test_images = measured.slices * sum(entry.split == "test" for entry in catalog.entries)
-    seconds = measured.prepare * files + budget + measured.evaluate * test_images
+    train_images = measured.slices * sum(entry.split == "train" for entry in catalog.entries)
+    short_form = ShortFormCost(**measured.short_form).seconds(round(min(test_images, train_images)))
+    seconds = measured.prepare * files + budget + measured.evaluate * test_images + short_form
     total_slices = round(measured.slices * files)
     tokenizer = make_tokenizer(recipe.tokenizer)
     preparation = recipe.preparation

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scanvq.evaluation.evaluate_run import evaluate_run
 from scanvq.model.model import Model
 from scanvq.model.source import RunSource
 from scanvq.nn.device import choose_device
+from scanvq.planning.short_form_cost import measure_short_form
 from scanvq.recipe.reading import read_recipe
 from scanvq.storage.run_directory import RunDirectory, StageDirectory
 from scanvq.store.run_data import open_data
@@ -40,6 +42,7 @@ class DryRunMeasurements:
         slice_bytes: bytes per prepared slice.
         slices: prepared slices per file.
         progress_bytes: bytes of the progress pictures of a complete run.
+        short_form: seconds of the parts of the sample scores at the end, as of `ShortFormCost`.
     """
 
     prepare: float
@@ -48,10 +51,11 @@ class DryRunMeasurements:
     slice_bytes: float
     slices: float
     progress_bytes: float
+    short_form: Mapping[str, float]
 
 
 def measure_run(folder: Path, device: str, *, skip_bad: bool) -> DryRunMeasurements:
-    """Prepares the scans, trains each stage for an epoch, and evaluates.
+    """Prepares the scans, trains each stage for an epoch, evaluates, and measures the sample scores.
 
     Args:
         folder: has scans.csv and recipe.toml; the run and its cache are written there.
@@ -85,6 +89,7 @@ def measure_run(folder: Path, device: str, *, skip_bad: bool) -> DryRunMeasureme
     started["evaluate"] = time.perf_counter()
     evaluate_run(model, run, cache=cache)
     ended["evaluate"] = time.perf_counter()
+    short_form = measure_short_form(model, run, data.dataset("train"))
     seconds = {name: ended[name] - started[name] for name in ("prepare", "evaluate")}
     files = len(data.catalog.entries)
     return DryRunMeasurements(
@@ -95,6 +100,7 @@ def measure_run(folder: Path, device: str, *, skip_bad: bool) -> DryRunMeasureme
         slices=len(data.store) / files,
         progress_bytes=_progress_bytes(run.tokenizer, 2 * PROGRESS_IMAGES)
         + _progress_bytes(run.prior, PROGRESS_SAMPLES),
+        short_form=asdict(short_form),
     )
 
 
