@@ -14,7 +14,11 @@ from PIL import Image
 
 import scanvq
 from scanvq.api import Run
+from scanvq.cli.progress_display import ProgressDisplay
+from scanvq.cli.sample_summary import short_summary
+from scanvq.cli.short_form import short_form
 from scanvq.evaluation import references, sample_scores
+from scanvq.evaluation import short_form as short_form_module
 from scanvq.evaluation.comparison_metrics import comparison_metrics
 from scanvq.evaluation.created_images import given_images
 from scanvq.evaluation.metric import Metric
@@ -134,6 +138,60 @@ def test_an_interrupted_call_loses_nothing(run: Run, tmp_path: Path) -> None:
     )
     assert again == whole
     assert steps == []
+
+
+@pytest.mark.usefixtures("cheap")
+def test_the_short_form_is_kept_until_there_is_a_full_one(run: Run) -> None:
+    steps: list[str] = []
+    short = run.evaluate_samples_briefly(
+        progress_for=lambda name: lambda done, total: steps.append(name),
+    )
+    assert short == metrics_of(run.directory.path)["samples"]
+    assert list(short) == ["form", *COMPARISONS]
+    assert short["form"] == "short"
+    assert [short[name]["n"] for name in COMPARISONS] == [18, 18, 18]
+    assert set(short["samples_vs_reals"]["frechet"]) == {"features", "pca32"}
+    assert short_summary({**short, **{name: {**short[name], "auc": {}} for name in COMPARISONS}})
+    steps.clear()
+    run.evaluate()
+    again = run.evaluate_samples_briefly(progress_for=lambda name: lambda done, total: steps.append(name))
+    assert (again, steps) == (short, [])
+    full = run.evaluate_samples(12)
+    assert full["form"] == "full"
+    assert run.evaluate_samples_briefly() == full == metrics_of(run.directory.path)["samples"]
+
+
+def test_the_short_form_refuses_few_images_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(short_form_module, "BATCH", 20)
+    (line,) = short_form(run, ProgressDisplay(quiet=True))
+    assert line == (
+        "samples not scored, TooFewImages: 18 test images; the short form needs at least 20 "
+        "(`scanvq evaluate RUN --samples N`: 4)"
+    )
+    stored = metrics_of(run.directory.path)["samples"]
+    assert stored["form"] == "short"
+    assert stored["samples_vs_reals"]["refused"].startswith("TooFewImages: ")
+    assert not run.directory.sample_codes.exists()
+    run.evaluate()
+    assert metrics_of(run.directory.path)["samples"] == stored
+
+
+@pytest.mark.usefixtures("cheap")
+def test_an_interrupted_short_form_keeps_what_is_finished(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    display = ProgressDisplay(quiet=True)
+
+    def progress(done: int, total: int) -> None:
+        if done > total - 10:  # the first comparison is there
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        display,
+        "progress_for",
+        lambda name: progress if name == "score samples" else lambda done, total: None,
+    )
+    (line,) = short_form(run, display)
+    assert line.startswith("interrupted: finished sample scores are in metrics.json")
+    assert list(metrics_of(run.directory.path)["samples"]) == ["form", COMPARISONS[0]]
 
 
 @pytest.mark.usefixtures("cheap")

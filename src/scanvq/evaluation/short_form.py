@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scanvq.evaluation.created_images import sampled_images
 from scanvq.evaluation.evaluate_samples import evaluate_samples
-from scanvq.evaluation.stored_sample_scores import FORM, KEY, kept_sample_scores
+from scanvq.evaluation.sample_scores import COMPARISONS, VERSION
+from scanvq.evaluation.split_images import split_images
+from scanvq.evaluation.stored_sample_scores import (
+    FORM,
+    KEY,
+    content_of,
+    kept_sample_scores,
+    write_sample_scores,
+)
+from scanvq.metrics.refusal import FEWEST_IMAGES, Refusal, TooFewImages, require_subjects
 from scanvq.model.model import Model
 from scanvq.model.sample import BATCH
 from scanvq.storage.run_directory import RunDirectory
-from scanvq.store.run_data import open_data
+from scanvq.store.run_data import RunData, open_data
 from scanvq.types import ProgressFactory
 
 MOST = 64  # samples
@@ -30,7 +42,8 @@ def score_briefly(
     """Scores at most 64 new samples on the test split, as `evaluate_samples` with the form "short".
 
     As many are made as there are test images, and as 40 seconds allow by the time that the first 16 take, at
-    least 16. The full form of the same model is kept where it is there already.
+    least 16. The full form of the same model is kept where it is there already. Nothing is sampled for fewer
+    than 16 test images, of which these scores would say nothing.
 
     Args:
         model: with a prior.
@@ -43,7 +56,7 @@ def score_briefly(
         The form of `samples` in metrics.json.
 
     Raises:
-        Refusal: too few images or subjects; the scores then say so.
+        Refusal: fewer than 16 test or training images, or those of one subject alone; the scores then say so.
     """
     kept = kept_sample_scores(model, directory, directory.metrics).get(KEY)
     if kept is not None and kept[FORM] == "full":
@@ -51,7 +64,18 @@ def score_briefly(
     progress_for = progress_for or (lambda name: lambda done, total: None)
     data = open_data(directory, model.recipe.data, cache=cache)
     count = min(MOST, len(data.rows("test")), len(data.rows("train")))
-    earlier = [piece["source"]["count"] for name, piece in (kept or {}).items() if name != FORM]
+    try:
+        _check(data)
+    except Refusal as refusal:
+        source = {"model": content_of(model), "version": VERSION, FORM: "short"}
+        refused = {"n": count, "refused": refusal.reason, "source": source}
+        write_sample_scores(directory, directory.metrics, {(name,): refused for name in COMPARISONS})
+        raise
+    earlier = [
+        piece["source"]["count"]
+        for piece in (kept or {}).values()
+        if isinstance(piece, Mapping) and "refused" not in piece
+    ]
     if earlier:
         count = min(count, *earlier)  # a call that was interrupted goes on with as many
     elif count > BATCH:
@@ -61,6 +85,18 @@ def score_briefly(
     return evaluate_samples(
         model, directory, samples=count, form="short", cache=cache, progress_for=progress_for
     )
+
+
+def _check(data: RunData) -> None:
+    """Raises Refusal for too few images or subjects."""
+    for part in split_images((data, "test"), (data, "train")):
+        if len(part) < BATCH:
+            raise TooFewImages(
+                f"{len(part)} {part.split} images; the short form needs at least {BATCH} "
+                f"(`scanvq evaluate RUN --samples N`: {FEWEST_IMAGES})"
+            )
+        people = len(np.unique(part.subjects))
+        require_subjects(people, f"comparing samples with {part.split} images", fewest=2)
 
 
 def affordable_count(batch: float, seconds: float = SECONDS) -> int:

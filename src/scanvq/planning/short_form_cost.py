@@ -50,11 +50,13 @@ class ShortFormCost:
     compare: float
 
     def seconds(self, images: int) -> float:
-        """Of the whole short form.
+        """Of the whole short form; 0 where it is refused.
 
         Args:
             images: test images, or training images where these are fewer.
         """
+        if images < BATCH:
+            return 0.0
         count = min(MOST, images)
         if count > BATCH:
             count = min(count, affordable_count(self.sample))

@@ -54,7 +54,8 @@ def test_the_short_form_is_short_where_sampling_is_slow_or_images_are_few() -> N
     slow = ShortFormCost(sample=30, describe=0, pair=0, compare=0)
     assert fast.seconds(1000) == 2 * (1 + 4)  # 64 samples, after a first batch
     assert slow.seconds(1000) == 30 * (1 + 1)
-    assert slow.seconds(8) == 15
+    assert slow.seconds(16) == 30
+    assert slow.seconds(15) == 0  # refused
     compare = ShortFormCost(sample=0, describe=0, pair=0, compare=4)
     assert compare.seconds(32) == pytest.approx(compare.seconds(64) / 2)
 
