@@ -30,6 +30,14 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Label maps of the real scans, by their names: compare sizes of regions in --samples or "
+            "--images.",
+            show_default=False,
+        ),
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files of --data out.")] = False,
     allow_leak: Annotated[
         bool,
@@ -79,6 +87,7 @@ def evaluate(
                 images=images,
                 folder=data,
                 spaces=space or (),
+                masks=masks,
                 skip_bad=skip_bad,
                 allow_leak=allow_leak,
                 progress_for=progress_for,
@@ -88,8 +97,8 @@ def evaluate(
         for line in sample_summary(scores):
             print(line)
         return
-    if space:
-        raise ValueError("--space is a space of sample scores: give --samples N or --images DIR with it")
+    if space or masks is not None:
+        raise ValueError("--space and --masks belong to sample scores: give --samples N or --images DIR too")
     trained = api.load(run, device=device)
     metrics = trained.evaluate(
         data, skip_bad=skip_bad, allow_leak=allow_leak, progress_for=ProgressDisplay().progress_for

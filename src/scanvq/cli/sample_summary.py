@@ -47,6 +47,8 @@ def sample_summary(scores: Mapping[str, Any]) -> list[str]:
         lines += [f"  {group}: {_group_text(found)}" for group, found in groups.items()]
     for condition, found in scores.get("train_on_samples", {}).items():
         lines += _training_lines(condition, found)
+    if "regions" in scores:
+        lines += _region_lines(scores["regions"])
     lines += _doubts(scores)
     lines.append(BRACKETS)
     lines.append("a kernel distance is an estimate without bias: below 0 it found no difference")
@@ -92,6 +94,17 @@ def _training_lines(condition: str, found: Mapping[str, Any]) -> Iterator[str]:
             for space, score in found[key].items()
         ]
         yield f"  {label:<16} {'; '.join(texts)}"
+
+
+def _region_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    if "refused" in found:
+        yield f"sizes of regions: refused ({found['refused']})"
+        return
+    yield "distance of the sizes of regions in samples and in real scans, in standard deviations of these:"
+    for label, score in found["labels"].items():
+        refused = score.get("refused")
+        text = f"refused ({refused})" if refused else _number(score["size"])
+        yield f"  label {label}: {text}"
 
 
 def _doubts(scores: Mapping[str, Any]) -> list[str]:

@@ -10,8 +10,10 @@ from typing import Any
 from scanvq.evaluation.condition_scores import score_conditions
 from scanvq.evaluation.created_images import CreatedImages, given_images, sampled_images
 from scanvq.evaluation.held_out import open_held_out
+from scanvq.evaluation.label_maps import LabelMaps
 from scanvq.evaluation.named_space import NamedSpace, read_named_spaces
 from scanvq.evaluation.references import FLOORS, References
+from scanvq.evaluation.region_sizes import score_regions
 from scanvq.evaluation.sample_scores import COMPARISONS, VERSION, Comparison, Form, score_samples
 from scanvq.evaluation.sources import Sources, read_sources
 from scanvq.evaluation.spaces import Space, fit_spaces
@@ -41,6 +43,7 @@ def evaluate_samples(
     images: Path | None = None,
     folder: Path | None = None,
     spaces: Sequence[Path] = (),
+    masks: Path | None = None,
     form: Form = "full",
     skip_bad: bool = False,
     allow_leak: bool = False,
@@ -60,6 +63,7 @@ def evaluate_samples(
         images: a folder of images made by any program instead.
         folder: other real scans to compare with: their test split where they have one, else all of them.
         spaces: TorchScript files of feature networks, further spaces beside the built-in ones.
+        masks: a folder of label maps of the real scans: also compare the sizes of regions.
         form: "short" for the three comparisons alone, without the network and with one draw of the floor.
         skip_bad, allow_leak: as of `evaluate_run`.
         seed: of samples, draws and classifiers.
@@ -71,7 +75,7 @@ def evaluate_samples(
 
     Raises:
         ValueError: both or neither of `samples` and `images`.
-        SpaceError: a file of `spaces` cannot be used.
+        SpaceError: a file of `spaces` cannot be used. MaskError: `masks` cannot be used.
         Refusal: too few images or subjects; the scores then say so.
         LeakError: the run was trained on subjects or scans of `folder`.
     """
@@ -79,6 +83,7 @@ def evaluate_samples(
         raise ValueError("give either how many samples to make, or the folder of images to score")
     progress_for = progress_for or (lambda name: lambda done, total: None)
     named = read_named_spaces(spaces)
+    maps = None if masks is None else LabelMaps(masks, model)
     data = open_data(directory, model.recipe.data, cache=cache)
     file = directory.metrics_of(folder)
     held_out = data
@@ -137,6 +142,10 @@ def evaluate_samples(
             progress=progress_for("score groups"),
             seed=seed,
         )
+    if maps is not None:
+        progress_for("segment")(0, 1)
+        keep(("regions",), score_regions(maps, sources, reals, own, seed=seed))
+        progress_for("segment")(1, 1)
     return nested(_in_order(scores))
 
 
