@@ -141,7 +141,8 @@ def test_an_interrupted_call_loses_nothing(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("cheap")
-def test_the_short_form_is_kept_until_there_is_a_full_one(run: Run) -> None:
+def test_the_short_form_is_kept_until_there_is_a_full_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(short_form_module, "affordable_count", lambda *times: 64)
     steps: list[str] = []
     short = run.evaluate_samples_briefly(
         progress_for=lambda name: lambda done, total: steps.append(name),
