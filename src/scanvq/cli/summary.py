@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from scanvq.cli.progress_display import ProgressDisplay
 
 
-def evaluate_and_report(run: Run, display: ProgressDisplay) -> None:
+def evaluate_and_report(run: Run, display: ProgressDisplay, *, sample_scores: bool = True) -> None:
     """Evaluates a trained run and a few of its samples, writes its report, and prints a summary."""
     metrics = run.evaluate(progress_for=display.progress_for)
-    samples = short_form(run, display)
+    samples = short_form(run, display) if sample_scores else []
     cost = None if run.began is None else run.record_cost(time.monotonic() - run.began)
     run.write_report(progress_for=display.progress_for)
     for line in (*summary(metrics), *samples):

@@ -51,7 +51,13 @@ class DryRunError(ValueError):
 
 
 def estimate_cost(
-    recipe: Recipe, survey: Survey, *, budget: float, skip_bad: bool = False, device: str
+    recipe: Recipe,
+    survey: Survey,
+    *,
+    budget: float,
+    skip_bad: bool = False,
+    sample_scores: bool = True,
+    device: str,
 ) -> CostEstimate:
     """Estimates the cost of a run from a dry run in a separate process.
 
@@ -60,18 +66,20 @@ def estimate_cost(
         survey: of the scans.
         budget: seconds of training.
         skip_bad: leave unreadable files out instead of failing.
+        sample_scores: whether samples are scored at the end.
         device: as for `fit`.
 
     Raises:
         DryRunError: the dry run failed; with the last line of its error output.
     """
     catalog = survey.catalog
-    measured = dry_run(recipe, catalog, skip_bad=skip_bad, device=device)
+    measured = dry_run(recipe, catalog, skip_bad=skip_bad, sample_scores=sample_scores, device=device)
     files = len(catalog.entries)
     test_images = measured.slices * sum(entry.split == "test" for entry in catalog.entries)
-    train_images = measured.slices * sum(entry.split == "train" for entry in catalog.entries)
-    short_form = ShortFormCost(**measured.short_form).seconds(round(min(test_images, train_images)))
-    seconds = measured.prepare * files + budget + measured.evaluate * test_images + short_form
+    seconds = measured.prepare * files + budget + measured.evaluate * test_images
+    if measured.short_form is not None:
+        train_images = measured.slices * sum(entry.split == "train" for entry in catalog.entries)
+        seconds += ShortFormCost(**measured.short_form).seconds(round(min(test_images, train_images)))
     total_slices = round(measured.slices * files)
     tokenizer = make_tokenizer(recipe.tokenizer)
     preparation = recipe.preparation
@@ -102,7 +110,9 @@ def estimate_cost(
     )
 
 
-def dry_run(recipe: Recipe, catalog: Catalog, *, skip_bad: bool, device: str) -> DryRunMeasurements:
+def dry_run(
+    recipe: Recipe, catalog: Catalog, *, skip_bad: bool, sample_scores: bool = True, device: str
+) -> DryRunMeasurements:
     """Runs the full pipeline with a few files and one epoch, in a separate process and a temporary folder.
 
     Raises:
@@ -122,6 +132,7 @@ def dry_run(recipe: Recipe, catalog: Catalog, *, skip_bad: bool, device: str) ->
                 name,
                 device,
                 *(["--skip-bad"] if skip_bad else []),
+                *([] if sample_scores else ["--no-sample-scores"]),
             ],
             capture_output=True,
             text=True,

@@ -40,6 +40,9 @@ def test_the_estimate_is_the_sum_of_the_parts(scans: Path, monkeypatch: pytest.M
     files = len(catalog.entries)
     short = ShortFormCost(**MEASURED.short_form).seconds(3 * tested)
     assert found.minutes == pytest.approx((0.5 * files + 60 + 0.25 * 3 * tested + short) / 60, abs=0.01)
+    monkeypatch.setattr(module, "dry_run", lambda *_, **__: replace(MEASURED, short_form=None))
+    shorter = estimate_cost(read_recipe("tiny"), survey, budget=60, sample_scores=False, device="cpu")
+    assert found.minutes - shorter.minutes == pytest.approx(short / 60, abs=0.02)
     codes = 3 * files * 16 * 16 / 2**20  # 64x64 in codes of 4x4 pixels, a byte each
     assert found.memory_mb == pytest.approx(500 + codes, abs=0.1)
     without = replace(MEASURED, progress_bytes=0)
