@@ -1,7 +1,8 @@
 """The full pipeline on a few scans, to measure its time and memory.
 
 `python -m scanvq.planning.dry_run FOLDER DEVICE [--skip-bad] [--no-sample-scores]` reads scans.csv and
-recipe.toml in FOLDER, and writes measurements.json there. It runs as a separate process, so that peak memory is that of the run.
+recipe.toml in FOLDER, and writes measurements.json there. It runs as a separate process, so that peak memory
+is that of the run.
 """
 
 from __future__ import annotations
