@@ -134,6 +134,7 @@ def _fit(setting: Setting) -> Part:
     memory = setting.work / "peak_memory.json"
     command = ("-m", "benchmarks.gpu_check.peak_memory", str(memory), "fit", str(setting.folder))
     options = ("--budget", budget, "--out", str(setting.run), "--device", setting.device, "--log", "none")
+    options += ("--no-sample-scores",)  # computed on the CPU, by scikit-learn
 
     def collect(output: str) -> dict[str, Any]:
         figures = {

@@ -50,6 +50,7 @@ def fit(
     initial_model: str | Path | None = None,
     skip_bad: bool = False,
     allow_leak: bool = False,
+    sample_scores: bool = True,
     device: str = "auto",
     cache: Path | None = None,
     loggers: Callable[[Engine, RunDirectory], Sequence[Logger]] | None = None,
@@ -75,6 +76,8 @@ def fit(
             run are kept if the folder is the same.
         skip_bad: leave unusable files out instead of stopping.
         allow_leak: train on splits that share subjects or scans; the report shows it.
+        sample_scores: whether the cost estimate of a plan includes `Run.evaluate_samples_briefly`, which the
+            command line calls at its end.
         device: "auto", "cpu", "cuda" or "mps".
         cache: where prepared stores are kept; None = the cache folder of the user.
         loggers: makes the loggers, on the main process.
@@ -129,6 +132,7 @@ def fit(
                     skip_bad=skip_bad,
                     device=engine.device,
                     dry_run=epochs is None,
+                    sample_scores=sample_scores,
                 )
                 survey = planned.survey
             if planned is not None:

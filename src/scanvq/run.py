@@ -13,6 +13,7 @@ from scanvq.conditions.space import ConditionSpace
 from scanvq.evaluation.cost import cost_of
 from scanvq.evaluation.evaluate_run import evaluate_run
 from scanvq.evaluation.evaluate_samples import evaluate_samples
+from scanvq.evaluation.short_form import score_briefly
 from scanvq.model.model import Model
 from scanvq.model.requested_values import RequestedValues
 from scanvq.model.scans import Array
@@ -150,6 +151,8 @@ class Run:
         *,
         images: str | Path | None = None,
         folder: str | Path | None = None,
+        spaces: Sequence[str | Path] = (),
+        masks: str | Path | None = None,
         skip_bad: bool = False,
         allow_leak: bool = False,
         decoder: str | None = None,
@@ -173,6 +176,8 @@ class Run:
             samples=samples,
             images=None if images is None else Path(images),
             folder=other,
+            spaces=[Path(space) for space in spaces],
+            masks=None if masks is None else Path(masks),
             skip_bad=skip_bad,
             allow_leak=allow_leak,
             decoder=decoder,
@@ -180,6 +185,15 @@ class Run:
             cache=cache,
             progress_for=progress_for,
         )
+
+    def evaluate_samples_briefly(
+        self, *, cache: Path | None = None, progress_for: ProgressFactory | None = None
+    ) -> dict[str, Any]:
+        """Scores at most 64 new samples in the short form, as `fit` does at its end.
+
+        For the arguments, see `scanvq.evaluation.short_form.score_briefly`.
+        """
+        return score_briefly(self.model, self.directory, cache=cache, progress_for=progress_for)
 
     def write_report(self, *, progress_for: ProgressFactory | None = None, cache: Path | None = None) -> Path:
         """Writes report.html and its figures. Returns the page's path."""

@@ -46,7 +46,7 @@ def test_one_file_holds_the_decoder(trained: Path, tmp_path: Path) -> None:
     model = Model.load(trained)
     model.save(tmp_path / "model.safetensors")
     again = Model.load(tmp_path / "model.safetensors")
-    assert again.created.decoder_of() == "natural"
+    assert again.decoders.decoder_of() == "natural"
     assert np.array_equal(again.sample(2), model.sample(2))
 
 
@@ -71,7 +71,7 @@ def test_another_prior_keeps_the_decoder_of_its_tokenizer(trained: Path, tmp_pat
     assert other is not None
     names = [Path("decoder", "best.safetensors"), Path("decoder", "history.json")]
     assert all((tmp_path / "other" / name).read_bytes() == (trained / name).read_bytes() for name in names)
-    assert other.model.created.decoder_of() == "natural"
+    assert other.model.decoders.decoder_of() == "natural"
 
 
 def test_commands_name_the_decoder(scanvq: Command, refused: Refused, trained: Path, tmp_path: Path) -> None:

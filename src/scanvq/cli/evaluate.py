@@ -27,6 +27,22 @@ def evaluate(
     codecs: Annotated[
         bool, typer.Option("--codecs", help="Also compare with JPEG, JPEG 2000, WebP, AVIF and JPEG XL.")
     ] = False,
+    space: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A feature network as a TorchScript file, one more space of the scores of --samples or "
+            "--images. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Label maps of the real scans, by their names: compare sizes of regions in --samples or "
+            "--images.",
+            show_default=False,
+        ),
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files of --data out.")] = False,
     allow_leak: Annotated[
         bool,
@@ -56,11 +72,17 @@ def evaluate(
     loses), and samples with real scans (both). Samples and these reconstructions are by --decoder; all scores
     without --samples are of the faithful decoder. Each score stands beside its floor, the same of real with
     real scans. They are written under "samples" of metrics.json, each comparison as soon as it is known;
-    the rest of the file stays as it is.
+    the rest of the file stays as it is. Scores by condition (label, position of the slice), and of
+    classifiers that were trained on samples and tested on real scans, follow where the run has conditions.
+
+    A file of --space maps images (B, 1, H, W) or (B, 3, H, W) in 0..1 to vectors (B, p). TorchScript is a
+    program, which runs as you: name only files that you trust. Nothing else is read, above all no pickle.
 
     Example: `scanvq evaluate runs/first`
 
     Example: `scanvq evaluate runs/first --samples 200`
+
+    Example: `scanvq evaluate runs/first --samples 200 --space encoder.pt`
     """
     from scanvq import api
     from scanvq.cli.codec_summary import codec_summary
@@ -81,9 +103,11 @@ def evaluate(
                 samples,
                 images=images,
                 folder=data,
+                spaces=space or (),
+                masks=masks,
                 skip_bad=skip_bad,
                 allow_leak=allow_leak,
-                decoder=loaded.model.created.decoder_of(decoder),
+                decoder=loaded.model.decoders.decoder_of(decoder),
                 progress_for=progress_for,
             )
         except Refusal as refusal:
@@ -95,6 +119,8 @@ def evaluate(
         raise ValueError(
             "--decoder is for --samples and --images; reconstructions are scored with the faithful decoder"
         )
+    if space or masks is not None:
+        raise ValueError("--space and --masks belong to sample scores: give --samples N or --images DIR too")
     trained = api.load(run, device=device)
     metrics = trained.evaluate(
         data,

@@ -72,6 +72,10 @@ def fit(
             "--allow-leak", help="Train although splits share subjects or scans; the report shows it."
         ),
     ] = False,
+    no_sample_scores: Annotated[
+        bool,
+        typer.Option("--no-sample-scores", help="Do not score samples at the end (about a minute)."),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     log: Annotated[
         list[str] | None,
@@ -84,6 +88,9 @@ def fit(
     ] = None,
 ) -> None:
     """Train a tokenizer and a prior on a folder of scans, then evaluate them and write the report.
+
+    At the end at most 64 samples are scored beside the test scans, which takes about a minute; see
+    `scanvq evaluate --help`.
 
     Ctrl-C saves and stops; `--resume` continues, also after a crash or a killed job.
 
@@ -141,6 +148,7 @@ def fit(
             initial_model=initial_model,
             skip_bad=skip_bad,
             allow_leak=allow_leak,
+            sample_scores=not no_sample_scores,
             device=device,
             loggers=display.loggers(names),
             progress_for=display.progress_for,
@@ -149,7 +157,7 @@ def fit(
         display.console.print(f"interrupted: {stopped}; resume with: scanvq fit --resume --out {out}")
         raise typer.Exit(130) from None
     if run is not None:
-        evaluate_and_report(run, display)
+        evaluate_and_report(run, display, sample_scores=not no_sample_scores)
 
 
 def _default_directory(recipe: str) -> Path:

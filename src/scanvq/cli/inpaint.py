@@ -51,7 +51,7 @@ def inpaint(
         raise ValueError(f"--mask and --keep: {given} of them are given; give either --mask or --keep")
     requested = parse_conditions(condition, label)
     model = Model.load(run, device=device)
-    used = model.created.decoder_of(decoder)
+    used = model.decoders.decoder_of(decoder)
     written = inpaint_file(
         model,
         file,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from rich.console import Console
 
@@ -24,7 +24,7 @@ class ProgressDisplay:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.console = Console(file=TerminalStream(), quiet=quiet)
+        self.console = Console(file=cast("IO[str]", TerminalStream()), quiet=quiet)
 
     def terminal(self) -> TerminalLogger:
         from scanvq.training.loggers.terminal import TerminalLogger

@@ -55,7 +55,7 @@ def sample(
     check_kind(format)
     requested = parse_conditions(condition, label)
     model = Model.load(run, device=device)
-    used = model.created.decoder_of(decoder)
+    used = model.decoders.decoder_of(decoder)
     sheet = sample_files(
         model,
         out,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from scanvq.cli.short_form import short_form
 from scanvq.evaluation.rates import RATES
 from scanvq.evaluation.tokenizer_scores import ImageScore, scores_in
 
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
     from scanvq.cli.progress_display import ProgressDisplay
 
 
-def evaluate_and_report(run: Run, display: ProgressDisplay) -> None:
-    """Evaluates a trained run, writes its report, and prints a summary."""
+def evaluate_and_report(run: Run, display: ProgressDisplay, *, sample_scores: bool = True) -> None:
+    """Evaluates a trained run and a few of its samples, writes its report, and prints a summary."""
     metrics = run.evaluate(progress_for=display.progress_for)
+    samples = short_form(run, display) if sample_scores else []
     cost = None if run.began is None else run.record_cost(time.monotonic() - run.began)
     run.write_report(progress_for=display.progress_for)
-    for line in summary(metrics):
+    for line in (*summary(metrics), *samples):
         print(line)
     if cost is not None:
         print(f"cost: {cost_text(cost)}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,23 @@ from scanvq.imaging.preparation import Preparation
 from scanvq.inference.sample import SHEET
 from scanvq.inference.scan_files import scan_files
 from scanvq.model.model import Model
+from scanvq.model.requested_values import sample_condition
 from scanvq.model.scans import prepare_scan
 from scanvq.storage.files import atomic_write
 from scanvq.types import Codes, Progress
 
-Progress = Progress
+
+@dataclass(frozen=True, kw_only=True)
+class CreatedImages:
+    """Images to score.
+
+    Attributes:
+        images: (n, H, W) in [0, 1].
+        conditions: by name (n,), what each was made for, as in `Condition`; none where that is not known.
+    """
+
+    images: NDArray[np.float32]
+    conditions: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def sampled_images(
@@ -31,8 +45,8 @@ def sampled_images(
     decoder: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
-) -> NDArray[np.float32]:
-    """New images of a model (count, H, W), drawn as the recipe says, of any label.
+) -> CreatedImages:
+    """New images of a model, drawn as the recipe says, with conditions from their joint distribution.
 
     Their codes are kept: a second call takes as many of them as are there, since sample i depends on the
     seed and on i alone.
@@ -41,7 +55,7 @@ def sampled_images(
         model: with a prior.
         count: how many.
         file: where the codes are kept.
-        decoder: of the images, see `CreatedImages.decoder_of`.
+        decoder: of the images, see `scanvq.model.decoders.Decoders`.
         seed: of all samples.
         progress: called with samples done and all.
     """
@@ -53,12 +67,16 @@ def sampled_images(
         levels: dict[str, Any] = {f"level_{number}": level.numpy() for number, level in enumerate(codes)}
         with atomic_write(file) as temporary, temporary.open("wb") as opened:
             np.savez_compressed(opened, made_by=np.array(made_by), **levels)
-    images: NDArray[np.float32] = model.created.decode(codes, decoder=decoder, seed=seed)[:, 0].numpy()
-    return images
+    drawn = sample_condition(model.joint, count, {}, seed=seed)
+    values = {**drawn.categories, **drawn.numbers}
+    return CreatedImages(
+        images=model.decoders.decode(codes, decoder=decoder, seed=seed)[:, 0].numpy(),
+        conditions={name: values[name].numpy() for name in model.conditions.names},
+    )
 
 
-def given_images(model: Model, folder: Path) -> NDArray[np.float32]:
-    """The images of a folder as the model's network would see them, (n, H, W) in [0, 1].
+def given_images(model: Model, folder: Path) -> CreatedImages:
+    """The images of a folder as the model's network would see them; their conditions are not known.
 
     Whole numbers are divided by the largest of their type (8 bits: 255), and floating-point numbers are taken
     as they are: this is how `scanvq sample` writes. Images of another size are brought to the model's, taken
@@ -76,7 +94,7 @@ def given_images(model: Model, folder: Path) -> NDArray[np.float32]:
     files = [file for file in scan_files([folder]) if file.name != SHEET]
     if not files:
         raise ValueError(f"{folder} holds no images but the sheet {SHEET}")
-    return np.concatenate([_unit_images(model, file) for file in files])
+    return CreatedImages(images=np.concatenate([_unit_images(model, file) for file in files]))
 
 
 def _unit_images(model: Model, file: Path) -> NDArray[np.float32]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,13 @@ class ImageSet:
         name: of the source, as a reader sees it.
         images: (n, H, W) float32 in [0, 1].
         subjects: (n,) int64, whose image it is; a created image is of a subject of its own.
+        conditions: by name (n,), category indices or numbers as in `Condition`; none where not known.
     """
 
     name: str
     images: NDArray[np.float32]
     subjects: NDArray[np.int64]
+    conditions: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     _described: dict[str, Vectors] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -36,6 +39,7 @@ class ImageSet:
             name=self.name,
             images=self.images[indices],
             subjects=self.subjects[indices],
+            conditions={name: values[indices] for name, values in self.conditions.items()},
             _described=described,
         )
 

@@ -44,12 +44,14 @@ class Score:
     Attributes:
         estimate: value and interval.
         floor: of real against real images; None where it is refused.
-        bad: by name of the degradation, of degraded against real images.
+        bad: by name of the degradation, of degraded against real images; none where not measured.
+        floor_interval: low and high of the floor's 95 % interval; None where there is none.
     """
 
     estimate: Estimate
     floor: float | None
     bad: Mapping[str, float | None]
+    floor_interval: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The form of metrics.json."""
@@ -59,6 +61,7 @@ class Score:
             "low": estimate.low,
             "high": estimate.high,
             "floor": self.floor,
+            "floor_interval": None if self.floor_interval is None else list(self.floor_interval),
             "bad": dict(self.bad),
         }
         for name in ("refused", "note"):

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from scanvq.evaluation.band_errors import band_errors
-from scanvq.evaluation.comparison_metrics import comparison_metrics
+from scanvq.evaluation.comparison_metrics import MetricsOf, comparison_metrics
 from scanvq.evaluation.degradations import BAD_REFERENCES
 from scanvq.evaluation.image_set import ImageSet
 from scanvq.evaluation.metric import Score
-from scanvq.evaluation.references import References, measure_references
+from scanvq.evaluation.references import References, estimates_of, measure_references
 from scanvq.evaluation.sources import Sources
-from scanvq.evaluation.spaces import Space, fit_spaces
-from scanvq.types import ProgressFactory
+from scanvq.evaluation.spaces import Space
+from scanvq.types import Progress, ProgressFactory
 
 COMPARISONS = ("samples_vs_reconstructions", "reconstructions_vs_reals", "samples_vs_reals")
-VERSION = 1
+Form = Literal["full", "short"]
+VERSION = 2
 """Version of the computation; stored scores of another version are recomputed."""
 
 
@@ -47,9 +48,10 @@ class Comparison:
 
 def score_samples(
     sources: Sources,
+    spaces: Callable[[], tuple[Space, ...]],
     *,
     stored_references: References | None,
-    done: Mapping[str, Any],
+    done: Collection[str],
     keep_references: Callable[[References], None],
     keep: Callable[[str, Comparison], None],
     progress_for: ProgressFactory,
@@ -59,6 +61,7 @@ def score_samples(
 
     Args:
         sources: the images.
+        spaces: fits the spaces of features, or gives them; not called where nothing is left to compute.
         stored_references: of the same sources, where they were measured before.
         done: names of comparisons that need not be computed.
         keep_references: called with the references when they were measured.
@@ -69,10 +72,41 @@ def score_samples(
     todo = [name for name in COMPARISONS if name not in done]
     if not todo:
         return
-    spaces = fit_spaces(sources.fit, seed=seed)
-    progress = progress_for("score samples")
+    fitted = spaces()
     measured = 0 if stored_references is not None else len(sources.training) + len(BAD_REFERENCES)
-    total = (measured + len(todo)) * len(comparison_metrics(spaces))
+    advance = counted(progress_for("score samples"), (measured + len(todo)) * len(comparison_metrics(fitted)))
+    references = stored_references
+    if references is None:
+        references = measure_references(
+            sources.held_out,
+            sources.training,
+            fitted,
+            seed=seed,
+            advance=advance,
+        )
+        keep_references(references)
+    sides = sides_of(sources.created, sources.reconstructions, sources.held_out)
+    for name in todo:
+        created, reference = sides[name]
+        scores = compare(created, reference, fitted, references, seed=seed, advance=advance)
+        if name == "reconstructions_vs_reals":
+            scores |= band_errors(created, reference, seed=seed)
+        keep(name, Comparison(n=len(created), scores=scores))
+
+
+def sides_of(
+    created: ImageSet, reconstructions: ImageSet, reals: ImageSet
+) -> dict[str, tuple[ImageSet, ImageSet]]:
+    """Both sides of each of COMPARISONS."""
+    return {
+        "samples_vs_reconstructions": (created, reconstructions),
+        "reconstructions_vs_reals": (reconstructions, reals),
+        "samples_vs_reals": (created, reals),
+    }
+
+
+def counted(progress: Progress, total: int) -> Callable[[], None]:
+    """A function that reports one more piece done of `total` at each call."""
     count = 0
 
     def advance() -> None:
@@ -80,23 +114,7 @@ def score_samples(
         count += 1
         progress(count, total)
 
-    references = stored_references
-    if references is None:
-        references = measure_references(
-            sources.held_out, sources.training, spaces, seed=seed, advance=advance
-        )
-        keep_references(references)
-    sides = {
-        "samples_vs_reconstructions": (sources.created, sources.reconstructions),
-        "reconstructions_vs_reals": (sources.reconstructions, sources.held_out),
-        "samples_vs_reals": (sources.created, sources.held_out),
-    }
-    for name in todo:
-        created, reference = sides[name]
-        scores = compare(created, reference, spaces, references, seed=seed, advance=advance)
-        if name == "reconstructions_vs_reals":
-            scores |= band_errors(created, reference, seed=seed)
-        keep(name, Comparison(n=len(created), scores=scores))
+    return advance
 
 
 def compare(
@@ -105,6 +123,7 @@ def compare(
     spaces: tuple[Space, ...],
     references: References,
     *,
+    metrics: MetricsOf | None = None,
     seed: int = 0,
     advance: Callable[[], None] | None = None,
 ) -> dict[str, Score]:
@@ -114,16 +133,11 @@ def compare(
         created, reference: equally many images.
         spaces: those of `fit_spaces`.
         references: of as many images.
+        metrics: as of `measure_references`, which must have measured the same.
         seed: of everything random.
         advance: called after each metric.
     """
-    scores: dict[str, Score] = {}
-    for metric in comparison_metrics(spaces, seed=seed):
-        metric.update(created, side="created")
-        metric.update(reference, side="reference")
-        for name, estimate in metric.compute().items():
-            bad = {kind: values[name] for kind, values in references.bad.items()}
-            scores[name] = Score(estimate=estimate, floor=references.floor[name], bad=bad)
-        if advance is not None:
-            advance()
-    return scores
+    found = estimates_of(
+        created, reference, spaces, metrics=metrics, interval=True, seed=seed, advance=advance
+    )
+    return {name: references.score(name, estimate) for name, estimate in found.items()}

@@ -8,16 +8,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from scanvq.evaluation.created_images import CreatedImages
 from scanvq.evaluation.image_set import ImageSet, draw
 from scanvq.evaluation.references import FLOORS
+from scanvq.evaluation.split_images import SplitImages
 from scanvq.metrics.refusal import FEWEST_IMAGES, TooFewImages, require_subjects
-from scanvq.store.run_data import RunData
+
+Reconstruct = Callable[[Tensor], Tensor]
+"""Images (n, 1, H, W) in [0, 1] to their reconstructions."""
 
 FIT = 200  # training images that the spaces of features are fitted to, at most
-BATCH = 16  # images read at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,30 +53,29 @@ class Sources:
 
 
 def read_sources(
-    created: NDArray[np.float32],
-    held_out: RunData,
-    training: RunData,
-    reconstruct: Callable[[Tensor], Tensor],
+    created: CreatedImages,
+    reals: SplitImages,
+    own: SplitImages,
+    reconstruct: Reconstruct,
     *,
-    split: str = "test",
+    floors: int = FLOORS,
     seed: int = 0,
 ) -> Sources:
     """Draws and reads equally many images of every source.
 
     Args:
-        created: (m, H, W) in [0, 1].
-        held_out: the run's data, or those of another folder.
-        training: the run's data.
+        created: to be scored.
+        reals: held-out images.
+        own: training images of the run.
         reconstruct: images (n, 1, H, W) in [0, 1] to their reconstructions.
-        split: of `held_out`, which is compared.
+        floors: draws of training images.
         seed: of all draws.
 
     Raises:
         TooFewImages: fewer than 4 created, held-out or training images. TooFewSubjects: held-out or training
             images of one subject alone.
     """
-    reals, own = _splits((held_out, split), (training, "train"))
-    counts = {"created": len(created), "held-out": len(reals), "training": len(own)}
+    counts = {"created": len(created.images), "held-out": len(reals), "training": len(own)}
     count = min(counts.values())
     if count < FEWEST_IMAGES:
         there = ", ".join(f"{number} {name}" for name, number in counts.items())
@@ -85,54 +86,36 @@ def read_sources(
         people = len(np.unique(part.subjects))
         require_subjects(people, f"comparing created with {whose} images", fewest=2)
     # A generator each: what is drawn of one source does not depend on the size of another.
-    randoms = [np.random.default_rng([seed, number]) for number in range(3 + FLOORS)]
-    chosen = np.sort(randoms[0].permutation(len(created))[:count])
+    randoms = [np.random.default_rng([seed, number]) for number in range(3 + floors)]
+    chosen = np.sort(randoms[0].permutation(len(created.images))[:count])
     compared = reals.read(draw(reals.subjects, count, randoms[1]), "held-out reals")
-    reconstructed = reconstruct(torch.from_numpy(compared.images)[:, None])[:, 0].numpy()
     people = len(np.unique(compared.subjects))
     fit = draw(own.subjects, min(FIT, len(own)), randoms[2])
     draws = [draw(own.subjects, count, random, people=people) for random in randoms[3:]]
     return Sources(
-        created=ImageSet(
-            name="created",
-            images=created[chosen],
-            subjects=np.arange(count, dtype=np.int64) - count,  # below 0: of nobody else
-        ),
+        created=as_image_set(created).take(chosen),
         held_out=compared,
-        reconstructions=replace(compared, name="reconstructions", images=reconstructed, _described={}),
+        reconstructions=reconstructions_of(compared, reconstruct),
         training=tuple(own.read(one, "training reals") for one in draws),
         fit=own.read(fit, "training reals"),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Split:
-    """The images of one split; `subjects` (n,) numbers whose they are, equally in both splits."""
-
-    data: RunData
-    split: str
-    subjects: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.subjects)
-
-    def read(self, chosen: NDArray[np.int64], name: str) -> ImageSet:
-        dataset = self.data.dataset(self.split)
-        parts = np.split(chosen, range(BATCH, len(chosen), BATCH))
-        images = np.concatenate([dataset.batch(part)[0][:, 0].numpy() for part in parts])
-        return ImageSet(name=name, images=images, subjects=self.subjects[chosen])
+def as_image_set(created: CreatedImages) -> ImageSet:
+    """Created images, each of a subject of its own."""
+    count = len(created.images)
+    return ImageSet(
+        name="created",
+        images=created.images,
+        subjects=np.arange(count, dtype=np.int64) - count,  # below 0: of nobody else
+        conditions=created.conditions,
+    )
 
 
-def _splits(*wanted: tuple[RunData, str]) -> list[_Split]:
-    numbers: dict[str, int] = {}
-    for data, _ in wanted:
-        for entry in data.catalog.entries:
-            numbers.setdefault(entry.group, len(numbers))
-    splits = []
-    for data, split in wanted:
-        entries = np.array([numbers[entry.group] for entry in data.catalog.entries], np.int64)
-        splits.append(_Split(data=data, split=split, subjects=entries[data.store.entry[data.rows(split)]]))
-    return splits
+def reconstructions_of(reals: ImageSet, reconstruct: Reconstruct) -> ImageSet:
+    """Real images through the tokenizer and back."""
+    images = reconstruct(torch.from_numpy(reals.images)[:, None])[:, 0].numpy()
+    return replace(reals, name="reconstructions", images=images, _described={})
 
 
 def _digest(sets: Sequence[ImageSet]) -> str:

@@ -38,7 +38,7 @@ def inpaint_file(
         count: number of completions.
         condition: requested values by name, see `Model.inpaint`.
         params: sampling parameters.
-        decoder: of the completions, see `CreatedImages.decoder_of`.
+        decoder: of the completions, see `Decoders.decoder_of`.
         seed: of the first completion; completion i uses seed + i.
 
     Returns:
@@ -57,7 +57,7 @@ def inpaint_file(
         decoder=decoder,
         seed=seed,
     )
-    used = model.created.decoder_of(decoder)
+    used = model.decoders.decoder_of(decoder)
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for number, completion in enumerate(completions):

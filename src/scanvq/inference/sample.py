@@ -34,7 +34,7 @@ def sample_files(
         count: number of images.
         condition: requested values by name, see `Model.sample`.
         params: sampling parameters.
-        decoder: of the images, see `CreatedImages.decoder_of`.
+        decoder: of the images, see `Decoders.decoder_of`.
         seed: image i depends on the seed and on i alone.
         kind: "png", "nifti" or "npz".
         progress: called with samples done and all.
@@ -46,11 +46,11 @@ def sample_files(
         ValueError: an unsupported kind, or a condition that the prior was not trained with.
     """
     check_kind(kind)
-    model.created.decoder_of(decoder)  # a missing decoder is an error before sampling
+    model.decoders.decoder_of(decoder)  # a missing decoder is an error before sampling
     codes = model.sample_codes(count, condition=condition, params=params, seed=seed, progress=progress)
-    decoded = model.created.decode(codes, decoder=decoder, seed=seed)[:, 0].numpy()
+    decoded = model.decoders.decode(codes, decoder=decoder, seed=seed)[:, 0].numpy()
     images = model.preparation.to_native(decoded)
-    provenance = model.provenance(seed=seed, decoder=model.created.decoder_of(decoder))
+    provenance = model.provenance(seed=seed, decoder=model.decoders.decoder_of(decoder))
     spacing = model.preparation.native_spacing
     write_pictures(out, images, kind, provenance, stem="sample", spacing=spacing)
     write_codes(out / "codes.npz", model.id, codes, [], provenance=provenance)

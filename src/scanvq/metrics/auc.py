@@ -24,7 +24,9 @@ def auc_within_folds(positive: Scores, negative: Scores, *, folds: Whole, other_
         ValueError: no fold has both.
     """
     ones, others = np.ones((1, len(positive))), np.ones((1, len(negative)))
-    value = _weighted(positive, negative, folds, other_folds, ones, others)[0]
+    value = weighted_auc(
+        positive, negative, folds=folds, other_folds=other_folds, weights=ones, other_weights=others
+    )[0]
     if not np.isfinite(value):
         raise ValueError("no fold holds images of both sides")
     return float(value)
@@ -47,31 +49,47 @@ def auc_interval(
         subjects, other_subjects: (n,) and (m,); a subject of both sides is drawn for both at once.
         seed: of the draws.
     """
-    names, inverse = np.unique(np.concatenate([subjects, other_subjects]), return_inverse=True)
-    random = np.random.default_rng(seed)
-    counts = random.multinomial(len(names), np.full(len(names), 1 / len(names)), BOOTSTRAPS).astype(float)
-    values = _weighted(
+    counts = subject_weights(np.concatenate([subjects, other_subjects]), seed=seed)
+    values = weighted_auc(
         positive,
         negative,
-        folds,
-        other_folds,
-        counts[:, inverse[: len(positive)]],
-        counts[:, inverse[len(positive) :]],
+        folds=folds,
+        other_folds=other_folds,
+        weights=counts[:, : len(positive)],
+        other_weights=counts[:, len(positive) :],
     )
-    values = values[np.isfinite(values)]
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return percentile_interval(values)
+
+
+def subject_weights(subjects: Whole, *, seed: int = 0) -> Scores:
+    """How often each image (n,) counts in 1,000 draws of its subjects with replacement, (1000, n)."""
+    names, inverse = np.unique(subjects, return_inverse=True)
+    random = np.random.default_rng(seed)
+    counts = random.multinomial(len(names), np.full(len(names), 1 / len(names)), BOOTSTRAPS)
+    return counts.astype(np.float64)[:, inverse]
+
+
+def percentile_interval(values: Scores) -> tuple[float, float]:
+    """The middle 95 % of the values of bootstrap draws; those that are NaN are left out."""
+    low, high = np.quantile(values[np.isfinite(values)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
-def _weighted(
+def weighted_auc(
     positive: Scores,
     negative: Scores,
+    *,
     folds: Whole,
     other_folds: Whole,
     weights: Scores,
     other_weights: Scores,
 ) -> Scores:
-    """The AUC for every row of weights, (r, n) and (r, m); NaN for a row that leaves no pair."""
+    """The AUC within folds for every row of weights, (r, n) and (r, m); NaN for a row that leaves no pair.
+
+    Args:
+        positive, negative, folds, other_folds: as of `auc_within_folds`.
+        weights, other_weights: of the images of either side.
+    """
     won, pairs = np.zeros(len(weights)), np.zeros(len(weights))
     for fold in np.unique(folds):
         here, there = folds == fold, other_folds == fold

@@ -52,17 +52,3 @@ class PrincipalComponents:
     def project(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Vectors (n, p) along the components: (n, d), of mean variance 1 for those that it was fitted to."""
         return (vectors - self.mean) @ self.components.T / self.scale
-
-    def texture(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What the components leave of 32x32 images (n, 1024), in three numbers each: (n, 3).
-
-        The logarithm of its root mean square, and of that of its first and second differences along rows and
-        columns: the components hold what is coarse, these see a blur or noise.
-        """
-        centered = vectors - self.mean
-        left = (centered - centered @ self.components.T @ self.components).reshape(-1, SIZE, SIZE)
-        energies = [(left**2).mean(axis=(1, 2))]
-        for order in (1, 2):
-            differences = (np.diff(left, order, axis=axis) for axis in (1, 2))
-            energies.append(sum((one**2).mean(axis=(1, 2)) for one in differences))
-        return 0.5 * np.log(np.stack(energies, axis=1) + 1e-12)

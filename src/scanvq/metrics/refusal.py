@@ -22,6 +22,10 @@ class TooFewSubjects(Refusal):
     """Images of fewer subjects than a score or its interval needs."""
 
 
+class NoVariation(Refusal):
+    """All images are alike in what a score compares over images."""
+
+
 def require_images(count: int, what: str, *, fewest: int = FEWEST_IMAGES) -> None:
     """Raises TooFewImages where `count` is below `fewest`; `what` begins the message."""
     if count < fewest:

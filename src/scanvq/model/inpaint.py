@@ -14,7 +14,7 @@ from scanvq.conditions.condition import Condition
 from scanvq.imaging.formats import Scan, Spacing
 from scanvq.imaging.preparation import Preparation
 from scanvq.model.coder import Coder
-from scanvq.model.created import CreatedImages
+from scanvq.model.decoders import Decoders
 from scanvq.model.sample import fill_codes
 from scanvq.model.scans import Images, prepare_scan, restore_scan
 from scanvq.model.seam import without_seam
@@ -49,7 +49,7 @@ def inpaint_images(
     count: int = 1,
     condition: Condition | None = None,
     params: SamplingParams,
-    created: CreatedImages | None = None,
+    decoders: Decoders | None = None,
     decoder: str | None = None,
     seed: int,
     device: torch.device,
@@ -67,8 +67,8 @@ def inpaint_images(
         count: number of completions.
         condition: of every slice, (n,) each; None = all absent.
         params: temperature, top-k, top-p.
-        created: decodes the completions; None = `coder`.
-        decoder: see `CreatedImages.decoder_of`. The natural one has texture of its own, so the gray values
+        decoders: decodes the completions; None = `coder`.
+        decoder: see `Decoders.decoder_of`. The natural one has texture of its own, so the gray values
             next to the known pixels are made to meet theirs.
         seed: of the completions.
         device: of the computation.
@@ -102,12 +102,12 @@ def inpaint_images(
         filled = fill_codes(
             prior, known, condition=condition, params=params, seed=seed + number, device=device
         )
-        if created is None:
+        if decoders is None:
             decoded = coder.decode(filled)
         else:
-            decoded = created.decode(filled, decoder=decoder, seed=seed + number)
+            decoded = decoders.decode(filled, decoder=decoder, seed=seed + number)
         completed = restore_scan(decoded, blanked, preparation).slices
-        if created is not None and created.decoder_of(decoder) == "natural":
+        if decoders is not None and decoders.decoder_of(decoder) == "natural":
             completed = without_seam(completed, scan.slices, mask)
         slices = np.where(mask, completed, scan.slices)
         completions.append(replace(scan, slices=slices))

@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scanvq.conditions.joint_distribution import JointDistribution
 from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.decoders.image_decoder import DecoderName
 from scanvq.imaging.formats import Plane, Provenance, Scan
 from scanvq.imaging.preparation import Preparation
 from scanvq.model.coder import Coder
-from scanvq.model.created import CreatedImages
+from scanvq.model.decoders import Decoders
 from scanvq.model.headers import PriorHeader, TokenizerHeader
 from scanvq.model.inpaint import inpaint_images
 from scanvq.model.requested_values import RequestedValues, sample_condition, with_label
@@ -56,7 +57,7 @@ class Model:
         self.header: TokenizerHeader = source.header
         self.device = device
         self.coder = Coder(source.tokenizer, precision=source.header.precision, device=device)
-        self.created = CreatedImages(source, self.coder)
+        self.decoders = Decoders(source, self.coder)
         self._prior: tuple[HierarchicalPrior, PriorHeader] | None = None
 
     @classmethod
@@ -114,6 +115,11 @@ class Model:
     def labels(self) -> tuple[str, ...]:
         """The values of the condition `label`; () without labels."""
         return self.conditions.labels
+
+    @property
+    def joint(self) -> JointDistribution:
+        """The joint distribution of the prior's conditions in the training set."""
+        return self._loaded_prior()[1].joint
 
     @property
     def precision(self) -> Precision:
@@ -178,7 +184,7 @@ class Model:
                 the joint distribution of the training set, given these.
             label: requested value of the condition `label`.
             temperature, top_k, top_p, guidance: None = the recipe's value.
-            decoder: "faithful" or "natural", see `CreatedImages`; None = natural where the model has it.
+            decoder: "faithful" or "natural", see `Decoders`; None = natural where the model has it.
             seed: image i depends on the seed and on i alone.
         """
         params = self.sampling_params(
@@ -190,7 +196,7 @@ class Model:
             guidance=guidance,
         )
         codes = self.sample_codes(count, condition=condition, label=label, params=params, seed=seed)
-        images = self.created.decode(codes, decoder=decoder, seed=seed)[:, 0].numpy()
+        images = self.decoders.decode(codes, decoder=decoder, seed=seed)[:, 0].numpy()
         return self.preparation.to_native(images)
 
     def sample_codes(
@@ -209,7 +215,7 @@ class Model:
             self.prior,
             self.code_shapes,
             count,
-            condition=sample_condition(self._loaded_prior()[1].joint, count, requested, seed=seed),
+            condition=sample_condition(self.joint, count, requested, seed=seed),
             params=replace(params, guided=tuple(requested)),
             seed=seed,
             device=self.device,
@@ -265,7 +271,7 @@ class Model:
             condition: requested values by name; other conditions are absent: the known part determines them.
             label: requested value of the condition `label`.
             params: sampling parameters; None = the recipe's values.
-            decoder: "faithful" or "natural", see `CreatedImages`; None = natural where the model has it.
+            decoder: "faithful" or "natural", see `Decoders`; None = natural where the model has it.
             seed: of the first completion; completion i uses seed + i.
 
         Returns:
@@ -284,7 +290,7 @@ class Model:
             count=count,
             condition=self.conditions.parse(requested, len(given.scan.slices)),
             params=replace(params, guided=tuple(requested)),
-            created=self.created,
+            decoders=self.decoders,
             decoder=decoder,
             seed=seed,
             device=self.device,

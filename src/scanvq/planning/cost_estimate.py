@@ -22,6 +22,7 @@ from scanvq.cohort.survey import Survey
 from scanvq.conditions.space import CategoryCondition, ConditionSpace, NumberCondition
 from scanvq.model.coder import stored_type
 from scanvq.planning.dry_run import DryRunMeasurements
+from scanvq.planning.short_form_cost import ShortFormCost
 from scanvq.recipe.recipe import Recipe
 
 FILES = {"train": 8, "validation": 2, "test": 4}
@@ -35,7 +36,7 @@ class CostEstimate:
     """The estimated cost of a run on this machine.
 
     Attributes:
-        minutes: from the first file to the scores.
+        minutes: from the first file to the scores of test images and samples.
         memory_mb: peak memory of the process; on a GPU, without the memory of the GPU.
         disk_mb: the run directory without its report, and the prepared scans.
     """
@@ -50,7 +51,13 @@ class DryRunError(ValueError):
 
 
 def estimate_cost(
-    recipe: Recipe, survey: Survey, *, budget: float, skip_bad: bool = False, device: str
+    recipe: Recipe,
+    survey: Survey,
+    *,
+    budget: float,
+    skip_bad: bool = False,
+    sample_scores: bool = True,
+    device: str,
 ) -> CostEstimate:
     """Estimates the cost of a run from a dry run in a separate process.
 
@@ -59,16 +66,20 @@ def estimate_cost(
         survey: of the scans.
         budget: seconds of training.
         skip_bad: leave unreadable files out instead of failing.
+        sample_scores: whether samples are scored at the end.
         device: as for `fit`.
 
     Raises:
         DryRunError: the dry run failed; with the last line of its error output.
     """
     catalog = survey.catalog
-    measured = dry_run(recipe, catalog, skip_bad=skip_bad, device=device)
+    measured = dry_run(recipe, catalog, skip_bad=skip_bad, sample_scores=sample_scores, device=device)
     files = len(catalog.entries)
     test_images = measured.slices * sum(entry.split == "test" for entry in catalog.entries)
     seconds = measured.prepare * files + budget + measured.evaluate * test_images
+    if measured.short_form is not None:
+        train_images = measured.slices * sum(entry.split == "train" for entry in catalog.entries)
+        seconds += ShortFormCost(**measured.short_form).seconds(round(min(test_images, train_images)))
     total_slices = round(measured.slices * files)
     tokenizer = make_tokenizer(recipe.tokenizer)
     preparation = recipe.preparation
@@ -101,7 +112,9 @@ def estimate_cost(
     )
 
 
-def dry_run(recipe: Recipe, catalog: Catalog, *, skip_bad: bool, device: str) -> DryRunMeasurements:
+def dry_run(
+    recipe: Recipe, catalog: Catalog, *, skip_bad: bool, sample_scores: bool = True, device: str
+) -> DryRunMeasurements:
     """Runs the full pipeline with a few files and one epoch, in a separate process and a temporary folder.
 
     Raises:
@@ -121,6 +134,7 @@ def dry_run(recipe: Recipe, catalog: Catalog, *, skip_bad: bool, device: str) ->
                 name,
                 device,
                 *(["--skip-bad"] if skip_bad else []),
+                *([] if sample_scores else ["--no-sample-scores"]),
             ],
             capture_output=True,
             text=True,

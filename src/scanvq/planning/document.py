@@ -24,7 +24,7 @@ HEADER = (
 )
 NOTES = {
     "plan.budget": "seconds for tokenizer, codes and prior together",
-    "plan.cost_estimate.minutes": "from the first file to the scores, estimated by a dry run on a few scans",
+    "plan.cost_estimate.minutes": "from the first file to the scores (with those of samples), by a dry run",
     "plan.cost_estimate.memory_mb": "peak memory of the process",
     "plan.cost_estimate.disk_mb": "the run without its report, and the prepared scans",
 }

@@ -1,7 +1,8 @@
 """The full pipeline on a few scans, to measure its time and memory.
 
-`python -m scanvq.planning.dry_run FOLDER DEVICE [--skip-bad]` reads scans.csv and recipe.toml in FOLDER, and
-writes measurements.json there. It runs as a separate process, so that peak memory is that of the run.
+`python -m scanvq.planning.dry_run FOLDER DEVICE [--skip-bad] [--no-sample-scores]` reads scans.csv and
+recipe.toml in FOLDER, and writes measurements.json there. It runs as a separate process, so that peak memory
+is that of the run.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scanvq.evaluation.evaluate_run import evaluate_run
 from scanvq.model.model import Model
 from scanvq.model.source import RunSource
 from scanvq.nn.device import choose_device
+from scanvq.planning.short_form_cost import measure_short_form
 from scanvq.recipe.reading import read_recipe
 from scanvq.storage.run_directory import RunDirectory, StageDirectory
 from scanvq.store.run_data import open_data
@@ -41,6 +44,8 @@ class DryRunMeasurements:
         slice_bytes: bytes per prepared slice.
         slices: prepared slices per file.
         progress_bytes: bytes of the progress pictures of a complete run.
+        short_form: seconds of the parts of the sample scores at the end, as of `ShortFormCost`; None
+            without them.
     """
 
     prepare: float
@@ -49,15 +54,19 @@ class DryRunMeasurements:
     slice_bytes: float
     slices: float
     progress_bytes: float
+    short_form: Mapping[str, float] | None
 
 
-def measure_run(folder: Path, device: str, *, skip_bad: bool) -> DryRunMeasurements:
-    """Prepares the scans, trains each stage for an epoch, and evaluates.
+def measure_run(
+    folder: Path, device: str, *, skip_bad: bool, sample_scores: bool = True
+) -> DryRunMeasurements:
+    """Prepares the scans, trains each stage for an epoch, evaluates, and measures the sample scores.
 
     Args:
         folder: has scans.csv and recipe.toml; the run and its cache are written there.
         device: as for `fit`.
         skip_bad: leave unreadable files out instead of failing.
+        sample_scores: whether to measure those, too.
     """
     cache, run = folder / "cache", RunDirectory(folder / "run")
     started: dict[str, float] = {}
@@ -86,6 +95,7 @@ def measure_run(folder: Path, device: str, *, skip_bad: bool) -> DryRunMeasureme
     started["evaluate"] = time.perf_counter()
     evaluate_run(model, run, cache=cache)
     ended["evaluate"] = time.perf_counter()
+    short_form = measure_short_form(model, run, data.dataset("train")) if sample_scores else None
     seconds = {name: ended[name] - started[name] for name in ("prepare", "evaluate")}
     files = len(data.catalog.entries)
     return DryRunMeasurements(
@@ -97,6 +107,7 @@ def measure_run(folder: Path, device: str, *, skip_bad: bool) -> DryRunMeasureme
         progress_bytes=_progress_bytes(run.tokenizer, 2 * PROGRESS_IMAGES)
         + _progress_bytes(run.prior, PROGRESS_SAMPLES)
         + (_progress_bytes(run.decoder, DECODER_IMAGES) if recipe.decoder is not None else 0.0),
+        short_form=None if short_form is None else asdict(short_form),
     )
 
 
@@ -108,5 +119,10 @@ def _progress_bytes(stage: StageDirectory, images: int) -> float:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    measurements = measure_run(folder, sys.argv[2], skip_bad="--skip-bad" in sys.argv)
+    measurements = measure_run(
+        folder,
+        sys.argv[2],
+        skip_bad="--skip-bad" in sys.argv,
+        sample_scores="--no-sample-scores" not in sys.argv,
+    )
     (folder / "measurements.json").write_text(json.dumps(vars(measurements)), encoding="utf-8")

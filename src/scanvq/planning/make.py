@@ -36,6 +36,7 @@ def make_plan(
     skip_bad: bool = False,
     device: torch.device,
     dry_run: bool = True,
+    sample_scores: bool = True,
     progress: Progress | None = None,
 ) -> Plan:
     """Plans a run on a folder of scans.
@@ -50,6 +51,7 @@ def make_plan(
         skip_bad: leave unreadable files out instead of stopping.
         device: of the run and of the dry run.
         dry_run: whether to estimate the cost by a dry run on a few scans.
+        sample_scores: whether the estimate includes the sample scores at the end of `fit`.
         progress: called with the number of headers read and of all files.
 
     Raises:
@@ -88,7 +90,12 @@ def make_plan(
     estimated = None
     if dry_run:
         estimated = estimate_cost(
-            recipe, survey, budget=request.budget, skip_bad=skip_bad, device=device.type
+            recipe,
+            survey,
+            budget=request.budget,
+            skip_bad=skip_bad,
+            sample_scores=sample_scores,
+            device=device.type,
         )
     return Plan(
         folder=str(folder.resolve()),

@@ -62,9 +62,9 @@ def gather(
     models: dict[str, nn.Module] = {"tokenizer": model.tokenizer}
     if _prior_is_usable(model, missing):
         models["prior"] = model.prior
-        content["decoder"] = model.created.decoder_of()
+        content["decoder"] = model.decoders.decoder_of()
         if content["decoder"] == "natural":
-            models["decoder"] = model.created.natural
+            models["decoder"] = model.decoders.natural
         content["generated"] = pictures.generated(model, data)
         step_done()
         if data is not None:

@@ -92,7 +92,7 @@ def generated(model: Model, data: RunData | None) -> tuple[GeneratedImages, ...]
     found = []
     for label in labels:
         codes = model.sample_codes(count, label=label, params=model.sampling_params(label=label), seed=SEED)
-        images = model.created.decode(codes, seed=SEED)[:, 0].numpy()
+        images = model.decoders.decode(codes, seed=SEED)[:, 0].numpy()
         real = np.zeros((0, *images.shape[1:]), np.float32)
         if data is not None:
             dataset = data.dataset("test")

@@ -15,7 +15,7 @@ from scanvq.evaluation.references import measure_references
 from scanvq.evaluation.sample_scores import Comparison, compare
 from scanvq.evaluation.spaces import Space
 
-CHEAP = ("frechet", "kernel", "overlap", "ms_ssim")
+CHEAP = ("frechet", "kernel", "overlap", "ms_ssim", "symmetry")
 
 
 def scores(
@@ -121,7 +121,8 @@ def test_the_form_of_metrics_json(spaces: tuple[Space, ...], compared: ImageSet)
     assert json.loads(json.dumps(stored, allow_nan=False)) == stored
     assert stored["n"] == 16
     in_spaces = {"auc", "frechet", "kernel", "precision", "recall", "density", "coverage"}
-    assert set(stored) == {"n", "ms_ssim", *in_spaces}
+    assert set(stored) == {"n", "ms_ssim", "symmetry", *in_spaces}
+    assert set(stored["symmetry"]) == {"brightness", "sharpness"}
     for name in in_spaces:
         assert set(stored[name]) == {"features", "pca32", "network"}
         for number in stored[name].values():

@@ -16,11 +16,18 @@ from scanvq.nn.condition_embedding import ConditionEmbedding
 from scanvq.planning import cost_estimate as module
 from scanvq.planning.cost_estimate import DryRunError, dry_run, estimate_cost
 from scanvq.planning.dry_run import DryRunMeasurements
+from scanvq.planning.short_form_cost import ShortFormCost
 from scanvq.recipe.reading import read_recipe
 from scanvq.store.run_data import prepare_data
 
 MEASURED = DryRunMeasurements(
-    prepare=0.5, evaluate=0.25, memory_mb=500, slice_bytes=1024, slices=3, progress_bytes=2 * 2**20
+    prepare=0.5,
+    evaluate=0.25,
+    memory_mb=500,
+    slice_bytes=1024,
+    slices=3,
+    progress_bytes=2 * 2**20,
+    short_form={"sample": 2.0, "describe": 0.01, "pair": 0.001, "compare": 3.0},
 )
 
 
@@ -31,7 +38,11 @@ def test_the_estimate_is_the_sum_of_the_parts(scans: Path, monkeypatch: pytest.M
     monkeypatch.setattr(module, "dry_run", lambda *_, **__: MEASURED)
     found = estimate_cost(read_recipe("tiny"), survey, budget=60, device="cpu")
     files = len(catalog.entries)
-    assert found.minutes == pytest.approx((0.5 * files + 60 + 0.25 * 3 * tested) / 60, abs=0.01)
+    short = ShortFormCost(**MEASURED.short_form).seconds(3 * tested)
+    assert found.minutes == pytest.approx((0.5 * files + 60 + 0.25 * 3 * tested + short) / 60, abs=0.01)
+    monkeypatch.setattr(module, "dry_run", lambda *_, **__: replace(MEASURED, short_form=None))
+    shorter = estimate_cost(read_recipe("tiny"), survey, budget=60, sample_scores=False, device="cpu")
+    assert found.minutes - shorter.minutes == pytest.approx(short / 60, abs=0.02)
     codes = 3 * files * 16 * 16 / 2**20  # 64x64 in codes of 4x4 pixels, a byte each
     assert found.memory_mb == pytest.approx(500 + codes, abs=0.1)
     without = replace(MEASURED, progress_bytes=0)
@@ -39,6 +50,17 @@ def test_the_estimate_is_the_sum_of_the_parts(scans: Path, monkeypatch: pytest.M
     smaller = estimate_cost(read_recipe("tiny"), survey, budget=60, device="cpu")
     assert smaller.disk_mb > codes + 3 * files * 1024 / 2**20
     assert found.disk_mb == pytest.approx(smaller.disk_mb + 2, abs=0.11)
+
+
+def test_the_short_form_is_short_where_sampling_is_slow_or_images_are_few() -> None:
+    fast = ShortFormCost(sample=2, describe=0, pair=0, compare=0)
+    slow = ShortFormCost(sample=30, describe=0, pair=0, compare=0)
+    assert fast.seconds(1000) == 2 * (1 + 4)  # 64 samples, after a first batch
+    assert slow.seconds(1000) == 30 * (1 + 1)
+    assert slow.seconds(16) == 30
+    assert slow.seconds(15) == 0  # refused
+    compare = ShortFormCost(sample=0, describe=0, pair=0, compare=4)
+    assert compare.seconds(32) == pytest.approx(compare.seconds(64) / 2)
 
 
 def test_weights_have_the_size_of_those_of_the_run_s_conditions(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from scanvq.model.source import ModelSource
 from scanvq.types import Codes
 
 
-class CreatedImages:
+class Decoders:
     """The two decoders of created images.
 
     "faithful" is the decoder of the tokenizer. "natural" invents the texture that the tokenizer leaves out;

@@ -10,7 +10,7 @@ import torch
 from scanvq.build import TABLES, make_decoder
 from scanvq.decoders.image_decoder import ImageDecoder
 from scanvq.model.coder import Coder
-from scanvq.model.created import CreatedImages
+from scanvq.model.decoders import Decoders
 from scanvq.model.headers import DecoderHeader
 from scanvq.model.source import ModelSource
 from scanvq.model.weights import load_decoder
@@ -56,42 +56,42 @@ def codes() -> tuple[torch.Tensor]:
 
 
 @pytest.fixture
-def created(natural: ImageDecoder, coder: Coder) -> CreatedImages:
-    return CreatedImages(Source(natural), coder)
+def created(natural: ImageDecoder, coder: Coder) -> Decoders:
+    return Decoders(Source(natural), coder)
 
 
 def test_natural_is_the_default_where_there_is_one(
-    created: CreatedImages, coder: Coder, codes: tuple[torch.Tensor]
+    decoders: Decoders, coder: Coder, codes: tuple[torch.Tensor]
 ) -> None:
-    faithful = created.decode(codes, decoder="faithful", seed=0)
+    faithful = decoders.decode(codes, decoder="faithful", seed=0)
     assert torch.equal(faithful, coder.decode(codes))
-    assert torch.equal(created.decode(codes, seed=0), created.decode(codes, decoder="natural", seed=0))
-    assert not torch.allclose(created.decode(codes, seed=0), faithful, atol=1e-3)
-    without = CreatedImages(Source(None), coder)
+    assert torch.equal(decoders.decode(codes, seed=0), decoders.decode(codes, decoder="natural", seed=0))
+    assert not torch.allclose(decoders.decode(codes, seed=0), faithful, atol=1e-3)
+    without = Decoders(Source(None), coder)
     assert without.decoder_of() == "faithful"
     assert torch.equal(without.decode(codes, seed=0), faithful)
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5])
 def test_an_image_depends_on_its_codes_and_the_seed_alone(
-    created: CreatedImages, codes: tuple[torch.Tensor], count: int
+    decoders: Decoders, codes: tuple[torch.Tensor], count: int
 ) -> None:
-    whole = created.decode(codes, seed=5)
-    assert torch.equal(created.decode((codes[0][:count],), seed=5), whole[:count])
-    assert not torch.equal(created.decode(codes, seed=6), whole)
+    whole = decoders.decode(codes, seed=5)
+    assert torch.equal(decoders.decode((codes[0][:count],), seed=5), whole[:count])
+    assert not torch.equal(decoders.decode(codes, seed=6), whole)
     assert whole.shape == (6, 1, 16, 24)
     assert 0 <= whole.min() <= whole.max() <= 1
 
 
-def test_no_codes_give_no_images(created: CreatedImages) -> None:
-    assert created.decode((torch.zeros(0, 4, 6, dtype=torch.int64),), seed=0).shape == (0, 1, 16, 24)
+def test_no_codes_give_no_images(decoders: Decoders) -> None:
+    assert decoders.decode((torch.zeros(0, 4, 6, dtype=torch.int64),), seed=0).shape == (0, 1, 16, 24)
 
 
-def test_decoders_that_do_not_exist_are_refused(created: CreatedImages, coder: Coder) -> None:
+def test_decoders_that_do_not_exist_are_refused(decoders: Decoders, coder: Coder) -> None:
     with pytest.raises(ValueError, match="decoder is 'sharp'; use faithful or natural"):
-        created.decoder_of("sharp")
+        decoders.decoder_of("sharp")
     with pytest.raises(ValueError, match=r"only the faithful decoder .* decoder.kind=natural"):
-        CreatedImages(Source(None), coder).decoder_of("natural")
+        Decoders(Source(None), coder).decoder_of("natural")
 
 
 def test_a_weights_file_comes_back_and_is_refused_for_another_tokenizer(
