@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scanvq.audit.audit_run import audit_run
 from scanvq.conditions.space import ConditionSpace
 from scanvq.evaluation.cost import cost_of
 from scanvq.evaluation.evaluate_run import evaluate_run
@@ -162,6 +163,31 @@ class Run:
             folder=other,
             skip_bad=skip_bad,
             allow_leak=allow_leak,
+            seed=seed,
+            cache=cache,
+            progress_for=progress_for,
+        )
+
+    def audit(
+        self,
+        samples: int | None = None,
+        *,
+        images: str | Path | None = None,
+        level: float | None = None,
+        seed: int = 0,
+        cache: Path | None = None,
+        progress_for: ProgressFactory | None = None,
+    ) -> dict[str, Any]:
+        """Whether new samples, or given images, are copies of training scans; writes audit.json.
+
+        Arguments as those of `scanvq.audit.audit_run.audit_run`.
+        """
+        return audit_run(
+            self.model,
+            self.directory,
+            samples=samples,
+            images=None if images is None else Path(images),
+            level=level,
             seed=seed,
             cache=cache,
             progress_for=progress_for,

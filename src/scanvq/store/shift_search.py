@@ -11,7 +11,7 @@ Spectra = NDArray[np.complex64]
 
 
 class ShiftSearch:
-    """Correlations of images of equal size at all shifts up to a largest one, in steps of a fraction of a pixel.
+    """Correlations of images of equal size at all shifts up to a largest one, in fractions of a pixel.
 
     Source: cross-correlation in the Fourier domain, evaluated by matrix products at the shifts of interest
     (Guizar-Sicairos et al., Optics Letters 2008).
