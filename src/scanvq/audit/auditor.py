@@ -61,7 +61,7 @@ class Auditor:
             grids.append(training.mirrored)
             people.append(training.people)
         self.code_people = np.concatenate(people)
-        self._codes = CodeIndex(np.concatenate(grids), codebook_size)
+        self.codes = CodeIndex(np.concatenate(grids), codebook_size)
         shape = training.read(np.array([0])).shape[1:]
         self._search = NeighborSearch(
             index, (shape[0], shape[1]), np.concatenate([training.people, held_out.people])
@@ -78,7 +78,7 @@ class Auditor:
             people: (n,), whose images they are, if they are held-out ones; their own are left out.
         """
         for part in batches(len(images), PART):
-            matches = match_codes(self._codes, self.code_people, codes[part])
+            matches = match_codes(self.codes, self.code_people, codes[part])
             place = 0
             for similarity in self._search.similarities(images[part]):
                 training, held_out = self._search.by_person(similarity)

@@ -55,10 +55,11 @@ class HeldOutEvidence:
         people; it is compared with the same of held-out people, so that three looks cost no false alarms.
         """
         found = {space: conformal_p(images[space], self.values[space]) for space in SPACES}
-        found["all"] = conformal_p(self._highest(images), self._highest(self.values))
+        found["all"] = conformal_p(self.strength(images), self.strength(self.values))
         return found
 
-    def _highest(self, images: Mapping[str, Values]) -> Values:
+    def strength(self, images: Mapping[str, Values]) -> Values:
+        """The evidence (n,) of all spaces: the highest, in units of its spread over held-out people."""
         standard = []
         for space in SPACES:
             low, middle, high = np.quantile(self.values[space], [0.25, 0.5, 0.75])
