@@ -7,8 +7,8 @@ trained on, at a false-alarm rate of .01 where there are 99 held-out people, els
 
 Columns: seconds of training; copies in % with the 95 % interval; side of the largest block of codes in common
 with a training scan, and the same of held-out people; share of a sample's rare codes from one patient; chance
-that training people are nearer than as many held-out ones (.5 without memorization); bits of a code, which are
--log2 of the likelihood over 64 images, or, of the masked prior, the cross-entropy over masked codes.
+that training people are nearer than as many held-out ones (.5 without memorization); bits of a code,
+by the likelihood of 64 images or, of the masked prior, the cross-entropy over masked codes.
 
 `--scans` takes a run, best with few codes an image, such as one of `scanvq fit FOLDER --detail coarse`.
 """

@@ -18,6 +18,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from scanvq.audit.scans import Images, Scans, batches
 from scanvq.metrics.auc import auc_within_folds
 from scanvq.metrics.false_alarms import chance_of_copies, fewest_held_out
 from scanvq.model.model import Model
+from scanvq.storage.files import read_json
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.synthetic import write_demo
 
@@ -60,7 +62,8 @@ def rows(setup: Setup) -> Iterator[Row]:
         planted = 4 if setup.short else PLANTED
         for domain in ("scans", "decoded"):
             innocent = evidence_of(auditor, *held_out(auditor, model, domain), auditor.held_out.people)
-            yield false_alarms(domain, auditor, innocent, halves=5 if setup.short else HALVES)
+            alarms = false_alarms(domain, auditor, innocent, halves=5 if setup.short else HALVES)
+            yield replace(alarms, notes=f"scans of {Path(read_json(run / 'data.json')['folder']).name}")
             yield found_copies(domain, auditor, model, innocent, planted)
         yield mosaics(auditor, 3 if setup.short else MOSAICS)
     yield cost(*((20, 60, 32, 24) if setup.short else (1_000, 10_000, 192, 160)))

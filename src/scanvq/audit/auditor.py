@@ -16,7 +16,8 @@ from scanvq.audit.neighbors import Neighbors, NeighborSearch
 from scanvq.audit.scans import Grids, Images, Scans, batches
 from scanvq.types import Progress
 
-PART = 32  # images between two calls of progress
+HIGHEST = 1 - 1e-6  # correlation
+PART = 128  # images whose codes are matched at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +36,21 @@ class Finding:
     held_out_people: NDArray[np.float32]
 
     def evidence(self) -> dict[str, float]:
-        """By space, how alike it is to a training image; size of the largest block, largest share."""
+        """By space, how alike it is to a training image; size of the largest block, largest share.
+
+        Correlations are on Fisher's scale, arctanh, on which they have no upper end that copies crowd at.
+        """
         return {
-            "pixels": self.neighbors.training.correlation,
-            "features": self.neighbors.similarity,
+            "pixels": _fisher(self.neighbors.training.correlation),
+            "features": _fisher(self.neighbors.similarity),
             "codes": float(np.log2(1 + self.match.block.weight)),
             "block_sides": self.match.block.side,
             "top_shares": max(self.match.shares().values(), default=0.0),
         }
+
+
+def _fisher(correlation: float) -> float:
+    return float(np.arctanh(np.clip(correlation, -HIGHEST, HIGHEST)))
 
 
 class Auditor:

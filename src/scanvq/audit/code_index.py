@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 Grids = NDArray[np.integer]
 SHIFT = 1  # cells
-SHIFTS = tuple(product(range(-SHIFT, SHIFT + 1), repeat=2))
+SHIFTS = sorted(product(range(-SHIFT, SHIFT + 1), repeat=2), key=lambda shift: shift != (0, 0))
 COMMON = 0.1  # codes and blocks that more of the training images have at a place say nothing
-CANDIDATES = 24  # training grids and shifts that are compared cell by cell
+CANDIDATES = 24  # training grids, each at its best shift, that are compared cell by cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +70,11 @@ class CodeIndex:
         scores = np.stack([self._shared(codes, down, right) for down, right in SHIFTS], axis=1)  # (b, s, n)
         found = []
         for grid, score in zip(codes, scores, strict=True):
-            keep = min(CANDIDATES, score.size)
-            best = np.argpartition(score.ravel(), -keep)[-keep:]
-            best = best[np.argsort(-score.ravel()[best], kind="stable")]
-            shift, rows = np.unravel_index(best, score.shape)
-            shifts = np.array(SHIFTS)[shift]
+            highest = score.max(axis=0)  # at the best shift of each training grid
+            keep = min(CANDIDATES, len(highest))
+            rows = np.argpartition(highest, -keep)[-keep:]
+            rows = rows[np.argsort(-highest[rows], kind="stable")]
+            shifts = np.array(SHIFTS)[score[:, rows].argmax(axis=0)]
             equal = np.stack(
                 [self._moved_equal(grid, row, *move) for row, move in zip(rows, shifts, strict=True)]
             )

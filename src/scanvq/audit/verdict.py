@@ -29,6 +29,8 @@ DEFINITIONS = {
     "features": "cosine of discriminant features fitted to the training images, at the best shift",
     "codes": "log2(1 + bits) of the square of equal codes that is rarest in training images at its place",
     "p": "conformal: (1 + held-out people at least as similar to training images) / (1 + held-out people)",
+    "strength": "the highest of the three, correlations as arctanh, each less its median and in units of its "
+    "quartile range over held-out people; p is of this",
     "copy": "whether p is at most the level, the false-alarm rate for images of new people",
     "rate": "share of the samples that are copies, with the exact 95 % interval",
     "chance": "what the rate would be for images of new people, and where 95 % of such audits lie",
