@@ -50,7 +50,11 @@ def test_the_commands(scanvq: Command, audited: Path, tmp_path: Path) -> None:
     told = scanvq("sample", run, "-n", 3, "--out", tmp_path / "samples").stdout
     assert "of 3 samples look like copies (level 0.05, 21 held-out people)" in told
     beside = read(tmp_path / "samples" / "audit.json")
-    assert [one["file"] for one in beside["samples"]] == ["sample_000", "sample_001", "sample_002"]
+    assert [one["file"] for one in beside["samples"]] == [
+        "sample_000.png",
+        "sample_001.png",
+        "sample_002.png",
+    ]
     told = scanvq("audit", run, "--samples", 3).stdout
     assert "rate of copies" in told
     found = read(run / "audit.json")

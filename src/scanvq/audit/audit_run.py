@@ -15,6 +15,7 @@ from scanvq.audit.prepare import Domain, prepare
 from scanvq.audit.scans import Grids, Images
 from scanvq.evaluation.created_images import given_images, image_names, sampled_images
 from scanvq.inference.code_file import read_code_file
+from scanvq.inference.image_files import picture_names
 from scanvq.model.model import Model
 from scanvq.storage.files import read_json
 from scanvq.storage.run_directory import RunDirectory
@@ -96,6 +97,7 @@ def audit_sample_files(
     directory: RunDirectory,
     out: Path,
     *,
+    kind: str = "png",
     cache: Path | None = None,
     progress_for: ProgressFactory | None = None,
 ) -> dict[str, Any]:
@@ -107,6 +109,7 @@ def audit_sample_files(
         model: of the run.
         directory: of the run.
         out: with `codes.npz` and the images.
+        kind: of the images, "png", "nifti" or "npz".
         cache, progress_for: as of `audit_run`.
 
     Raises:
@@ -122,7 +125,7 @@ def audit_sample_files(
         prepared,
         images,
         codes,
-        [f"sample_{number:0{max(3, len(str(len(codes) - 1)))}d}" for number in range(len(codes))],
+        picture_names(len(codes), kind, stem="sample"),
         origin=f"{out}",
         keep=partial(directory.write, file),
         progress=progress_for("audit"),

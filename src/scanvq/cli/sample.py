@@ -79,10 +79,10 @@ def sample(
     )
     print(f"wrote {count} synthetic images to {out}; contact sheet: {sheet}")
     if audit:
-        print(_audit(run, model, out, display))
+        print(_audit(run, model, out, format, display))
 
 
-def _audit(run: Path, model: Model, out: Path, display: ProgressDisplay) -> str:
+def _audit(run: Path, model: Model, out: Path, kind: str, display: ProgressDisplay) -> str:
     """Audits the samples where the run has what that needs; one line that says how it went."""
     from scanvq.audit.audit_run import audit_sample_files
     from scanvq.cli.audit_summary import audit_line
@@ -94,7 +94,9 @@ def _audit(run: Path, model: Model, out: Path, display: ProgressDisplay) -> str:
     if not run.is_dir():
         return "not audited: a model without its run has no training codes to compare with"
     try:
-        found = audit_sample_files(model, RunDirectory(run), out, progress_for=display.progress_for)
+        found = audit_sample_files(
+            model, RunDirectory(run), out, kind=kind, progress_for=display.progress_for
+        )
     except (RunError, DataChangedError, BadScans, Refusal) as error:
         return f"not audited: {error}"
     return audit_line(found)
