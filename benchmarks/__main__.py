@@ -11,7 +11,17 @@ import torch
 from benchmarks.measuring import machine
 from benchmarks.record import RESULTS, Row, Setup, show, write
 
-TABLES = ("training_step", "quantizer", "sampling", "growth", "jobs", "dead_top_level", "codebook_use")
+TABLES = (
+    "training_step",
+    "quantizer",
+    "sampling",
+    "growth",
+    "jobs",
+    "dead_top_level",
+    "codebook_use",
+    "planted_copies",
+    "memorization",
+)
 
 
 def main() -> None:
@@ -22,7 +32,7 @@ def main() -> None:
     )
     parser.add_argument("--turns", type=int, metavar="N", help="at most N turns of each; quicker, less exact")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where networks run")
-    parser.add_argument("--scans", type=Path, help="a folder to train on, in place of synthetic brains")
+    parser.add_argument("--scans", type=Path, help="a folder or a run, in place of synthetic brains")
     parser.add_argument(
         "--out", type=Path, help=f"where results are kept; default {RESULTS.parent.name}/results"
     )

@@ -44,6 +44,7 @@ LAYERS = (
     ("evaluation",),
     ("planning",),
     ("report", "export"),
+    ("audit",),
     ("run",),
     ("pretrained",),
     ("api",),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scanvq.audit.audit_run import audit_run
 from scanvq.conditions.space import ConditionSpace
 from scanvq.evaluation.cost import cost_of
 from scanvq.evaluation.evaluate_run import evaluate_run
@@ -194,6 +195,31 @@ class Run:
         For the arguments, see `scanvq.evaluation.short_form.score_briefly`.
         """
         return score_briefly(self.model, self.directory, cache=cache, progress_for=progress_for)
+
+    def audit(
+        self,
+        samples: int | None = None,
+        *,
+        images: str | Path | None = None,
+        level: float | None = None,
+        seed: int = 0,
+        cache: Path | None = None,
+        progress_for: ProgressFactory | None = None,
+    ) -> dict[str, Any]:
+        """Whether new samples, or given images, are copies of training scans; writes audit.json.
+
+        Arguments as those of `scanvq.audit.audit_run.audit_run`.
+        """
+        return audit_run(
+            self.model,
+            self.directory,
+            samples=samples,
+            images=None if images is None else Path(images),
+            level=level,
+            seed=seed,
+            cache=cache,
+            progress_for=progress_for,
+        )
 
     def write_report(self, *, progress_for: ProgressFactory | None = None, cache: Path | None = None) -> Path:
         """Writes report.html and its figures. Returns the page's path."""

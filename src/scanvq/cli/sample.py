@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, parse_conditions
 from scanvq.cli.decoder_option import DecoderOption, decoder_remark
+
+if TYPE_CHECKING:
+    from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.model.model import Model
 
 
 def sample(
@@ -35,6 +39,9 @@ def sample(
     decoder: DecoderOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Sample i depends on the seed and i alone.")] = 0,
     format: Annotated[str, typer.Option(help="png, nifti or npz.")] = "png",
+    audit: Annotated[
+        bool, typer.Option("--audit/--no-audit", help="Look for copies of training scans among the samples.")
+    ] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Generate new images: sample codes from the prior and decode them.
@@ -44,6 +51,10 @@ def sample(
 
     Conditions that are not requested, such as label or age, are sampled from the joint distribution of the
     training set, given those that are.
+
+    Samples of a run directory are audited: `audit.json` names the nearest training scan of each, and says
+    whether it looks like a copy, see `scanvq audit`. A model file has no training codes, so its samples are
+    not audited.
 
     Example: `scanvq sample runs/first -n 16 --label AD --condition age=70 --top-p 0.9 --out samples`
     """
@@ -56,6 +67,7 @@ def sample(
     requested = parse_conditions(condition, label)
     model = Model.load(run, device=device)
     used = model.decoders.decoder_of(decoder)
+    display = ProgressDisplay()
     sheet = sample_files(
         model,
         out,
@@ -67,7 +79,29 @@ def sample(
         decoder=used,
         seed=seed,
         kind=format,
-        progress=ProgressDisplay().progress_for("sample"),
+        progress=display.progress_for("sample"),
     )
     print(f"wrote {count} synthetic images to {out}; contact sheet: {sheet}")
     print(decoder_remark(used))
+    if audit:
+        print(_audit(run, model, out, format, display))
+
+
+def _audit(run: Path, model: Model, out: Path, kind: str, display: ProgressDisplay) -> str:
+    """Audits the samples where the run has what that needs; one line that says how it went."""
+    from scanvq.audit.audit_run import audit_sample_files
+    from scanvq.cli.audit_summary import audit_line
+    from scanvq.metrics.refusal import Refusal
+    from scanvq.storage.run_directory import RunDirectory, RunError
+    from scanvq.store.run_data import DataChangedError
+    from scanvq.store.store import BadScans
+
+    if not run.is_dir():
+        return "not audited: a model without its run has no training codes to compare with"
+    try:
+        found = audit_sample_files(
+            model, RunDirectory(run), out, kind=kind, progress_for=display.progress_for
+        )
+    except (RunError, DataChangedError, BadScans, Refusal) as error:
+        return f"not audited: {error}"
+    return audit_line(found)

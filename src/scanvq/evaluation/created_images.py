@@ -89,12 +89,26 @@ def given_images(model: Model, folder: Path) -> CreatedImages:
     Raises:
         ValueError: no images there, or intensities outside [0, 1]. UnreadableScan: a damaged file.
     """
+    return CreatedImages(images=np.concatenate([_unit_images(model, file) for file in _image_files(folder)]))
+
+
+def image_names(model: Model, folder: Path) -> list[str]:
+    """The name of each of `given_images`: its path in the folder, with `#slice` for files of several."""
+    names = []
+    for file in _image_files(folder):
+        count = len(format_of(file).read(file, plane=model.plane).slices)
+        name = file.relative_to(folder).as_posix()
+        names += [name] if count == 1 else [f"{name}#{number}" for number in range(count)]
+    return names
+
+
+def _image_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise ValueError(f"--images is {folder}, which is no folder")
     files = [file for file in scan_files([folder]) if file.name != SHEET]
     if not files:
         raise ValueError(f"{folder} holds no images but the sheet {SHEET}")
-    return CreatedImages(images=np.concatenate([_unit_images(model, file) for file in files]))
+    return files
 
 
 def _unit_images(model: Model, file: Path) -> NDArray[np.float32]:

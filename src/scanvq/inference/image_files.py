@@ -46,15 +46,18 @@ def write_pictures(
     if kind == "npz":
         FORMATS["npz"].write(out / f"{stem}s.npz", Scan(slices=images, spacing=spacing), provenance)
         return
-    digits = max(3, len(str(len(images) - 1)))
-    suffix = ".png" if kind == "png" else ".nii.gz"
-    for number, image in enumerate(images):
+    for name, image in zip(picture_names(len(images), kind, stem=stem), images, strict=True):
         pixels: NDArray[Any] = np.round(image * 255).astype(np.uint8) if kind == "png" else image
-        FORMATS[kind].write(
-            out / f"{stem}_{number:0{digits}d}{suffix}",
-            Scan(slices=pixels[None], spacing=spacing),
-            provenance,
-        )
+        FORMATS[kind].write(out / name, Scan(slices=pixels[None], spacing=spacing), provenance)
+
+
+def picture_names(count: int, kind: str, *, stem: str) -> list[str]:
+    """The file of each image that `write_pictures` writes; in one npz file, with `#number`."""
+    if kind == "npz":
+        return [f"{stem}s.npz#{number}" for number in range(count)]
+    digits = max(3, len(str(count - 1)))
+    suffix = ".png" if kind == "png" else ".nii.gz"
+    return [f"{stem}_{number:0{digits}d}{suffix}" for number in range(count)]
 
 
 def contact_sheet(images: NDArray[np.float32], *, columns: int = 8) -> NDArray[np.uint8]:

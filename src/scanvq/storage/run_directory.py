@@ -143,6 +143,25 @@ class RunDirectory:
         return self.path / "samples" / "references.json"
 
     @property
+    def audit(self) -> Path:
+        """Whether created images are copies of training scans."""
+        return self.path / "audit.json"
+
+    @property
+    def audit_picture(self) -> Path:
+        """The created images that are nearest to training scans, beside these."""
+        return self.path / "audit.png"
+
+    @property
+    def audit_index(self) -> Path:
+        """What the audit compares images with; made of patients' scans, so it stays in the run."""
+        return self.path / "audit" / "images.npz"
+
+    def audit_held_out(self, domain: str) -> Path:
+        """How similar held-out people are to the training scans, "decoded" from codes or as "scans"."""
+        return self.path / "audit" / f"held_out_{domain}.npz"
+
+    @property
     def cost(self) -> Path:
         """The measured cost of the whole run, beside the estimate of its plan."""
         return self.path / "cost.json"

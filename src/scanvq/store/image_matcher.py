@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanvq.store.band_pass import Images, band_pass, resampling
+from scanvq.store.shift_search import ShiftSearch
 
 SAME_SCAN_CORRELATION = 0.87
 """Minimum correlation of two images of the same scan. docs/explanation/leaks.md has the evidence."""
@@ -21,8 +22,7 @@ MIN_PROMISING_CORRELATION = 0.4  # below, no scales are tested: images of two pe
 class ImageMatcher:
     """Compares images of equal size.
 
-    Source: high-pass correlation at the best shift, found by cross-correlation in the Fourier domain
-    (Guizar-Sicairos et al., Optics Letters 2008, for fractions of a pixel).
+    Source: high-pass correlation at the best shift, see `ShiftSearch`, and at the best of a few scales.
 
     Args:
         height: height of the images in pixels.
@@ -34,46 +34,28 @@ class ImageMatcher:
         self.shape, self.threshold = (height, width), threshold
         self.fine, self.coarse = _band(min(height, width))
         max_shift = max(1.0, MAX_SHIFT * max(height, width) / 256)
-        margin = int(np.ceil(max_shift))
-        self._padded = (height + margin, width + margin)
-        shifts = np.arange(-margin * STEPS_PER_PIXEL, margin * STEPS_PER_PIXEL + 1) / STEPS_PER_PIXEL
-        rows = np.fft.fftfreq(self._padded[0])
-        columns = np.fft.rfftfreq(self._padded[1])
-        multiplicity = np.full(len(columns), 2.0)  # rfft omits the conjugate half of the spectrum
-        multiplicity[0] = 1.0
-        if self._padded[1] % 2 == 0:
-            multiplicity[-1] = 1.0
-        self._row_waves = np.exp(2j * np.pi * shifts[:, None] * rows).astype(np.complex64)
-        column_waves = np.exp(2j * np.pi * columns[:, None] * shifts) * multiplicity[:, None]
-        self._column_waves = (column_waves / np.prod(self._padded)).astype(np.complex64)
+        self.search = ShiftSearch(height, width, max_shift=max_shift, steps=STEPS_PER_PIXEL)
         self._scales = [(resampling(height, scale), resampling(width, scale)) for scale in SCALES]
 
     def details(self, images: NDArray[Any]) -> Images:
         """Band-passed images of unit norm, (B, H, W), from images (B, H, W) in [0, 1]."""
         return normalize(band_pass(images, cells=self.shape, fine=self.fine, coarse=self.coarse))
 
-    def spectra(self, details: Images) -> NDArray[np.complex64]:
-        """The padded real Fourier spectra (B, h, w) of details (B, H, W)."""
-        from scipy import fft
-
-        spectra: NDArray[np.complex64] = fft.rfft2(details, self._padded)
-        return spectra
-
     def correlation(self, first: Images, second: Images) -> float:
         """The correlation of two details (H, W) at the best shift and scale; 1 for equal images."""
-        target = self.spectra(first[None])[0]
-        best = self._best_shift(target, self.spectra(second[None])[0])
+        target = self.search.spectra(first[None])[0]
+        best = self._best_shift(target, self.search.spectra(second[None])[0])
         if not MIN_PROMISING_CORRELATION <= best < self.threshold:
             return best
         for row_scaling, column_scaling in self._scales:
             scaled = normalize(np.matmul(row_scaling @ second, column_scaling.T)[None])
-            best = max(best, self._best_shift(target, self.spectra(scaled)[0]))
+            best = max(best, self._best_shift(target, self.search.spectra(scaled)[0]))
             if best >= self.threshold:
                 break
         return best
 
     def _best_shift(self, first: NDArray[np.complex64], second: NDArray[np.complex64]) -> float:
-        return float((self._row_waves @ (first * second.conj()) @ self._column_waves).real.max())
+        return float(self.search.correlations(first, second).max())
 
 
 def normalize(details: Images) -> Images:

@@ -42,14 +42,9 @@ class Split:
         return self.whole.take(chosen)
 
 
-class Halving:
+def halving(images: Any) -> Any:
     """A tokenizer that halves every intensity."""
-
-    def encode(self, images: Any) -> Any:
-        return images
-
-    def decode(self, codes: Any) -> Any:
-        return codes / 2
+    return images / 2
 
 
 def rings(count: int, first: int, *, informative: bool = True) -> ImageSet:
@@ -107,7 +102,7 @@ def test_a_group_is_compared_with_the_same_group(fitted: tuple[Space, ...]) -> N
         conditions=created.conditions,
     )
     groups = condition_groups(SPACE)
-    found = [score_group(group, created, reals, own, Halving(), lambda: fitted) for group in groups[:3]]
+    found = [score_group(group, created, reals, own, halving, lambda: fitted) for group in groups[:3]]
     assert [one["n"] for one in found[:2]] == [40, 40]
     for one in found:
         assert list(one) == [
@@ -131,14 +126,14 @@ def test_a_group_that_is_too_small_is_refused_by_name(fitted: tuple[Space, ...])
     created, reals = rings(80, 0), Split(whole=rings(16, 1000))
     own = Split(whole=rings(100, 2000))
     thick = condition_groups(SPACE)[0]
-    found = score_group(thick, created, reals, own, Halving(), lambda: fitted)
+    found = score_group(thick, created, reals, own, halving, lambda: fitted)
     assert found["n"] == 8
     assert found["refused"] == (
         "TooFewImages: scores of label thick need at least 10 images of each kind; there are 40 created, "
         "8 held-out, 50 training images"
     )
     alone = reals.whole.take(np.zeros(40, int))
-    found = score_group(thick, created, Split(whole=alone), own, Halving(), lambda: fitted)
+    found = score_group(thick, created, Split(whole=alone), own, halving, lambda: fitted)
     assert found["refused"].startswith("TooFewSubjects: comparing label thick with held-out images needs")
 
 

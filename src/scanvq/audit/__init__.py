@@ -1,0 +1,1 @@
+"""The memorization audit: are created images copies of training scans, and whose?"""
