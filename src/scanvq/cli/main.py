@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from scanvq.cli import codes, data, demo, evaluate, fit, inpaint, plan, recipes, reconstruct, report, sample
+from scanvq.cli import (
+    codes,
+    data,
+    demo,
+    evaluate,
+    fit,
+    inpaint,
+    plan,
+    recipes,
+    reconstruct,
+    report,
+    sample,
+    score,
+)
 
 FAILED, INTERRUPTED = 2, 130
 SHOW_CURSOR = "\x1b[?25h"
@@ -34,6 +47,7 @@ app.command("decode")(codes.decode)
 app.command("sample")(sample.sample)
 app.command("inpaint")(inpaint.inpaint)
 app.command("evaluate")(evaluate.evaluate)
+app.command("score")(score.score)
 app.command("report")(report.report)
 
 

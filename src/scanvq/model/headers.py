@@ -10,6 +10,7 @@ from scanvq.conditions.joint_distribution import JointDistribution
 from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.formats import Plane
 from scanvq.imaging.preparation import Preparation
+from scanvq.model.calibration import Calibration
 from scanvq.nn.precision import Precision
 from scanvq.storage.weights import Header
 
@@ -97,9 +98,11 @@ class ModelHeader(Header):
         tokenizer: the tokenizer's header.
         prior: the prior's header; None for a model without a prior.
         recipe: the completed recipe as TOML.
+        calibration: of its scores; None if it was not calibrated.
     """
 
     role: Literal["model"] = "model"
     tokenizer: TokenizerHeader
     prior: PriorHeader | None
     recipe: str
+    calibration: Calibration | None = None

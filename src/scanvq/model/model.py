@@ -16,6 +16,7 @@ from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.imaging.formats import Plane, Provenance, Scan, UnreadableScan, check, format_of
 from scanvq.imaging.geometry import NO_SPACING
 from scanvq.imaging.preparation import Preparation
+from scanvq.model.calibration import Calibration
 from scanvq.model.coder import Coder
 from scanvq.model.headers import PriorHeader, TokenizerHeader
 from scanvq.model.inpaint import inpaint_images
@@ -50,10 +51,9 @@ class Model:
     """
 
     def __init__(self, source: ModelSource, *, device: torch.device) -> None:
-        self._source = source
+        self._source, self.device = source, device
         self.recipe: Recipe = source.recipe
         self.header: TokenizerHeader = source.header
-        self.device = device
         self.coder = Coder(source.tokenizer, precision=source.header.precision, device=device)
         self._prior: tuple[HierarchicalPrior, PriorHeader] | None = None
 
@@ -94,6 +94,16 @@ class Model:
     def id(self) -> str:
         """Content id of the tokenizer."""
         return self.header.id
+
+    @property
+    def prior_id(self) -> str:
+        """Content id of the prior. Raises WeightsError if none is trained."""
+        return self._loaded_prior()[1].id
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What scores are compared with; None if the model was not calibrated (`scanvq score`)."""
+        return self._source.calibration
 
     @property
     def preparation(self) -> Preparation:
@@ -301,17 +311,9 @@ class Model:
             WeightsError: no prior is trained. TypeError: the prior has no likelihood.
         """
         codes = self.coder.encode(self.prepare(images))
-        geometry = self.preparation.geometry
-        return CodeLength(
-            bits=bits_of(
-                self.prior,
-                codes,
-                condition=self.conditions.parse(condition or {}, len(codes[0])),
-                device=self.device,
-            ),
-            cells=sum(h * w for h, w in self.code_shapes),
-            pixels=geometry.height * geometry.width,
-        )
+        given = self.conditions.parse(condition or {}, len(codes[0]))
+        bits = bits_of(self.prior, codes, condition=given, device=self.device)
+        return CodeLength.of(bits, codes, self.preparation.geometry)
 
     def sampling_params(
         self,
@@ -339,7 +341,7 @@ class Model:
 
     def provenance(self, *, seed: int | None = None) -> Provenance:
         """The provenance of generated files: model id, and the seed unless the file was only decoded."""
-        return Provenance(model=self.id if seed is None else self._loaded_prior()[1].id, seed=seed)
+        return Provenance(model=self.id if seed is None else self.prior_id, seed=seed)
 
     def _loaded_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         if self._prior is None:

@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from importlib import resources
 from pathlib import Path
 
+from pydantic import ValidationError
 from torch import Tensor
 
+from scanvq.model.calibration import Calibration
 from scanvq.model.headers import ModelHeader, PriorHeader, TokenizerHeader
 from scanvq.model.weights import load_prior, load_tokenizer, prior_of, tokenizer_of
 from scanvq.priors.hierarchical import HierarchicalPrior
@@ -37,6 +39,11 @@ class ModelSource(ABC):
     def has_prior(self) -> bool:
         """Whether there is a prior; in a run directory, training may add it later."""
 
+    @property
+    @abstractmethod
+    def calibration(self) -> Calibration | None:
+        """What the scores of these weights are compared with; None if they were not calibrated."""
+
     @abstractmethod
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         """Loads the prior and its header. Raises WeightsError if there is none, or it does not fit."""
@@ -61,6 +68,14 @@ class RunSource(ModelSource):
     @property
     def has_prior(self) -> bool:
         return self._directory.prior.best.is_file()
+
+    @property
+    def calibration(self) -> Calibration | None:
+        found = read_calibration(self._directory)
+        if found is None or found.tokenizer != self.header.id:
+            return None
+        fits = found.prior is None or (self.has_prior and found.prior == self.load_prior()[1].id)
+        return found if fits else None
 
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         return load_prior(self._directory.prior.best, tokenizer_id=self.header.id)
@@ -87,6 +102,10 @@ class FileSource(ModelSource):
     def has_prior(self) -> bool:
         return self._weights.header.prior is not None
 
+    @property
+    def calibration(self) -> Calibration | None:
+        return self._weights.header.calibration
+
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         header = self._weights.header.prior
         if header is None:
@@ -112,6 +131,23 @@ def read_model(path: str | Path) -> ModelSource:
         return FileSource(shipped[str(path)])
     known = f"; shipped models: {', '.join(shipped)}" if shipped else ""
     raise ModelError(f"{path} is not a ScanVQ run or model file; train a run with `scanvq fit`{known}")
+
+
+def read_calibration(directory: RunDirectory) -> Calibration | None:
+    """The calibration of a run, of whatever weights; None if there is none.
+
+    Raises:
+        RunError: a damaged file.
+    """
+    if not directory.calibration.is_file():
+        return None
+    try:
+        return Calibration.model_validate_json(directory.calibration.read_bytes())
+    except ValidationError as error:
+        raise RunError(
+            f"{directory.calibration} is damaged ({error.errors()[0]['msg']}); remove it, and `scanvq score` "
+            "makes it again"
+        ) from None
 
 
 def shipped_models() -> dict[str, Path]:
@@ -142,5 +178,6 @@ def write_model(path: Path, source: ModelSource) -> None:
             tokenizer=source.header,
             prior=header,
             recipe=recipe,
+            calibration=source.calibration,
         ),
     )

@@ -108,10 +108,17 @@ class HierarchicalPrior(nn.Module):
     def bits(self, codes: Codes, condition: Condition | None = None) -> Tensor:
         """-log2 p(codes) of each image over all levels, (B,) float64, differentiable."""
         total = codes[0].new_zeros(codes[0].shape[0], dtype=torch.float64)
+        for level in self.cell_bits(codes, condition):
+            total = total + level.sum(dim=(1, 2))
+        return total
+
+    def cell_bits(self, codes: Codes, condition: Condition | None = None) -> Codes:
+        """-log2 p(code) of each cell given the cells before it, (B, h, w) float64 for each level."""
+        found = []
         for level_logits, level_codes in zip(self.logits(codes, condition), codes, strict=True):
             nats = F.cross_entropy(level_logits.float(), level_codes, reduction="none")  # (B, h, w)
-            total = total + nats.double().sum(dim=(1, 2)) / math.log(2)
-        return total
+            found.append(nats.double() / math.log(2))
+        return tuple(found)
 
     def _check(self, codes: Codes) -> None:
         if len(codes) != len(self.levels):

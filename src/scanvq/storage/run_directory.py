@@ -126,6 +126,11 @@ class RunDirectory:
         return self.path / "samples" / "references.json"
 
     @property
+    def calibration(self) -> Path:
+        """Scores of held-out people, which those of other scans are compared with."""
+        return self.path / "calibration.json"
+
+    @property
     def cost(self) -> Path:
         """The measured cost of the whole run, beside the estimate of its plan."""
         return self.path / "cost.json"
