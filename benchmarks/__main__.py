@@ -11,7 +11,16 @@ import torch
 from benchmarks.measuring import machine
 from benchmarks.record import RESULTS, Row, Setup, show, write
 
-TABLES = ("training_step", "quantizer", "sampling", "growth", "jobs", "dead_top_level", "codebook_use")
+TABLES = (
+    "training_step",
+    "quantizer",
+    "sampling",
+    "growth",
+    "jobs",
+    "dead_top_level",
+    "codebook_use",
+    "anomalies",
+)
 
 
 def main() -> None:

@@ -55,14 +55,14 @@ def score(
 ) -> None:
     """Score scans: how improbable is each of them, and where?
 
-    Bits per pixel: -log2 of the probability of a slice's codes under the prior. Residual: mean absolute error
-    of the reconstruction in the foreground. Map: the mean of the highest 1 % of the anomaly map, which adds
-    up bits, residual and the error after improbable codes were sampled again (restoration), each compared with
-    the same place in held-out people.
+    Bits per pixel: -log2 of the probability of a slice's codes under the prior. Residual: mean absolute
+    error of the reconstruction in the foreground. Map: the mean of the highest 1 % of the anomaly map, which
+    adds up bits, residual and the error after improbable codes were sampled again (restoration), each
+    compared with the same place in held-out people.
 
     Beside each score its p-value: the share of held-out people (one slice of each) that score as high. If
-    scans are like those of these people, p is at most .05 in 5 % of them. The comparison is computed once, and
-    kept in RUN/calibration.json and in files that `Model.save` writes.
+    scans are like those of these people, p is at most .05 in 5 % of them. The comparison is computed once,
+    and kept in RUN/calibration.json and in files that `Model.save` writes.
 
     --out writes scores.csv, panels/ and maps/ (npz, of the size of the scan), each file as soon as it is
     scored.
@@ -104,9 +104,8 @@ def score(
             progress=display.progress_for("calibrate"),
         )
     if matched is not None:
-        print(
-            f"masks: {sum(mask is not None for mask in matched)} for {len(scans)} scans; others have no lesion"
-        )
+        count = sum(mask is not None for mask in matched)
+        print(f"masks: {count} for {len(scans)} scans; scans without a mask have no lesion")
     progress, lesions = display.progress_for("score"), LesionPixels()
     scored = score_files(model, scans, calibration=calibration, with_prior=not residual_only, masks=matched)
     try:

@@ -133,8 +133,8 @@ def calibration_lines(calibration: Calibration | None) -> list[str]:
     if calibration is None:
         return ["no p-values: not calibrated"]
     return [
-        f"p: beside one slice of each of {calibration.people} held-out people ({calibration.split}); with so many "
-        f"people it cannot be below {calibration.smallest_p:.3g}",
+        f"p: beside one slice of each of {calibration.people} held-out people ({calibration.split}); with "
+        f"so many people it cannot be below {calibration.smallest_p:.3g}",
         "p of several slices: that of the highest map times their number, at most 1",
     ]
 

@@ -100,7 +100,7 @@ def calibrate(
         restorations=0 if above is None else restorations,
         grid=grid,
         scores={name: tuple(np.sort(values).tolist()) for name, values in named.items()},
-        moments={name: _moments(values) for name, values in joined.items()},
+        moments={name: moments_of(values) for name, values in joined.items()},
     )
 
 
@@ -149,7 +149,8 @@ def _from_sums(
     return mean, np.sqrt(np.maximum(square - np.square(mean), 0))
 
 
-def _moments(cells: Maps) -> MapMoments:
+def moments_of(cells: Maps) -> MapMoments:
+    """Mean and deviation of maps (n, h, w) at each place; of fewer than 10 people one number each."""
     values = cells.astype(np.float64)
     mean, std = _from_sums(values.mean(axis=0), np.square(values).mean(axis=0), len(values))
     return MapMoments(

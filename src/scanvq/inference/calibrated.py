@@ -51,8 +51,8 @@ def calibration_for(
     if not path.is_dir():
         has = "no calibration" if stored is None else f"another calibration ({described(stored)})"
         raise ValueError(
-            f"{path} is a model file with {has}; score a scan with its run, as you want it here, and save the "
-            "model again, or use --calibrate none"
+            f"{path} is a model file with {has}; score a scan with its run, as you want it here, and save "
+            "the model again, or use --calibrate none"
         )
     directory = RunDirectory(path)
     try:

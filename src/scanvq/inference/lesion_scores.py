@@ -73,8 +73,8 @@ class LesionPixels:
         choosing, mask = _joined(self._masks[True]), _joined(self._masks[False])
         if not choosing.any() or not mask.any():
             raise ValueError(
-                "AUROC and Dice need lesions in both halves of the scans: one half chooses the threshold, the "
-                "other is reported; give more scans with lesions"
+                "AUROC and Dice need lesions in both halves of the scans: one half chooses the threshold, "
+                "the other is reported; give more scans with lesions"
             )
         found = {}
         for name, values in self._maps[False].items():

@@ -44,8 +44,8 @@ def match_masks(scans: Sequence[Path], folder: Path) -> list[Path | None]:
         found.append(several[0] if several else None)
     if not any(found):
         raise ValueError(
-            f"none of the {len(files)} images in {folder} is a mask of these scans; a mask is named as its scan, "
-            f"or with a suffix such as {wanted[0]}_lesion"
+            f"none of the {len(files)} images in {folder} is a mask of these scans; a mask is named as its "
+            f"scan, or with a suffix such as {wanted[0]}_lesion"
         )
     return found
 
@@ -54,7 +54,8 @@ def read_mask(path: Path | None, scan: Scan, *, plane: Plane) -> NDArray[np.bool
     """The mask (S, H, W) of a scan, True inside a lesion; all False without a file.
 
     Raises:
-        ValueError: another size than the scan, or other values than 0 and one more. UnreadableScan: a damaged file.
+        ValueError: another size than the scan, or other values than 0 and one more.
+        UnreadableScan: a damaged file.
     """
     if path is None:
         return np.zeros(scan.slices.shape, np.bool_)
@@ -65,7 +66,8 @@ def read_mask(path: Path | None, scan: Scan, *, plane: Plane) -> NDArray[np.bool
     values = np.unique(slices)
     if len(values) > 2 or (len(values) == 2 and values[0] != 0):
         raise ValueError(
-            f"the mask {path} has {len(values)} values; it must be 0 outside and one value, such as 255, inside"
+            f"the mask {path} has {len(values)} values; it must be 0 outside and one value, such as 255, "
+            "inside"
         )
     inside: NDArray[np.bool_] = slices != 0
     return inside

@@ -146,12 +146,12 @@ def require_likelihood(model: Model, name: str) -> None:
     """Raises ValueError for a model without a prior, or with one that has no likelihood."""
     if not model.has_prior:
         raise ValueError(
-            f"{name} has no prior, so its scans have no bits; train one with `scanvq fit --tokenizer`, or use "
-            "--residual-only"
+            f"{name} has no prior, so its scans have no bits; train one with `scanvq fit --tokenizer`, or "
+            "use --residual-only"
         )
     if not model.prior.has_likelihood:
         kinds = ", ".join(sorted({type(prior).__name__ for prior in model.prior.priors}))
         raise ValueError(
-            f"the prior of {name} ({kinds}) has no likelihood, so its scans have no bits; use an autoregressive "
-            "prior, or --residual-only"
+            f"the prior of {name} ({kinds}) has no likelihood, so its scans have no bits; use an "
+            "autoregressive prior, or --residual-only"
         )

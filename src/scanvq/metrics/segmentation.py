@@ -40,7 +40,7 @@ class Ranking:
         order = np.argsort(-flat, kind="stable")
         flat, marked = flat[order], marked[order]
         last = np.flatnonzero(np.append(np.diff(flat) != 0, True))
-        return cls(scores=flat[last], hits=np.cumsum(marked)[last], taken=last + 1)
+        return cls(scores=flat[last], hits=np.cumsum(marked, dtype=np.int64)[last], taken=last + 1)
 
     @property
     def auroc(self) -> float:

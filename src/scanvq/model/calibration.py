@@ -94,14 +94,14 @@ class Calibration(BaseModel):
     def scores_of(self, found: ScoreMaps) -> dict[str, NDArray[np.float64]]:
         """The scores of n images by name, (n,) each: those of the maps, and of the anomaly map."""
         cells = {name: pooled(smoothed(found.maps[name]), self.grid) for name in self.moments}
-        moments = {name: _arrays(one, self.grid) for name, one in self.moments.items()}
+        moments = {name: interpolated(one, self.grid) for name, one in self.moments.items()}
         return {MAP: map_score(standardized(cells, moments)), **plain_scores(found)}
 
     def anomaly_map(self, found: ScoreMaps) -> Maps:
         """(n, H, W): the mean z-score of the smoothed maps beside those of the calibration people."""
         size = found.images.shape[1:]
         maps = {name: smoothed(found.maps[name]) for name in self.moments}
-        moments = {name: _arrays(one, (size[0], size[1])) for name, one in self.moments.items()}
+        moments = {name: interpolated(one, (size[0], size[1])) for name, one in self.moments.items()}
         return standardized(maps, moments)
 
 
@@ -149,7 +149,7 @@ def map_score(anomaly: Maps) -> NDArray[np.float64]:
     return scores
 
 
-def _arrays(moments: MapMoments, size: tuple[int, int]) -> Moments:
+def interpolated(moments: MapMoments, size: tuple[int, int]) -> Moments:
     """Mean and deviation, interpolated to a size."""
     stacked = torch.tensor([moments.mean, moments.std], dtype=torch.float64).view(1, 2, *moments.shape)
     mean, std = F.interpolate(stacked, size=size, mode="bilinear", align_corners=False)[0].numpy()
