@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -107,10 +107,12 @@ class ScoreOutput:
 
     @staticmethod
     def _write_maps(file: ScoredFile, path: Path) -> None:
-        from scanvq.storage.files import atomic_write
+        from scanvq.storage.files import write_bytes
 
-        with atomic_write(path) as temporary, temporary.open("wb") as opened:
-            np.savez_compressed(opened, slices=file.slices, **file.maps)
+        content = io.BytesIO()
+        arrays: dict[str, Any] = {"slices": file.slices, **file.maps}
+        np.savez_compressed(content, **arrays)
+        write_bytes(path, content.getvalue())
 
     def show(self) -> None:
         """Prints a line for each file that was added: the scores of its slice with the highest map."""

@@ -101,9 +101,8 @@ def score_maps(
     maps = {RESIDUAL: np.abs(given - decoded)}
     if prior is not None:
         height, width = given.shape[1:]
-        maps[BITS] = sum(
-            spread(level, height, width) for level in cell_bits(prior, codes, device=device)
-        ).numpy()
+        levels = [spread(level, height, width) for level in cell_bits(prior, codes, device=device)]
+        maps[BITS] = torch.stack(levels).sum(dim=0).numpy()
         if restoration is not None:
             restored = restore_codes(
                 prior,
