@@ -62,7 +62,7 @@ def test_a_damaged_record_is_refused(changed: dict[str, object]) -> None:
 
 def test_a_place_with_a_high_residual_stands_out() -> None:
     residual = np.full((2, 60, 80), 0.5)
-    residual[1, 10:30, 40:60] = 3.0
+    residual[1, 10:30, 40:60] = 9.0
     anomaly = record().anomaly_map(found(residual))
     assert anomaly.shape == (2, 60, 80)
     assert abs(anomaly[0]).max() < 1e-3
