@@ -13,6 +13,7 @@ from scanvq.model.calibration import (
     MAP,
     Calibration,
     MapMoments,
+    kinds_of_anomaly,
     map_score,
     plain_scores,
     pooled,
@@ -20,14 +21,17 @@ from scanvq.model.calibration import (
     standardized,
 )
 from scanvq.model.model import Model
-from scanvq.model.score_maps import Maps, Restoration, cell_bits, score_maps
+from scanvq.model.score_maps import Maps, Restoration, Sign, cell_bits, score_maps
 from scanvq.store.run_data import RunData
 from scanvq.types import Progress
 
 BATCH = 8  # images read and scored at once
 MOST_PEOPLE = 500
-RESTORE_SHARE = 0.1
-"""Share of the codes of calibration images, the most improbable, that are sampled again."""
+RESTORE_SHARE = 0.5
+"""Share of the codes of calibration images, the most improbable, that are sampled again.
+
+With .1 and .3, what surrounds a lesion is kept, and the prior continues it.
+"""
 DIGITS = 5  # of stored means and deviations
 
 
@@ -38,6 +42,7 @@ def calibrate(
     split: str = "validation",
     restorations: int,
     with_prior: bool = True,
+    sign: Sign = "any",
     progress: Progress | None = None,
     seed: int = 0,
 ) -> Calibration:
@@ -53,6 +58,7 @@ def calibrate(
         split: whose people are used; they must not have been trained on.
         restorations: of an image; 0 = without restoration.
         with_prior: False = residuals only.
+        sign: of anomalies beside the restoration.
         progress: called with images done and all.
         seed: of the draw.
 
@@ -73,7 +79,7 @@ def calibrate(
         ]
         bits = torch.cat([level.flatten() for part in levels for level in part]).numpy()
         above = float(np.quantile(bits, 1 - RESTORE_SHARE))
-    restoration = None if above is None else Restoration(above=above, count=restorations)
+    restoration = None if above is None else Restoration(above=above, count=restorations, sign=sign)
     grid = model.code_shapes[-1]
     cells: dict[str, list[Maps]] = {}
     scores: dict[str, list[NDArray[np.float64]]] = {}
@@ -84,8 +90,8 @@ def calibrate(
         )
         for name, values in plain_scores(found).items():
             scores.setdefault(name, []).append(values)
-        for name, maps in found.maps.items():
-            cells.setdefault(name, []).append(pooled(smoothed(maps), grid))
+        for name in kinds_of_anomaly(found):
+            cells.setdefault(name, []).append(pooled(smoothed(found.maps[name]), grid))
         done += len(part)
         if progress is not None:
             progress(done, len(rows))
@@ -98,6 +104,7 @@ def calibrate(
         people=len(rows),
         restore_above=above,
         restorations=0 if above is None else restorations,
+        sign=sign if restoration is not None else "any",
         grid=grid,
         scores={name: tuple(np.sort(values).tolist()) for name, values in named.items()},
         moments={name: moments_of(values) for name, values in joined.items()},

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from scipy import ndimage
 
 from scanvq.metrics.conformal import p_values, smallest_p
-from scanvq.model.score_maps import Maps, Restoration, ScoreMaps
+from scanvq.model.score_maps import RESTORED, Maps, Restoration, ScoreMaps, Sign
 
-SMOOTHING = 0.012
-"""Sigma of the Gaussian over the longer side of the image: 2.3 pixels of 192."""
+SMOOTHING = 0.04
+"""Sigma of the Gaussian over the longer side of the image: 7.7 pixels of 192."""
 FEWEST_FOR_MAPS = 10
 """With fewer people, mean and spread of a map are single numbers: a mean of few is nearly an image of one."""
 SPREAD_FLOOR = 0.5
@@ -52,9 +52,10 @@ class Calibration(BaseModel):
         people: n; one slice of each.
         restore_above: bits of a code above which it is sampled again; None = no restoration.
         restorations: of an image; 0 = none.
+        sign: of anomalies beside the restoration.
         grid: (h, w) at which maps are compared.
         scores: by name, the n scores in rising order: `map`, `residual`, `bits_per_pixel`.
-        moments: of each kind of map.
+        moments: of each kind of map that the anomaly map is made of.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +66,7 @@ class Calibration(BaseModel):
     people: int
     restore_above: float | None
     restorations: int
+    sign: Sign = "any"
     grid: tuple[int, int]
     scores: dict[str, tuple[float, ...]]
     moments: dict[str, MapMoments]
@@ -81,7 +83,7 @@ class Calibration(BaseModel):
     def restoration(self) -> Restoration | None:
         if self.restore_above is None:
             return None
-        return Restoration(above=self.restore_above, count=self.restorations)
+        return Restoration(above=self.restore_above, count=self.restorations, sign=self.sign)
 
     @property
     def smallest_p(self) -> float:
@@ -107,6 +109,14 @@ class Calibration(BaseModel):
 
 Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Mean and standard deviation (H, W) of a map."""
+
+
+def kinds_of_anomaly(found: ScoreMaps) -> tuple[str, ...]:
+    """The maps that the anomaly map is made of: `restored` alone, or all others without restoration.
+
+    Measured: bits and residual beside `restored` find lesions worse than `restored` alone.
+    """
+    return (RESTORED,) if RESTORED in found.maps else tuple(found.maps)
 
 
 def plain_scores(found: ScoreMaps) -> dict[str, NDArray[np.float64]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.types import Codes
 
 Maps = NDArray[np.float32]
+Sign = Literal["any", "brighter", "darker"]
+"""Of anomalies beside the restored image."""
 RESIDUAL, BITS, RESTORED = "residual", "bits", "restored"
 
 
@@ -28,12 +31,31 @@ class Restoration:
     Attributes:
         above: bits of a code above which it is sampled again.
         count: restorations of an image, of which the error is the mean.
+        sign: pixels that count as error: all that differ, or those brighter or darker than the restoration.
         seed: of the samples.
+
+    Raises:
+        ValueError: another sign.
     """
 
     above: float
     count: int = 4
+    sign: Sign = "any"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.sign not in get_args(Sign):
+            raise ValueError(f"the sign of anomalies is {self.sign!r}; use {', '.join(get_args(Sign))}")
+
+    def error(self, images: Maps, restored: Maps) -> Maps:
+        """The mean error (n, H, W) of images (n, H, W) beside their restorations (n, count, H, W)."""
+        difference = images[:, None] - restored
+        if self.sign == "any":
+            difference = np.abs(difference)
+        else:
+            difference = np.maximum(difference if self.sign == "brighter" else -difference, 0)
+        mean: Maps = difference.mean(axis=1)
+        return mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +68,7 @@ class ScoreMaps:
         codes: (n, h, w) of each level.
         maps: by name, (n, H, W) each. `residual`: absolute error of the reconstruction. `bits`: bits per
             pixel, the bits of each code spread evenly over its pixels, all levels added. `restored`: mean
-            absolute error of the restorations.
+            error of the restorations.
     """
 
     images: Maps
@@ -115,7 +137,7 @@ def score_maps(
             others = (
                 coder.decode(restored)[:, 0].numpy().reshape(len(given), restoration.count, height, width)
             )
-            maps[RESTORED] = np.abs(given[:, None] - others).mean(axis=1)
+            maps[RESTORED] = restoration.error(given, others)
     return ScoreMaps(images=given, reconstructions=decoded, codes=codes, maps=maps)
 
 

@@ -26,7 +26,8 @@ def lesion_pixels(scans: int) -> LesionPixels:
 def test_a_map_of_the_lesions_is_perfect() -> None:
     quality = lesion_pixels(4).quality()
     perfect, by_chance = quality["perfect"], quality["random"]
-    assert (perfect.auroc, perfect.average_precision, perfect.dice) == (1, 1, 1)
+    assert (perfect.auroc, perfect.average_precision) == (1, 1)
+    assert perfect.dice > 0.85  # the threshold was chosen on other scans
     assert 0.35 < by_chance.auroc < 0.65
     share = 12 / 144  # air is left out
     assert by_chance.average_precision == pytest.approx(share, abs=0.08)
