@@ -8,7 +8,9 @@ its groups (by a hash of their names) choose the threshold of the Dice on their 
 lesions are reported. Small images and few epochs, given in OVERRIDES, so that a fold takes minutes.
 
 Columns: seconds of scoring; AUROC and average precision over the foreground pixels of reported slices with a
-lesion; Dice of all these pixels together; `intensity` is the image itself, a baseline without any model.
+lesion; Dice of all these pixels together. Lesions of FLAIR are bright: anomalies are those brighter than
+the restored image. `intensity`, the image itself, and `smooth intensity`, under the same Gaussian as the
+anomaly map, are baselines without any model.
 Facts: lesion-free slices with p at most .05 and .1 (false alarms), with the bounds between which 95 % of such
 counts lie if the rate is the stated one; AUROC of the slices' map scores, with lesion against without.
 """
@@ -33,13 +35,14 @@ from scanvq.inference.calibrated import calibration_for
 from scanvq.inference.lesion_scores import LesionPixels, MapQuality, chooses_threshold
 from scanvq.inference.score import ScoredFile, score_files
 from scanvq.metrics.auc import auc_within_folds
-from scanvq.model.calibration import MAP
+from scanvq.model.calibration import MAP, smoothed
 from scanvq.run import Run
 from scanvq.storage.files import write_text
 from scanvq.store.leakage import LeakError
 
 FOLDS = 5
 LEVELS = 0.05, 0.1
+RESTORATIONS = 2
 RECIPE = "demo"
 EPOCHS = 15, 8  # of tokenizer and prior: together less than a minute on a free core
 OVERRIDES = (
@@ -140,7 +143,9 @@ Scored = list[tuple[OneSlice, ScoredFile]]
 
 def score_fold(run: Run, cohort: Sequence[OneSlice], fold: int, *, cache: Path) -> Scored:
     """Scores the slices of a part that the run has not seen."""
-    calibration = calibration_for(run.model, run.directory.path, cache=cache)
+    calibration = calibration_for(
+        run.model, run.directory.path, restorations=RESTORATIONS, sign="brighter", cache=cache
+    )
     parts = part_of(cohort)
     used = {entry[1] for entry in run.directory.read(run.directory.data)["entries"]}  # not left out as copies
     own = [one for one in cohort if parts[one.group] == fold and (one.mask or one.subject in used)]
@@ -178,7 +183,8 @@ class Found:
                 self.p.append(float(file.p[MAP][0]))
                 continue
             assert file.mask is not None
-            maps = {**file.maps, "intensity": file.pixels.astype(np.float32)}
+            intensity = file.pixels.astype(np.float32)
+            maps = {**file.maps, "intensity": intensity, "smooth intensity": smoothed(intensity)}
             self.lesions.add(file.pixels, maps, file.mask, chooses=chooses_threshold(one.group))
 
     def row(self, case: str, times: Sequence[float], notes: str = "") -> Row:

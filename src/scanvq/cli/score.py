@@ -9,6 +9,14 @@ from typing import Annotated
 import typer
 
 
+class SignName(StrEnum):
+    """Anomalies beside what the model expects."""
+
+    ANY = "any"
+    BRIGHTER = "brighter"
+    DARKER = "darker"
+
+
 class CalibrationName(StrEnum):
     """The people that scans are compared with."""
 
@@ -46,6 +54,14 @@ def score(
             show_default=False,
         ),
     ] = None,
+    anomalies: Annotated[
+        SignName | None,
+        typer.Option(
+            help="Anomalies are brighter or darker than what the model expects, such as lesions of FLAIR: "
+            "finds these better. Default: that of the calibration, or any.",
+            show_default=False,
+        ),
+    ] = None,
     residual_only: Annotated[
         bool,
         typer.Option("--residual-only", help="Use the tokenizer alone: for a model without a likelihood."),
@@ -57,8 +73,8 @@ def score(
 
     Bits per pixel: -log2 of the probability of a slice's codes under the prior. Residual: mean absolute
     error of the reconstruction in the foreground. Map: the mean of the highest 1 % of the anomaly map, which
-    adds up bits, residual and the error after improbable codes were sampled again (restoration), each
-    compared with the same place in held-out people.
+    is the error after improbable codes were sampled again (restoration), compared with the same place in
+    held-out people.
 
     Beside each score its p-value: the share of held-out people (one slice of each) that score as high. If
     scans are like those of these people, p is at most .05 in 5 % of them. The comparison is computed once,
@@ -73,7 +89,7 @@ def score(
 
         scanvq score runs/first patient.nii.gz --restorations 0
 
-        scanvq score runs/healthy patients/ --masks lesions/ --out scores
+        scanvq score runs/healthy patients/ --anomalies brighter --masks lesions/ --out scores
 
         scanvq score model.safetensors scan.png --residual-only --calibrate none
     """
@@ -101,6 +117,7 @@ def score(
             split=calibrate.value,
             restorations=restorations,
             with_prior=not residual_only,
+            sign=None if anomalies is None else anomalies.value,
             progress=display.progress_for("calibrate"),
         )
     if matched is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from scanvq.inference.calibrate import calibrate
 from scanvq.model.calibration import Calibration
 from scanvq.model.model import Model
+from scanvq.model.score_maps import Sign
 from scanvq.storage.files import write_text
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.run_data import DataChangedError, open_data
@@ -23,6 +24,7 @@ def calibration_for(
     split: str = "validation",
     restorations: int | None = None,
     with_prior: bool = True,
+    sign: Sign | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Calibration:
@@ -34,6 +36,7 @@ def calibration_for(
         split: whose people are used.
         restorations: of an image; None = those of the stored calibration, else 4.
         with_prior: False = residuals only.
+        sign: of anomalies beside the restoration; None = that of the stored calibration, else any.
         cache: of prepared stores.
         progress: called with images done and all, where it is computed.
 
@@ -46,6 +49,7 @@ def calibration_for(
         and stored.split == split
         and (stored.prior is not None) == with_prior
         and restorations in (None, stored.restorations)
+        and sign in (None, stored.sign)
     ):
         return stored
     if not path.is_dir():
@@ -60,7 +64,17 @@ def calibration_for(
     except DataChangedError as error:
         raise ValueError(f"{error}{INSTEAD}") from error
     count = RESTORATIONS if restorations is None else restorations
-    found = calibrate(model, data, split=split, restorations=count, with_prior=with_prior, progress=progress)
+    if sign not in (None, "any") and not (with_prior and count):
+        raise ValueError(f"anomalies {sign} than the restoration need restorations; they are switched off")
+    found = calibrate(
+        model,
+        data,
+        split=split,
+        restorations=count,
+        with_prior=with_prior,
+        sign=sign or "any",
+        progress=progress,
+    )
     write_text(directory.calibration, found.model_dump_json() + "\n")
     return found
 
@@ -68,4 +82,4 @@ def calibration_for(
 def described(calibration: Calibration) -> str:
     """The settings of a calibration in a few words."""
     kind = "residuals only" if calibration.prior is None else f"{calibration.restorations} restorations"
-    return f"{calibration.people} people of {calibration.split}, {kind}"
+    return f"{calibration.people} people of {calibration.split}, {kind}, anomalies {calibration.sign}"
