@@ -76,6 +76,15 @@ class ScoreMaps:
     codes: Codes
     maps: dict[str, Maps]
 
+    def part(self, start: int, stop: int) -> ScoreMaps:
+        """The images from `start` to `stop` - 1."""
+        return ScoreMaps(
+            images=self.images[start:stop],
+            reconstructions=self.reconstructions[start:stop],
+            codes=tuple(level[start:stop] for level in self.codes),
+            maps={name: maps[start:stop] for name, maps in self.maps.items()},
+        )
+
     @property
     def foreground(self) -> NDArray[np.bool_]:
         """(n, H, W), see `metrics.foreground`."""
