@@ -62,7 +62,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_planted_lesions_are_found(run: Path, planted: Path) -> None:
     model = Model.load(run, device="cpu")
-    calibration = calibration_for(model, run, restorations=2)
+    calibration = calibration_for(model, run, restorations=2, sign="darker")
     scans = scan_files([planted / "scans"])
     masks = match_masks(scans, planted / "masks")
     lesions = LesionPixels()

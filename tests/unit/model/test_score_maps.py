@@ -9,11 +9,12 @@ import torch
 from scanvq.model.coder import Coder
 from scanvq.model.restore import restore_codes
 from scanvq.model.score import bits_of
-from scanvq.model.score_maps import Restoration, score_maps, spread
+from scanvq.model.score_maps import Restoration, Sign, score_maps, spread
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.priors.maskgit import MaskGIT
 
 CPU = torch.device("cpu")
+SIGNS: tuple[Sign, ...] = ("any", "brighter", "darker")
 
 
 @pytest.fixture
@@ -51,6 +52,17 @@ def test_without_improbable_codes_the_restoration_is_the_reconstruction(
 ) -> None:
     found = score_maps(coder, prior, images, restoration=Restoration(above=1e3, count=2), device=CPU)
     np.testing.assert_allclose(found.maps["restored"], found.maps["residual"], atol=1e-6)
+
+
+def test_the_sign_selects_brighter_or_darker_pixels() -> None:
+    images = np.array([[[0.5, 0.5]]], np.float32)
+    restored = np.array([[[[0.3, 0.9]], [[0.5, 0.5]]]], np.float32)
+    errors = {sign: Restoration(above=1, count=2, sign=sign).error(images, restored) for sign in SIGNS}
+    np.testing.assert_allclose(errors["any"], [[[0.1, 0.2]]], atol=1e-6)
+    np.testing.assert_allclose(errors["brighter"], [[[0.1, 0]]], atol=1e-6)
+    np.testing.assert_allclose(errors["darker"], [[[0, 0.2]]], atol=1e-6)
+    with pytest.raises(ValueError, match="use any, brighter, darker"):
+        Restoration(above=1, sign="odd")  # type: ignore[arg-type]
 
 
 def test_residual_is_the_mean_over_the_foreground(coder: Coder) -> None:
