@@ -21,6 +21,7 @@ TABLES = (
     "codebook_use",
     "planted_copies",
     "memorization",
+    "anomalies",
 )
 
 

@@ -20,6 +20,7 @@ from scanvq.cli import (
     reconstruct,
     report,
     sample,
+    score,
 )
 
 FAILED, INTERRUPTED = 2, 130
@@ -48,6 +49,7 @@ app.command("sample")(sample.sample)
 app.command("inpaint")(inpaint.inpaint)
 app.command("evaluate")(evaluate.evaluate)
 app.command("audit")(audit.audit)
+app.command("score")(score.score)
 app.command("report")(report.report)
 
 

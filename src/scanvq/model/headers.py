@@ -10,6 +10,7 @@ from scanvq.conditions.joint_distribution import JointDistribution
 from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.formats import Plane
 from scanvq.imaging.preparation import Preparation
+from scanvq.model.calibration import Calibration
 from scanvq.nn.precision import Precision
 from scanvq.priors.global_code import global_conditions
 from scanvq.storage.weights import Header
@@ -127,6 +128,7 @@ class ModelHeader(Header):
         prior: the prior's header; None for a model without a prior.
         decoder: the header of the decoder of created images; None without.
         recipe: the completed recipe as TOML.
+        calibration: of its scores; None if it was not calibrated.
     """
 
     role: Literal["model"] = "model"
@@ -134,3 +136,4 @@ class ModelHeader(Header):
     prior: PriorHeader | None
     decoder: DecoderHeader | None = None
     recipe: str
+    calibration: Calibration | None = None

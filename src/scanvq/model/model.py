@@ -17,6 +17,7 @@ from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.decoders.image_decoder import DecoderName
 from scanvq.imaging.formats import Plane, Provenance, Scan
 from scanvq.imaging.preparation import Preparation
+from scanvq.model.calibration import Calibration
 from scanvq.model.coder import Coder
 from scanvq.model.decoders import Decoders
 from scanvq.model.headers import PriorHeader, TokenizerHeader
@@ -52,10 +53,9 @@ class Model:
     """
 
     def __init__(self, source: ModelSource, *, device: torch.device) -> None:
-        self._source = source
+        self._source, self.device = source, device
         self.recipe: Recipe = source.recipe
         self.header: TokenizerHeader = source.header
-        self.device = device
         self.coder = Coder(source.tokenizer, precision=source.header.precision, device=device)
         self.decoders = Decoders(source, self.coder)
         self._prior: tuple[HierarchicalPrior, PriorHeader] | None = None
@@ -97,6 +97,16 @@ class Model:
     def id(self) -> str:
         """Content id of the tokenizer."""
         return self.header.id
+
+    @property
+    def prior_id(self) -> str:
+        """Content id of the prior. Raises WeightsError if none is trained."""
+        return self._loaded_prior()[1].id
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What scores are compared with; None if the model was not calibrated (`scanvq score`)."""
+        return self._source.calibration
 
     @property
     def preparation(self) -> Preparation:
@@ -310,11 +320,9 @@ class Model:
             WeightsError: no prior is trained. TypeError: the prior has no likelihood.
         """
         codes = self.coder.encode(self.prepare(images))
-        geometry = self.preparation.geometry
-        known = self.conditions.parse(condition or {}, len(codes[0]))
-        bits = bits_of(self.prior, codes, condition=known, device=self.device)
-        cells = sum(h * w for h, w in self.code_shapes)
-        return CodeLength(bits=bits, cells=cells, pixels=geometry.height * geometry.width)
+        given = self.conditions.parse(condition or {}, len(codes[0]))
+        bits = bits_of(self.prior, codes, condition=given, device=self.device)
+        return CodeLength.of(bits, codes, self.preparation.geometry)
 
     def sampling_params(
         self,

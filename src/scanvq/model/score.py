@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from scanvq.conditions.condition import Condition
+from scanvq.imaging.geometry import Geometry
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.types import Codes, Progress
 
@@ -27,6 +28,12 @@ class CodeLength:
     bits: Tensor
     cells: int
     pixels: int
+
+    @classmethod
+    def of(cls, bits: Tensor, codes: Codes, geometry: Geometry) -> CodeLength:
+        """Of codes (n, h, w) for each level, of images of this geometry."""
+        cells = sum(level.shape[1] * level.shape[2] for level in codes)
+        return cls(bits=bits, cells=cells, pixels=geometry.height * geometry.width)
 
     @property
     def bits_per_code(self) -> Tensor:

@@ -6,9 +6,11 @@ from abc import ABC, abstractmethod
 from importlib import resources
 from pathlib import Path
 
+from pydantic import ValidationError
 from torch import Tensor
 
 from scanvq.decoders.image_decoder import ImageDecoder
+from scanvq.model.calibration import Calibration
 from scanvq.model.headers import DecoderHeader, ModelHeader, PriorHeader, TokenizerHeader
 from scanvq.model.weights import (
     decoder_of,
@@ -50,6 +52,11 @@ class ModelSource(ABC):
     def has_decoder(self) -> bool:
         """Whether there is a decoder of created images; in a run directory, training may add it later."""
 
+    @property
+    @abstractmethod
+    def calibration(self) -> Calibration | None:
+        """What the scores of these weights are compared with; None if they were not calibrated."""
+
     @abstractmethod
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         """Loads the prior and its header. Raises WeightsError if there is none, or it does not fit."""
@@ -83,6 +90,14 @@ class RunSource(ModelSource):
     def has_decoder(self) -> bool:
         return self._directory.decoder.best.is_file()
 
+    @property
+    def calibration(self) -> Calibration | None:
+        found = read_calibration(self._directory)
+        if found is None or found.tokenizer != self.header.id:
+            return None
+        fits = found.prior is None or (self.has_prior and found.prior == self.load_prior()[1].id)
+        return found if fits else None
+
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         return load_prior(self._directory.prior.best, tokenizer_id=self.header.id)
 
@@ -114,6 +129,10 @@ class FileSource(ModelSource):
     @property
     def has_decoder(self) -> bool:
         return self._weights.header.decoder is not None
+
+    @property
+    def calibration(self) -> Calibration | None:
+        return self._weights.header.calibration
 
     def load_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         header = self._weights.header.prior
@@ -152,6 +171,23 @@ def read_model(path: str | Path) -> ModelSource:
     raise ModelError(f"{path} is not a ScanVQ run or model file; train a run with `scanvq fit`{known}")
 
 
+def read_calibration(directory: RunDirectory) -> Calibration | None:
+    """The calibration of a run, of whatever weights; None if there is none.
+
+    Raises:
+        RunError: a damaged file.
+    """
+    if not directory.calibration.is_file():
+        return None
+    try:
+        return Calibration.model_validate_json(directory.calibration.read_bytes())
+    except ValidationError as error:
+        raise RunError(
+            f"{directory.calibration} is damaged ({error.errors()[0]['msg']}); remove it, and `scanvq score` "
+            "makes it again"
+        ) from None
+
+
 def shipped_models() -> dict[str, Path]:
     """The model files shipped with ScanVQ, by name."""
     folder = Path(str(resources.files("scanvq") / "pretrained"))
@@ -185,5 +221,6 @@ def write_model(path: Path, source: ModelSource) -> None:
             prior=header,
             decoder=decoder_header,
             recipe=recipe,
+            calibration=source.calibration,
         ),
     )

@@ -83,7 +83,7 @@ class HierarchicalPrior(nn.Module):
                 that sampling in chunks gives the samples of a single large batch.
         """
         self._check(known)
-        condition = self._with_global_code(known, condition)
+        condition = self.with_global_code(known, condition)
         codes: list[Tensor] = []
         for number, level in enumerate(self.priors):
             sampled = level.sample(
@@ -103,7 +103,7 @@ class HierarchicalPrior(nn.Module):
             TypeError: a level has no likelihood.
         """
         self._check(codes)
-        condition = self._with_global_code(codes, condition)
+        condition = self.with_global_code(codes, condition)
         found = []
         for number, level in enumerate(self.priors):
             if not isinstance(level, LikelihoodPrior):
@@ -119,12 +119,20 @@ class HierarchicalPrior(nn.Module):
         total = codes[0].new_zeros(codes[0].shape[0], dtype=torch.float64)
         if self.global_code is not None:
             total = total + self.global_code.bits(self.global_code.assign(codes))
-        for level_logits, level_codes in zip(self.logits(codes, condition), codes, strict=True):
-            nats = F.cross_entropy(level_logits.float(), level_codes, reduction="none")  # (B, h, w)
-            total = total + nats.double().sum(dim=(1, 2)) / math.log(2)
+        for level in self.cell_bits(codes, condition):
+            total = total + level.sum(dim=(1, 2))
         return total
 
-    def _with_global_code(self, codes: Codes, condition: Condition | None) -> Condition | None:
+    def cell_bits(self, codes: Codes, condition: Condition | None = None) -> Codes:
+        """-log2 p(code) of each cell given earlier cells and the global code, (B, h, w) float64 each."""
+        found = []
+        for level_logits, level_codes in zip(self.logits(codes, condition), codes, strict=True):
+            nats = F.cross_entropy(level_logits.float(), level_codes, reduction="none")  # (B, h, w)
+            found.append(nats.double() / math.log(2))
+        return tuple(found)
+
+    def with_global_code(self, codes: Codes, condition: Condition | None = None) -> Condition | None:
+        """A condition with the global codes of `codes` (B, h, w) of each level, where it does not name them."""
         if self.global_code is None:
             return condition
         given = condition or Condition()

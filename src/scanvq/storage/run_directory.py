@@ -162,6 +162,11 @@ class RunDirectory:
         return self.path / "audit" / f"held_out_{domain}.npz"
 
     @property
+    def calibration(self) -> Path:
+        """Scores of held-out people, which those of other scans are compared with."""
+        return self.path / "calibration.json"
+
+    @property
     def cost(self) -> Path:
         """The measured cost of the whole run, beside the estimate of its plan."""
         return self.path / "cost.json"

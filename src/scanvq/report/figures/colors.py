@@ -30,6 +30,20 @@ def difference_colors(image: NDArray[Any], other: NDArray[Any]) -> Pixels:
     return _colored(np.abs(np.asarray(image) - np.asarray(other)) / DIFFERENCE_WHITE, "inferno")
 
 
+def heat_colors(values: NDArray[Any], *, brightest: float) -> Pixels:
+    """Values (H, W) as pixels (H, W, 3): black = 0 or less, brightest color = `brightest` or more."""
+    return _colored(np.asarray(values) / brightest, "inferno")
+
+
+def outlined(pixels: Pixels, mask: NDArray[np.bool_]) -> Pixels:
+    """Pixels (H, W) or (H, W, 3) with the border of a mask (H, W) in green, just outside of it."""
+    wide = np.pad(mask, 1)
+    near = wide[:-2, 1:-1] | wide[2:, 1:-1] | wide[1:-1, :-2] | wide[1:-1, 2:]
+    colored: Pixels = pixels.copy() if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+    colored[near & ~mask] = (40, 220, 90)
+    return colored
+
+
 def _colored(values: NDArray[Any], name: str) -> Pixels:
     from matplotlib import colormaps
 
