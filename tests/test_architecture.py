@@ -44,6 +44,7 @@ LAYERS = (
     ("evaluation",),
     ("planning",),
     ("report", "export"),
+    ("comparison",),
     ("run",),
     ("pretrained",),
     ("api",),

@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from scanvq.cli import codes, data, demo, evaluate, fit, inpaint, plan, recipes, reconstruct, report, sample
+from scanvq.cli import (
+    codes,
+    compare,
+    data,
+    demo,
+    evaluate,
+    fit,
+    inpaint,
+    plan,
+    recipes,
+    reconstruct,
+    report,
+    sample,
+)
 
 FAILED, INTERRUPTED = 2, 130
 SHOW_CURSOR = "\x1b[?25h"
@@ -35,6 +48,7 @@ app.command("sample")(sample.sample)
 app.command("inpaint")(inpaint.inpaint)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 
 
 @app.callback(invoke_without_command=True)

@@ -126,6 +126,30 @@ class RunDirectory:
         return self.path / "samples" / "references.json"
 
     @property
+    def audit(self) -> Path:
+        """The memorization audit: which created scans copy training scans."""
+        return self.path / "audit.json"
+
+    @property
+    def sampling_speed(self) -> Path:
+        """Seconds per created scan."""
+        return self.path / "samples" / "speed.json"
+
+    @property
+    def tables(self) -> Path:
+        return self.path / "tables"
+
+    @property
+    def card(self) -> Path:
+        """The model card."""
+        return self.path / "README.md"
+
+    @property
+    def card_facts(self) -> Path:
+        """What only its user knows of a run, for its card: licenses, name of the data set."""
+        return self.path / "card.json"
+
+    @property
     def cost(self) -> Path:
         """The measured cost of the whole run, beside the estimate of its plan."""
         return self.path / "cost.json"
