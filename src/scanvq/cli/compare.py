@@ -68,7 +68,7 @@ def _print(table: Table) -> None:
     grid = Grid(box=None, pad_edge=False, title=table.caption, title_justify="left", title_style="bold")
     for number, column in enumerate(table.columns):
         numeric = bool(number) and any(row[number].is_number for row in table.rows)
-        grid.add_column(Text(column), justify="right" if numeric else "left")
+        grid.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
     for row in table.rows:
         cells = []
         for cell in row:

@@ -39,7 +39,7 @@ class Measure:
         key: of its definition.
         label: its name.
         read: takes it from a run.
-        decimals: as shown.
+        decimals: as shown; None = by the size of the number.
         better: which values are the good ones; "" where none are.
         main: whether it belongs into the short table.
     """
@@ -47,7 +47,7 @@ class Measure:
     key: str
     label: str
     read: Callable[[ComparedRun], Number]
-    decimals: int = 3
+    decimals: int | None = 3
     better: Better = ""
     main: bool = True
 
@@ -172,6 +172,7 @@ def _details(runs: Sequence[ComparedRun]) -> Iterator[Measure]:
                 label=f"{score_name(key).label}{f', {space}' if space else ''}: {title.title}",
                 read=read,
                 better="lower" if key == "auc" else better if better != "at the floor" else "",
+                decimals=None,
                 main=False,
             )
 

@@ -9,10 +9,10 @@ from scanvq.comparison.compared_run import ComparedRun
 from scanvq.comparison.measures import Measure, Number, measures, scored_count
 from scanvq.comparison.same_test_set import ids_of_test_sets
 from scanvq.report.kind_names import kind_name
-from scanvq.report.tables.table import MISSING, Cell, Table, figure, words
+from scanvq.report.tables.table import MISSING, Cell, Table, figure, score_decimals, words
 
-LEAGUE = ("bits per code", "seconds per created scan", "highest AUC", "rate of copies")
-LEAGUE_DETAILS = ("Frechet distance", "precision", "recall")
+LEAGUE = ("bits per code", "seconds per created scan", "rate of copies")
+LEAGUE_SCORES = ("highest AUC", "Frechet distance, network", "precision, network", "recall, network")
 PRIOR_ONLY = "samples against reconstructions"
 
 
@@ -124,9 +124,12 @@ def _cells(measure: Measure, runs: Sequence[ComparedRun], notes: Footnotes) -> l
     cells = []
     for place, (run, number) in enumerate(zip(runs, numbers, strict=True)):
         if number.value is None:
-            cells.append(Cell(text=MISSING, note=notes.number(number.reason.replace("{run}", run.name))))
+            cells.append(
+                Cell(text=MISSING, note=notes.number(number.reason.replace("{run}", str(run.directory.path))))
+            )
             continue
-        cell = figure(number.value, measure.decimals, low=number.low, high=number.high)
+        decimals = score_decimals(number.value) if measure.decimals is None else measure.decimals
+        cell = figure(number.value, decimals, low=number.low, high=number.high)
         cells.append(replace(cell, state="best") if place == best else cell)
     return cells
 
@@ -148,9 +151,8 @@ def _best(measure: Measure, numbers: Sequence[Number]) -> int | None:
 
 
 def _belongs(measure: Measure) -> bool:
-    if measure.label.startswith(LEAGUE[:2]) or measure.label == LEAGUE[3]:
-        return True
-    return measure.label.startswith((LEAGUE[2], *LEAGUE_DETAILS)) and PRIOR_ONLY in measure.label
+    is_score = measure.label.startswith(LEAGUE_SCORES) and PRIOR_ONLY in measure.label
+    return is_score or measure.label in LEAGUE
 
 
 def _short(label: str) -> str:

@@ -136,7 +136,7 @@ def _results(report_data: ReportData, facts: CardFacts) -> Iterator[dict[str, An
     ]
     yield {
         "task": {"type": "image-to-image", "name": "reconstruction"},
-        "dataset": dataset,
+        "dataset": dict(dataset),
         "metrics": reconstruction,
     }
     created = []
@@ -155,7 +155,7 @@ def _results(report_data: ReportData, facts: CardFacts) -> Iterator[dict[str, An
     if created:
         yield {
             "task": {"type": "unconditional-image-generation", "name": "created scans"},
-            "dataset": dataset,
+            "dataset": dict(dataset),
             "metrics": created,
         }
 

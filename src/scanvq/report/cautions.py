@@ -184,7 +184,7 @@ def _novelty(report_data: ReportData) -> Iterator[Caution]:
         )
     elif copies := sum(bool(sample["copy"]) for sample in audit["samples"]):
         yield Caution(
-            text=f"{copies:,} of {len(audit['samples']):,} created scans are copies of a training scan.",
+            text=f"Copies of training scans: {copies:,} of {len(audit['samples']):,} created scans.",
             serious=True,
             section="novelty",
         )

@@ -68,6 +68,7 @@ def separation_chart(rows: Sequence[SeparationRow]) -> Figure:
                 height, before = height + 0.9, row.comparison
             score = {"low": row.low, "high": row.high, "floor": row.floor}
             color = SECOND if is_worse_than_floor(TELLS_APART, score) else FIRST
+            axes.plot([0.5] * 2, [height - 0.43, height + 0.43], color=MUTED, linewidth=0.8, linestyle=":")
             if row.floor is not None:
                 axes.plot([row.floor] * 2, [height - 0.36, height + 0.36], color=MUTED, linewidth=1.6)
             if row.low is not None and row.high is not None:
@@ -75,7 +76,6 @@ def separation_chart(rows: Sequence[SeparationRow]) -> Figure:
             axes.plot([row.value], [height], "o", color=color, markersize=5)
             ticks.append((height, row.space))
             height += 0.85
-        axes.axvline(0.5, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
         axes.set_yticks([position for position, _ in ticks], [name for _, name in ticks])
         axes.set_xlim(-0.01, 1.01)
         axes.set_ylim(height + 0.1, 0.3)

@@ -15,7 +15,7 @@ from scanvq.evaluation.score_names import (
 from scanvq.evaluation.tokenizer_scores import scores_in
 from scanvq.report.report_data import ReportData
 from scanvq.report.tables.nested import nested_table
-from scanvq.report.tables.table import MISSING, Cell, Table, figure, words
+from scanvq.report.tables.table import MISSING, Cell, Table, figure, score_decimals, words
 
 RATES = {
     "raw": "codes as they are",
@@ -93,8 +93,8 @@ def sample_scores(samples: Mapping[str, Any]) -> Table:
                 words(score_name(key).label, definition=key),
                 words(space, definition=space),
                 *(_score(key, score, notes) for score in scores.values()),
-                figure(first["floor"]),
-                *(figure(first["bad"].get(kind)) for kind in degradations),
+                _plain(first["floor"]),
+                *(_plain(first["bad"].get(kind)) for kind in degradations),
             )
         )
     sizes = sorted({samples[name]["n"] for name in found if "n" in samples[name]})
@@ -131,7 +131,7 @@ def band_errors(samples: Mapping[str, Any]) -> Table:
             (
                 words(band, definition=BANDS),
                 figure(score["value"], low=score["low"], high=score["high"]),
-                *(figure(score["bad"].get(kind)) for kind in degradations),
+                *(_plain(score["bad"].get(kind)) for kind in degradations),
             )
             for band, score in found.items()
         ),
@@ -145,11 +145,16 @@ def _score(key: str, score: Mapping[str, Any] | None, notes: list[str]) -> Cell:
     if reason and reason not in notes:
         notes.append(reason)
     note = notes.index(reason) + 1 if reason else 0
-    cell = figure(score["value"], low=score["low"], high=score["high"], note=note)
+    value = score["value"]
+    cell = figure(value, score_decimals(value), low=score["low"], high=score["high"], note=note)
     worse = is_worse_than_floor(key, score)
     if worse is None:
         return cell
     return replace(cell, state="worse" if worse else "fine")
+
+
+def _plain(value: float | None) -> Cell:
+    return figure(value, score_decimals(value))
 
 
 def _reconstruction(test: Mapping[str, Any]) -> Table:

@@ -64,6 +64,12 @@ def figure(
     return Cell(text=f"{value:,.{decimals}f}", value=value, low=low, high=high, note=note)
 
 
+def score_decimals(value: float | None) -> int:
+    """Decimals of a score whose size is not known beforehand."""
+    size = abs(value or 0.0)
+    return 3 if size < 10 else 1 if size < 1000 else 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """Rows of cells under columns.
