@@ -15,6 +15,7 @@ from scanvq.comparison.tables import comparison_table, leagues, listing
 from scanvq.model.model import Model
 from scanvq.report.definitions import definitions
 from scanvq.report.figures.page_images import PageImages
+from scanvq.report.figures.tiles import Sheet
 from scanvq.report.tables.latex import latex
 from scanvq.report.tables.table import Table
 from scanvq.report.templates.rendering import render, style
@@ -76,25 +77,38 @@ def write_comparison(runs: Sequence[ComparedRun], out: Path, *, device: str = "a
     Raises:
         DifferentTestSets: they are not of one test set.
     """
-    tables = {table.name: table for table in compared(runs)}
-    details = comparison_table(runs, main=False)
-    if details.rows:
-        tables[details.name] = details
-    tables |= {"runs": listing(runs)}
-    for table in tables.values():
-        write_text(out / f"{table.name}.csv", table.csv())
-        write_text(out / f"{table.name}.tex", latex(table))
+    check_test_sets(runs)
     models = [Model.load(run.directory.path, device=device) for run in runs]
     sheets, missing = comparison_sheets(runs, models)
+    html, tables = page_of(runs, sheets, missing)
+    for table in tables:
+        write_text(out / f"{table.name}.csv", table.csv())
+        write_text(out / f"{table.name}.tex", latex(table))
     for sheet in sheets:
         drawn = sheet.draw()
         write_bytes(out / FIGURES / f"{sheet.name}.png", drawn.png)
         write_text(out / FIGURES / f"{sheet.name}.svg", drawn.svg)
+    write_text(out / PAGE, html)
+    return out / PAGE
+
+
+def page_of(
+    runs: Sequence[ComparedRun], sheets: Sequence[Sheet], missing: Sequence[str]
+) -> tuple[str, list[Table]]:
+    """The page of a comparison, and its tables.
+
+    Args:
+        runs: of one test set.
+        sheets: pictures.
+        missing: why pictures are missing.
+    """
+    details = comparison_table(runs, main=False)
+    tables = [*compared(runs), *([details] if details.rows else []), listing(runs)]
     images = PageImages(sheets)
     values = {
         "runs": runs,
-        "tables": tables,
-        "leagues": [name for name in tables if name.startswith("league-")],
+        "tables": {table.name: table for table in tables},
+        "leagues": [table.name for table in tables if table.name.startswith("league-")],
         "sheets": {sheet.name: sheet for sheet in sheets},
         "missing": missing,
         "uri": images.uri,
@@ -103,5 +117,4 @@ def write_comparison(runs: Sequence[ComparedRun], out: Path, *, device: str = "a
         "style": style(),
         "version": version("scanvq"),
     }
-    write_text(out / PAGE, render(PAGE, values))
-    return out / PAGE
+    return render(PAGE, values), tables

@@ -66,7 +66,7 @@ def test_without_data_there_is_no_figure(bare: ReportData) -> None:
 def test_drawing_reports_progress(report_data: ReportData) -> None:
     reported: list[tuple[int, int]] = []
     all_figures(report_data, progress=lambda done, total: reported.append((done, total)))
-    assert reported[-1][0] == reported[-1][1] == len(reported) == 10
+    assert reported[-1][0] == reported[-1][1] == len(reported) == 11
 
 
 def test_a_loss_that_copies_another_number_has_no_curve() -> None:
