@@ -96,6 +96,12 @@ class Page:
         """The page as it is printed."""
         return base64.b64decode(self._call("Page.printToPDF", {"printBackground": True})["data"])
 
+    def close(self) -> None:
+        """Ends the browser."""
+        self._session = ""
+        self._call("Browser.close")
+        self._process.wait(timeout=60)
+
     def _call(
         self, method: str, values: Mapping[str, Any] | None = None, *, until: str = ""
     ) -> dict[str, Any]:
@@ -168,9 +174,11 @@ def browser(program: str, folder: Path) -> Iterator[Page]:
         os.close(its_reading)
         os.close(its_writing)
         try:
-            yield Page(process, reading, writing)
+            page = Page(process, reading, writing)
+            yield page
+            page.close()
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=60)
             os.close(reading)
             os.close(writing)

@@ -132,6 +132,8 @@ def _created(runs: Sequence[ComparedRun]) -> Iterator[Measure]:
         if run.audit is None:
             return Number(value=None, reason=AUDIT if run.prior else NO_PRIOR)
         rate = run.audit["rate"]
+        if rate["value"] is None:
+            return Number(value=None, reason=run.audit.get("refused", "the audit gives no verdict"))
         return Number(value=rate["value"], low=rate.get("low"), high=rate.get("high"))
 
     yield Measure(key="copy", label="rate of copies", read=copies, better="lower")

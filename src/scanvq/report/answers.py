@@ -148,6 +148,9 @@ def _novelty(report_data: ReportData) -> Answer | None:
             section="novelty",
         )
     rate, count = audit["rate"], len(audit["samples"])
+    if rate["value"] is None:
+        lines = (str(audit.get("refused", "The audit gives no verdict.")),)
+        return Answer(question=question, headline="no verdict", lines=lines, section="novelty")
     copies = sum(bool(sample["copy"]) for sample in audit["samples"])
     low, high = rate.get("low"), rate.get("high")
     interval = (

@@ -149,7 +149,7 @@ def _results(report_data: ReportData, facts: CardFacts) -> Iterator[dict[str, An
                 created.append(_metric(kind, label, score["value"], n=comparison["n"], scores=score))
     if (prior := metrics["prior"]["test"]) is not None:
         created.append(_metric("bits_per_code", "bits per code", prior["bits_per_code"], n=prior["n"]))
-    if report_data.audit is not None:
+    if report_data.audit is not None and report_data.audit["rate"]["value"] is not None:
         rate, count = report_data.audit["rate"], len(report_data.audit["samples"])
         created.append(_metric("copies", "rate of copies", rate["value"], n=count, scores=rate))
     if created:

@@ -182,6 +182,9 @@ def _novelty(report_data: ReportData) -> Iterator[Caution]:
             text=f"Not audited for copies of training scans: run `scanvq audit {report_data.run}`.",
             section="novelty",
         )
+    elif audit["rate"]["value"] is None:
+        reason = audit.get("refused", "see audit.json")
+        yield Caution(text=f"The audit for copies gives no verdict: {reason}", section="novelty")
     elif copies := sum(bool(sample["copy"]) for sample in audit["samples"]):
         yield Caution(
             text=f"Copies of training scans: {copies:,} of {len(audit['samples']):,} created scans.",

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from scanvq.evaluation.created_images import given_images
 from scanvq.model.model import Model
 from scanvq.report.pictures import images_of, name_of
 from scanvq.report.report_data import NearestPair
@@ -39,25 +40,35 @@ def nearest_pairs(
 ) -> tuple[NearestPair, ...]:
     """The pairs of the audit with the smallest p-values, as far as both pictures can be found.
 
+    The created scans are those of the folder that was audited, or the samples of the run.
+
     Args:
         model: of the run.
         data: of the run.
         audit: the content of audit.json.
-        codes: of the created scans, in the order of the audit; None = not kept.
+        codes: of the samples of the run; None = not kept.
     """
-    if codes is None:
+    folder = Path(audit.get("source", {}).get("images", ""))
+    given = given_images(model, folder) if folder.name and folder.is_dir() else None
+    if given is None and codes is None:
         return ()
+    count = len(given) if given is not None else len(codes[0]) if codes is not None else 0
     rows = _training_rows(data)
     found = []
     for position, sample in enumerate(audit["samples"]):
-        number, row = _number(sample["file"], position), rows.get(_key(sample["nearest"]))
-        if row is not None and number < len(codes[0]):
+        number = position if given is not None else _number(sample["file"], position)
+        row = rows.get(_key(sample["nearest"]))
+        if row is not None and number < count:
             found.append((sample["p"] if sample["p"] is not None else 1.0, number, row, sample))
     found = sorted(found, key=lambda one: one[:2])[:PAIRS]
     if not found:
         return ()
     numbers = [number for _, number, _, _ in found]
-    created = model.coder.decode(tuple(level[numbers] for level in codes))[:, 0].numpy()
+    if given is not None:
+        created = given[numbers]
+    else:
+        assert codes is not None  # counted above
+        created = model.coder.decode(tuple(level[numbers] for level in codes))[:, 0].numpy()
     dataset = data.dataset("train")
     nearest = images_of(dataset, np.array([row for _, _, row, _ in found]))
     return tuple(
@@ -87,8 +98,8 @@ def _training_rows(data: RunData) -> dict[str, int]:
 
 
 def _key(name: str) -> str:
-    """FILE/NUMBER and FILE, slice NUMBER are the same slice."""
-    match = re.fullmatch(r"(.+\.[A-Za-z.]+)[/:](\d+)", name)
+    """FILE#NUMBER and FILE, slice NUMBER are the same slice."""
+    match = re.fullmatch(r"(.+)#(\d+)", name)
     return f"{match[1]}, slice {match[2]}" if match else name
 
 

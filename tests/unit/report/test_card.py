@@ -61,7 +61,7 @@ def test_sections_have_measured_values(report_data: ReportData) -> None:
     assert "| SSIM | 0.7100 |" in card
     assert "0.950 (0.900 to 0.990)" in card
     assert "- Trained on 10 people only" in card
-    assert "| 2 | 1 | 0.500 (0.010 to 0.990) |" in card
+    assert "| 2 | 1 | 0.500 (0.010 to 0.990) | - |" in card
     assert "Not audited." in model_card(replace(report_data, audit=None), CardFacts())
 
 

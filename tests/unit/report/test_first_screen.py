@@ -156,3 +156,14 @@ def test_the_best_classifier_decides() -> None:
     assert found is not None
     assert (found.space, found.value) == ("pca32", 0.9)
     assert separation({"samples_vs_reals": {"n": 2, "refused": "no"}}, "samples_vs_reals") is None
+
+
+def test_an_audit_without_a_verdict(report_data: ReportData) -> None:
+    audit = {
+        "rate": {"value": None, "low": None, "high": None},
+        "samples": [],
+        "refused": "TooFewSubjects: 3",
+    }
+    unclear = replace(report_data, audit=audit)
+    assert by_question(unclear)["How new are they?"] == "no verdict TooFewSubjects: 3"
+    assert "gives no verdict: TooFewSubjects: 3" in texts(unclear)

@@ -85,7 +85,7 @@ def test_tables_of_a_run(report_data: ReportData) -> None:
     assert [cell.state for cell in rows["AUC", "network"][2:5]] == ["worse", "fine", "worse"]
     assert rows["Frechet distance", "network"][2].note == 1
     assert scores.notes == ("TooFewSubjects: too few",)
-    assert [cell.text for cell in tables["audit"].rows[0]] == ["2", "1", "0.500"]
+    assert [cell.text for cell in tables["audit"].rows[0]] == ["2", "1", "0.500", "-"]
 
 
 def test_a_distribution_with_an_interval_shows_it(report_data: ReportData, metrics: dict) -> None:

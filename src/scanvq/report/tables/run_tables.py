@@ -258,17 +258,19 @@ COST = (("minutes", 1), ("memory_mb", 0), ("disk_mb", 0))
 
 
 def _audit(audit: Mapping[str, Any]) -> Table:
-    rate = audit["rate"]
-    copies = sum(bool(sample["copy"]) for sample in audit["samples"])
+    rate, chance = audit["rate"], audit.get("chance", {})
+    known = rate["value"] is not None
+    copies = sum(bool(sample["copy"]) for sample in audit["samples"]) if known else None
     return Table(
         name="audit",
         caption="Memorization audit: created scans that are copies of a training scan.",
-        columns=("created scans", "copies", "rate"),
+        columns=("created scans", "copies", "rate", "by chance"),
         rows=(
             (
                 figure(len(audit["samples"]), 0),
                 figure(copies, 0),
                 figure(rate["value"], 3, low=rate.get("low"), high=rate.get("high")),
+                figure(chance.get("value"), 3, low=chance.get("low"), high=chance.get("high")),
             ),
         ),
     )
