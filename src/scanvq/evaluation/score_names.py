@@ -86,6 +86,13 @@ SCORE_NAMES: Mapping[str, ScoreName] = {
         label="MS-SSIM of pairs",
         meaning="How alike created scans are. Far above the floor: the same scan again and again.",
     ),
+    "symmetry": ScoreName(
+        label="left-right correlation",
+        meaning="How alike the left and the right half of a scan are, in brightness and in sharpness. Far "
+        "below "
+        "the floor: the halves were made as if they were of two scans.",
+        better="higher",
+    ),
     "band_error": ScoreName(
         label="error by frequency band",
         meaning="Energy of the error over that of the original, from coarse (1) to fine (8). 0 is exact, "

@@ -77,9 +77,8 @@ def _people(report_data: ReportData) -> Answer | None:
         f"{times(train[1], 'slice')} of {times(train[0], 'subject')} to train on, "
         f"{times(test[1], 'slice')} of {times(test[0], 'subject')} to test on, none in both."
         if not data.leaks
-        else f"{times(train[1], 'slice')} to train on, {times(test[1], 'slice')} to test on; some people "
-        f"are in "
-        "both.",
+        else f"{times(train[1], 'slice')} to train on, {times(test[1], 'slice')} to test on. The splits "
+        "leak.",
         f"Layout of the folder: {data.layout}."
         + (f" Labels: {', '.join(data.labels)}." if data.labels else ""),
     ]

@@ -36,11 +36,15 @@ class Separation:
 
 
 def separation(samples: Mapping[str, Any], comparison: str) -> Separation | None:
-    """The highest AUC of a comparison in metrics.json; None where it is missing or refused."""
+    """The highest AUC of a comparison in metrics.json; None where it is missing or refused.
+
+    A classifier with a note, such as one that misses a bad reference, counts only where all have one.
+    """
     found = samples.get(comparison, {}).get(TELLS_APART, {})
     spaces = {space: score for space, score in found.items() if score.get("value") is not None}
     if not spaces:
         return None
+    spaces = {space: score for space, score in spaces.items() if not score.get("note")} or spaces
     space = max(spaces, key=lambda name: float(spaces[name]["value"]))
     score = spaces[space]
     return Separation(

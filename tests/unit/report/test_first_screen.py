@@ -158,6 +158,17 @@ def test_the_best_classifier_decides() -> None:
     assert separation({"samples_vs_reals": {"n": 2, "refused": "no"}}, "samples_vs_reals") is None
 
 
+def test_a_classifier_with_a_note_does_not_decide() -> None:
+    doubtful = {**auc(0.9)["auc"]["network"], "note": "misses blurred"}
+    sure = auc(0.6)["auc"]["network"]
+    found = separation({"x": {"auc": {"pca32": doubtful, "network": sure}}}, "x")
+    assert found is not None
+    assert found.space == "network"
+    alone = separation({"x": {"auc": {"pca32": doubtful}}}, "x")
+    assert alone is not None
+    assert alone.space == "pca32"
+
+
 def test_an_audit_without_a_verdict(report_data: ReportData) -> None:
     audit = {
         "rate": {"value": None, "low": None, "high": None},

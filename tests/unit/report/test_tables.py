@@ -98,13 +98,16 @@ def test_a_distribution_with_an_interval_shows_it(report_data: ReportData, metri
 
 def test_rates_are_those_that_were_measured(metrics: dict) -> None:
     assert bits_per_pixel(metrics) == {"raw": 0.1875, "prior": 0.09}
-    measured = {**metrics, "rate": {"raw": 0.1875, "entropy": 0.15, "prior": 0.09}}
-    assert list(bits_per_pixel(measured)) == ["raw", "entropy", "prior"]
+    entropy = {"value": 0.15, "low": 0.14, "high": 0.16}
+    refused = {"value": None, "low": None, "high": None, "refused": "NoLikelihood: none"}
+    rate = {"raw": 0.1875, "entropy": entropy, "prior": refused}
+    measured = {**metrics, "prior": {"test": None}, "rate": rate}
+    assert bits_per_pixel(measured) == {"raw": 0.1875, "entropy": 0.15}
     assert bits_per_pixel({**metrics, "prior": {"test": None}}) == {"raw": 0.1875}
 
 
 def test_new_numbers_need_no_code(report_data: ReportData, metrics: dict) -> None:
-    groups = {"label": {"AD": {"ssim": {"mean": 0.7, "low": 0.6, "high": 0.8}, "n": 4}}}
+    groups = {"label": {"AD": {"n": 4, "subjects": 2, "ssim": {"mean": 0.7, "low": 0.6, "high": 0.8}}}}
     later = {
         **metrics,
         "tokenizer": {**metrics["tokenizer"], "groups": groups},
@@ -114,8 +117,8 @@ def test_new_numbers_need_no_code(report_data: ReportData, metrics: dict) -> Non
         },
     }
     tables = run_tables(replace(report_data, metrics=later))
-    row = tables["reconstruction-groups"].rows[0]
-    assert (row[0].text, row[1].interval) == ("label · AD · ssim", "0.600 to 0.800")
+    (row,) = tables["reconstruction-groups"].rows
+    assert (row[0].text, row[1].interval, row[2].text) == ("label · AD · SSIM", "0.600 to 0.800", "4")
     assert [cell.text for cell in tables["samples-tstr"].rows[0]] == ["AUC", "0.800", "0.850"]
 
 

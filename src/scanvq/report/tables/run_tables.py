@@ -33,12 +33,18 @@ def run_tables(report_data: ReportData) -> dict[str, Table]:
 
 def bits_per_pixel(metrics: Mapping[str, Any]) -> dict[str, float]:
     """The rates that metrics.json holds, by the keys of RATES."""
-    found = {"raw": metrics["tokenizer"]["bits_per_pixel"]}
+    return {key: float(rate["value"]) for key, rate in _rate_numbers(metrics).items()}
+
+
+def _rate_numbers(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The known rates as {"value", "low", "high"}; those that are refused are left out."""
+    found: dict[str, Mapping[str, Any]] = {"raw": {"value": metrics["tokenizer"]["bits_per_pixel"]}}
     if (prior := metrics["prior"]["test"]) is not None:
-        found["prior"] = prior["bits_per_pixel"]
-    for key, value in metrics.get("rate", {}).items():
-        if isinstance(value, int | float):
-            found[key] = value
+        found["prior"] = {"value": prior["bits_per_pixel"]}
+    for key, rate in metrics.get("rate", {}).items():
+        number = rate if isinstance(rate, Mapping) else {"value": rate}
+        if number.get("value") is not None:
+            found[key] = number
     return {key: found[key] for key in sorted(found, key=[*RATES, *found].index)}
 
 
@@ -190,8 +196,11 @@ def _rates(metrics: Mapping[str, Any]) -> Table:
         caption="Bits per pixel of the test images.",
         columns=("rate", "bits per pixel"),
         rows=tuple(
-            (words(RATES.get(key, key.replace("_", " ")), definition="bits_per_pixel"), figure(value, 4))
-            for key, value in bits_per_pixel(metrics).items()
+            (
+                words(RATES.get(key, key.replace("_", " ")), definition="bits_per_pixel"),
+                figure(rate["value"], 4, low=rate.get("low"), high=rate.get("high")),
+            )
+            for key, rate in _rate_numbers(metrics).items()
         ),
     )
 
