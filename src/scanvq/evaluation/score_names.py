@@ -102,6 +102,8 @@ SCORE_NAMES: Mapping[str, ScoreName] = {
 }
 ABOVE_IS_WORSE = ("auc", "ms_ssim")
 """Below their floor nothing is wrong: it is the floor of other people, or of more varied scans."""
+BELOW_IS_WORSE = ("density",)
+"""Above its floor nothing is wrong: reconstructions are nearer to their originals than other people are."""
 SPACE_NAMES: Mapping[str, str] = {
     "features": "some hundred hand-made numbers: radial spectrum, gray values, gradients, symmetry",
     "pca32": "principal components at 32x32 pixels: anatomy and large shapes",
@@ -142,7 +144,7 @@ def is_worse_than_floor(key: str, score: Mapping[str, Any]) -> bool | None:
     if low is None or high is None or floor is None:
         return None
     better = score_name(key).better
-    if better == "higher":
+    if better == "higher" or key in BELOW_IS_WORSE:
         return bool(high < floor)
     if better == "lower" or key in ABOVE_IS_WORSE:
         return bool(low > floor)
