@@ -44,7 +44,7 @@ LAYERS = (
     ("evaluation",),
     ("planning",),
     ("report", "export"),
-    ("audit",),
+    ("audit", "comparison"),
     ("run",),
     ("pretrained",),
     ("api",),

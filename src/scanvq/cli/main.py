@@ -10,6 +10,7 @@ import typer
 from scanvq.cli import (
     audit,
     codes,
+    compare,
     data,
     demo,
     evaluate,
@@ -51,6 +52,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("audit")(audit.audit)
 app.command("score")(score.score)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 
 
 @app.callback(invoke_without_command=True)

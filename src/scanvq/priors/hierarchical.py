@@ -132,7 +132,7 @@ class HierarchicalPrior(nn.Module):
         return tuple(found)
 
     def with_global_code(self, codes: Codes, condition: Condition | None = None) -> Condition | None:
-        """A condition with the global codes of `codes` (B, h, w) of each level, where it does not name them."""
+        """A condition with the global codes of `codes` (B, h, w) of each level, unless it names them."""
         if self.global_code is None:
             return condition
         given = condition or Condition()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from scanvq.evaluation.stored_sample_scores import content_of
 from scanvq.model.model import Model
 from scanvq.recipe.description import parameters_by_part
 from scanvq.report import numbers, pictures
-from scanvq.report.report_data import ReportData
+from scanvq.report.kind_names import prior_kind
+from scanvq.report.nearest_pairs import nearest_pairs, scored_codes
+from scanvq.report.report_data import GeneratedImages, Image, ModelFacts, ReportData
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.storage.weights import WeightsError
 from scanvq.store.run_data import RunData, open_data
 from scanvq.store.store import BadScans
 from scanvq.training.progress_pictures import read_progress
-from scanvq.types import Progress
+from scanvq.types import Codes, Progress
 
 STAGES = ("tokenizer", "prior", "decoder")
 STEPS = 7
+CREATED = 16
 
 
 def gather(
@@ -45,6 +50,7 @@ def gather(
     metrics = directory.read(directory.metrics) if directory.metrics.is_file() else None
     if metrics is None:
         missing.append(f"Scores of the test images: run `scanvq evaluate {directory.path.name}` first.")
+    audit = directory.read(directory.audit) if directory.audit.is_file() else None
     histories = {stage: _history(directory, stage) for stage in STAGES}
     data = _data(model, directory, cache, missing)
     step_done()
@@ -57,7 +63,7 @@ def gather(
         content["reconstructions"] = pictures.reconstructions(model, data, test)
         step_done()
         if scores is not None and len(scores) == len(data.rows("test")):
-            content["ranked"] = pictures.reconstructions(model, data, *pictures.best_median_worst(scores))
+            content["ranked"] = pictures.reconstructions(model, data, *pictures.worst_first(scores))
         step_done()
     models: dict[str, nn.Module] = {"tokenizer": model.tokenizer}
     if _prior_is_usable(model, missing):
@@ -66,6 +72,10 @@ def gather(
         if content["decoder"] == "natural":
             models["decoder"] = model.decoders.natural
         content["generated"] = pictures.generated(model, data)
+        codes = scored_codes(directory.sample_codes)
+        content["created"] = _created(model, codes, content["generated"])
+        if audit is not None and data is not None:
+            content["nearest"] = nearest_pairs(model, data, audit, codes)
         step_done()
         if data is not None:
             content["inpainted"] = pictures.inpainted(model, data)
@@ -87,6 +97,8 @@ def gather(
         missing=tuple(missing),
         data=numbers.data_facts(directory.read(directory.data)) if directory.data.is_file() else None,
         metrics=metrics,
+        audit=audit,
+        model=_model_facts(model, has_prior="prior" in models),
         ssim=scores,
         rate_distortion=rate_distortion,
         usage=usage,
@@ -103,6 +115,25 @@ def gather(
     )
     progress(STEPS, STEPS)
     return report_data
+
+
+def _created(model: Model, codes: Codes | None, drawn: Sequence[GeneratedImages]) -> Image:
+    """Created scans that were scored; without any, those of the page."""
+    if codes is None:
+        return np.concatenate([samples.images for samples in drawn])
+    first = tuple(level[:CREATED] for level in codes)
+    return model.decoders.decode(first, seed=0)[:, 0].numpy()
+
+
+def _model_facts(model: Model, *, has_prior: bool) -> ModelFacts:
+    return ModelFacts(
+        tokenizer=str(model.recipe.tokenizer["kind"]),
+        prior=prior_kind(model.recipe.prior) if has_prior else "",
+        codebook_sizes=model.tokenizer.codebook_sizes,
+        code_shapes=model.code_shapes,
+        id=model.id,
+        content=content_of(model) if has_prior else model.id,
+    )
 
 
 def _history(directory: RunDirectory, stage: str) -> list[dict[str, Any]]:

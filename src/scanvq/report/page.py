@@ -3,95 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import resources
 from importlib.metadata import version
 from typing import Any
 
-from scanvq.evaluation.tokenizer_scores import scores_in
+from markupsafe import Markup
+
+from scanvq.evaluation.score_names import COMPARISON_NAMES
 from scanvq.report.adjustments import adjustments
+from scanvq.report.answers import answers
+from scanvq.report.cautions import cautions
+from scanvq.report.definitions import definitions
 from scanvq.report.figures.all import Figures
 from scanvq.report.figures.colors import DIFFERENCE_WHITE
+from scanvq.report.figures.page_images import PageImages
 from scanvq.report.labels import description_of, label_of
-from scanvq.report.numbers import number
 from scanvq.report.report_data import ReportData
+from scanvq.report.tables.run_tables import run_tables
+from scanvq.report.templates.rendering import render, style
+from scanvq.report.whose_fault import verdict
 
 
 def page(report_data: ReportData, figures: Figures) -> str:
     """The HTML of the page; sections without data are left out."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
 
     def chart(name: str, description: str) -> Markup:
         return Markup(figures.charts[name].inline(description))
 
-    environment.filters["number"] = number
-    template = environment.from_string(_text("template.html"))
-    return template.render(
-        report=report_data,
-        figures=figures,
-        sheets=figures.sheets,
-        chart=chart,
-        label_of=label_of,
-        description_of=description_of,
-        cards=_cards(report_data),
-        scores=() if report_data.metrics is None else _score_rows(report_data.metrics["tokenizer"]["test"]),
-        adjustments=adjustments(report_data.histories.get("tokenizer", ())),
-        difference_white=DIFFERENCE_WHITE,
-        style=Markup(_text("style.css")),
-        version=version("scanvq"),
-    )
+    images = PageImages(figures.sheets.values())
+    samples = _samples(report_data)
+    tables = run_tables(report_data)
+    values = {
+        "report": report_data,
+        "parts": _parts(report_data, figures, tables),
+        "figures": figures,
+        "sheets": figures.sheets,
+        "tables": tables,
+        "uri": images.uri,
+        "compressed": images.note,
+        "chart": chart,
+        "label_of": label_of,
+        "description_of": description_of,
+        "answers": answers(report_data),
+        "cautions": cautions(report_data),
+        "verdict": verdict(samples),
+        "refused": list(dict.fromkeys(one["refused"] for one in samples.values() if "refused" in one)),
+        "definitions": definitions(),
+        "adjustments": adjustments(report_data.histories.get("tokenizer", ())),
+        "difference_white": DIFFERENCE_WHITE,
+        "style": style(),
+        "version": version("scanvq"),
+    }
+    return render("page.html", values)
 
 
-def _cards(report_data: ReportData) -> list[tuple[str, str, str]]:
-    """The numbers at the top: name, value, meaning."""
-    if report_data.metrics is None:
-        return []
-    tokenizer, prior = report_data.metrics["tokenizer"], report_data.metrics["prior"]["test"]
-    test = tokenizer["test"]
-    scores = [
-        (score.label, score.text(values["mean"]), f"{score.meaning}; {score.better} is better")
-        for score, values in scores_in(test).values()
-    ]
-    bits = ("Bits per pixel", f"{tokenizer['bits_per_pixel']:.3g}", "of the codes; a scan has 8 or 16")
-    cards = [*scores[:1], bits, *scores[1:], *_codebook_cards(tokenizer["codebook"])]
-    if prior is not None:
-        size = f"{prior['bits_per_code']:.2f}"
-        cards.append(
-            ("Bits per code", size, f"under the prior, on {prior['n']:,} test images; lower is better")
-        )
-    return cards
-
-
-def _score_rows(test: Mapping[str, Any]) -> list[tuple[str, list[str], str]]:
-    """The table of scores: label with unit, the numbers of the distribution, the share above a threshold."""
-    rows = []
-    for score, values in scores_in(test).values():
-        texts = [f"{values[key]:.{score.decimals + 1}f}" for key in ("mean", "std", "p05", "median", "p95")]
-        shares = [
-            f"{value:.1%} above {key.removeprefix('above_')}"
-            for key, value in values.items()
-            if key.startswith("above_")
-        ]
-        label = f"{score.label} ({score.unit})" if score.unit else score.label
-        rows.append((label, texts, ", ".join(shares)))
-    return rows
-
-
-def _codebook_cards(codebooks: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    several = len(codebooks) > 1
+def _parts(
+    report_data: ReportData, figures: Figures, tables: Mapping[str, Any]
+) -> list[tuple[str, str, bool]]:
+    """Every section in order: id, title, and whether there is data for it."""
+    report, sheets = report_data, figures.sheets
+    has_prior = report.model is not None and bool(report.model.prior)
     return [
-        (
-            f"Codes used, level {level}" if several else "Codes used",
-            f"{book['used']:,} of {book['size']:,}",
-            f"perplexity {book['perplexity']:.0f}; the effective number of codes in use",
-        )
-        for level, book in enumerate(codebooks)
+        ("summary", "Summary", True),
+        ("look", "Real, reconstructed, created", "real-reconstructed-created" in sheets),
+        ("created", "Created scans: whose fault?", bool(_samples(report))),
+        ("novelty", "How new", has_prior or report.audit is not None),
+        ("reconstruction", "Reconstruction scores", report.metrics is not None),
+        ("rate-distortion", "Image codecs at equal bits", report.rate_distortion is not None),
+        ("extremes", "Worst ten", "worst-reconstructions" in sheets),
+        ("reconstructions", "Reconstructions", "reconstructions" in sheets),
+        ("generated", "Generated scans", "generated" in sheets),
+        ("codes", "Generated codes", "generated-codes" in sheets),
+        ("completions", "Completions (inpainting)", "completions" in sheets),
+        ("data", "Data", report.data is not None),
+        ("tokenizer-training", "Training of the tokenizer", "tokenizer" in figures.curves),
+        ("codebook", "Codebook use", len(report.usage) > 0),
+        ("prior-training", "Training of the prior", "prior" in figures.curves),
+        ("decoder-training", "Training of the natural decoder", "decoder" in figures.curves),
+        ("progress", "Progress of training", any(name.endswith("-progress") for name in sheets)),
+        ("reported", "Reported numbers and ours", _is_reported(report)),
+        ("model", "Model", len(report.parameters) > 0),
+        ("cost", "Cost", "cost" in tables),
+        ("settings", "Settings", True),
+        ("environment", "Environment", len(report.environment) > 0),
+        ("skipped", "Files left out", report.data is not None),
+        ("repeat", "Reproduce this run", bool(report.command or report.original_command)),
+        ("definitions", "Definitions", True),
     ]
 
 
-def _text(name: str) -> str:
-    return (resources.files("scanvq.report") / name).read_text(encoding="utf-8")
+def _is_reported(report: ReportData) -> bool:
+    return bool(report.comparisons or report.assumed or report.expect_note or report.source)
+
+
+def _samples(report_data: ReportData) -> dict[str, Mapping[str, Any]]:
+    samples: Mapping[str, Any] = (report_data.metrics or {}).get("samples", {})
+    return {name: samples[name] for name in COMPARISON_NAMES if name in samples}

@@ -20,6 +20,7 @@ from scanvq.store.run_data import SPLITS, RunData
 
 EXAMPLES, RECONSTRUCTIONS, SAMPLES, INPAINTED, COMPLETIONS = 8, 6, 16, 3, 2
 MAX_LABELS = 8
+WORST = 10
 SEED = 0
 KEPT_HALF = "top-half"
 
@@ -31,9 +32,9 @@ def examples(data: RunData) -> dict[str, list[ExampleImage]]:
         dataset = data.dataset(split)
         chosen = spread(len(dataset), EXAMPLES)
         if len(chosen):
-            images = _images(dataset, chosen)
+            images = images_of(dataset, chosen)
             found[split] = [
-                ExampleImage(image=image, name=_name(dataset, index))
+                ExampleImage(image=image, name=name_of(dataset, index))
                 for image, index in zip(images, chosen, strict=True)
             ]
     return found
@@ -53,7 +54,7 @@ def reconstructions(
     dataset = data.dataset("test")
     if not len(indices):
         return ()
-    images = torch.from_numpy(_images(dataset, indices))[:, None]
+    images = torch.from_numpy(images_of(dataset, indices))[:, None]
     codes = model.coder.encode(images)
     decoded = model.coder.decode(codes)
     scores = ssim(decoded, images).tolist()
@@ -61,7 +62,7 @@ def reconstructions(
     return tuple(
         ReconstructedImage(
             image=images[n, 0].numpy(),
-            name=_name(dataset, int(index)),
+            name=name_of(dataset, int(index)),
             codes=tuple(level[n].numpy() for level in codes),
             reconstruction=decoded[n, 0].numpy(),
             ssim=scores[n],
@@ -72,14 +73,13 @@ def reconstructions(
     )
 
 
-def best_median_worst(scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """The indices of the images with the highest, median and lowest score, and their names."""
-    ranking = np.argsort(-scores, kind="stable")
-    return ranking[[0, (len(ranking) - 1) // 2, len(ranking) - 1]].astype(np.int64), (
-        "best",
-        "median",
-        "worst",
-    )
+def worst_first(scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """The indices of the ten images with the lowest score, then of the median and the best; their ranks."""
+    ranking = np.argsort(scores, kind="stable")
+    worst = ranking[:WORST]
+    chosen = [*worst, ranking[len(ranking) // 2], ranking[-1]]
+    ranks = ["worst", *(f"{number}. worst" for number in range(2, len(worst) + 1)), "median", "best"]
+    return np.array(chosen, np.int64), tuple(ranks)
 
 
 def generated(model: Model, data: RunData | None) -> tuple[GeneratedImages, ...]:
@@ -100,7 +100,7 @@ def generated(model: Model, data: RunData | None) -> tuple[GeneratedImages, ...]
             if label is not None:
                 rows = rows[dataset.conditions["label"] == model.labels.index(label)]
             if len(rows):
-                real = _images(dataset, rows[spread(len(rows), count)])
+                real = images_of(dataset, rows[spread(len(rows), count)])
         grids = tuple(level.numpy() for level in codes)
         found.append(GeneratedImages(label=label or "", images=images, codes=grids, real=real))
     return tuple(found)
@@ -112,13 +112,13 @@ def inpainted(model: Model, data: RunData) -> tuple[InpaintedImage, ...]:
     indices = spread(len(dataset), INPAINTED)
     if not model.prior.can_inpaint or not len(indices):
         return ()
-    images = _images(dataset, indices)
+    images = images_of(dataset, indices)
     hidden = unknown_region(KEPT_HALF, images.shape[1:])
     scans = model.inpaint(Scan(slices=images), hidden, count=COMPLETIONS, seed=SEED)
     return tuple(
         InpaintedImage(
             image=image,
-            name=_name(dataset, int(index)),
+            name=name_of(dataset, int(index)),
             given=np.where(hidden, 0.0, image).astype(np.float32),
             completions=np.stack([scan.slices[n] for scan in scans]),
         )
@@ -136,13 +136,14 @@ def spread(total: int, count: int) -> NDArray[np.int64]:
     return chosen
 
 
-def _images(dataset: SliceDataset, indices: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+def images_of(dataset: SliceDataset, indices: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+    """Images (n, H, W) in [0, 1] of a data set."""
     images: Tensor = dataset.batch(np.asarray(indices, np.int64))[0]
     pixels: NDArray[np.float32] = images[:, 0].numpy()
     return pixels
 
 
-def _name(dataset: SliceDataset, index: int) -> str:
+def name_of(dataset: SliceDataset, index: int) -> str:
     """The file of an image, and the slice if the file has several."""
     store, row = dataset.store, int(dataset.rows[index])
     entry = int(store.entry[row])

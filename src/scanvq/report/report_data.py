@@ -36,7 +36,7 @@ class ReconstructedImage(ExampleImage):
         reconstruction: (H, W) in [0, 1].
         ssim: of image and reconstruction.
         coarsest: (H, W) decoded from the coarsest codes only; None with a single level.
-        rank: "best", "median", "worst", or "".
+        rank: "worst", "median", "best", or "".
     """
 
     codes: CodeGrids
@@ -61,6 +61,45 @@ class GeneratedImages:
     images: Image
     codes: CodeGrids
     real: Image
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NearestPair:
+    """A created scan beside the training scan that is nearest to it.
+
+    Attributes:
+        created: (H, W) in [0, 1].
+        nearest: (H, W) in [0, 1].
+        name: of the training scan.
+        p: p-value of the audit that the created scan is no copy.
+        copy: verdict of the audit.
+    """
+
+    created: Image
+    nearest: Image
+    name: str
+    p: float | None
+    copy: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """What was trained.
+
+    Attributes:
+        tokenizer, prior: kinds of the recipe; prior "" if none is trained.
+        codebook_sizes: K of every level.
+        code_shapes: (h, w) of every level.
+        id: content id of the tokenizer.
+        content: content id of the prior, or of the tokenizer without one.
+    """
+
+    tokenizer: str
+    prior: str
+    codebook_sizes: tuple[int, ...]
+    code_shapes: tuple[tuple[int, int], ...]
+    id: str
+    content: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,7 +169,11 @@ class ReportData:
         usage: counts of each code on the test split, per level.
         histories: records of each stage.
         reconstructions: of test images, evenly spread.
-        ranked: the best, the median and the worst test image.
+        ranked: the worst ten test images, the worst first, then the median and the best.
+        created: (n, H, W) in [0, 1], created scans that were scored, or new ones.
+        nearest: created scans beside their nearest training scans, closest first.
+        audit: the content of audit.json, or None.
+        model: what was trained, or None.
         codebook_sizes: K of every level.
         generated: samples by label.
         decoder: of generated scans and completions: "faithful" or "natural".
@@ -160,6 +203,10 @@ class ReportData:
     histories: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     reconstructions: tuple[ReconstructedImage, ...] = ()
     ranked: tuple[ReconstructedImage, ...] = ()
+    created: Image | None = None
+    nearest: tuple[NearestPair, ...] = ()
+    audit: Mapping[str, Any] | None = None
+    model: ModelFacts | None = None
     codebook_sizes: tuple[int, ...] = ()
     generated: tuple[GeneratedImages, ...] = ()
     decoder: str = "faithful"

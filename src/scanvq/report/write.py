@@ -1,14 +1,17 @@
-"""Writes the report of a run: one self-contained page, and the figures as files."""
+"""Writes the report of a run: one self-contained page, figures and tables as files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from scanvq.model.model import Model
+from scanvq.report.card import CardFacts, has_own_edits, model_card
 from scanvq.report.figures.all import all_figures
 from scanvq.report.figures.rendered_figure import RenderedFigure
 from scanvq.report.gather import gather
 from scanvq.report.page import page
+from scanvq.report.tables.latex import latex
+from scanvq.report.tables.run_tables import run_tables
 from scanvq.storage.files import atomic_write, write_text
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.types import ProgressFactory
@@ -17,7 +20,9 @@ from scanvq.types import ProgressFactory
 def write_run_report(
     model: Model, directory: RunDirectory, *, progress_for: ProgressFactory, cache: Path | None = None
 ) -> None:
-    """Writes RUN/report.html, and RUN/figures with each figure as PNG and SVG.
+    """Writes RUN/report.html, each figure as PNG and SVG, each table as CSV and LaTeX, and the model card.
+
+    A model card that was edited by hand is left as it is, see `has_own_edits`.
 
     Args:
         model: of the run; the sections of a missing prior are left out of the page.
@@ -31,7 +36,12 @@ def write_run_report(
         _save(figure, directory.figures)
     for sheet in figures.sheets.values():
         _save(sheet.draw(), directory.figures)
+    for table in run_tables(report_data).values():
+        write_text(directory.tables / f"{table.name}.csv", table.csv())
+        write_text(directory.tables / f"{table.name}.tex", latex(table))
     write_text(directory.report, page(report_data, figures))
+    if not has_own_edits(directory):
+        write_text(directory.card, model_card(report_data, CardFacts.read(directory)))
 
 
 def _save(figure: RenderedFigure, folder: Path) -> None:

@@ -144,7 +144,7 @@ class RunDirectory:
 
     @property
     def audit(self) -> Path:
-        """Whether created images are copies of training scans."""
+        """The memorization audit: which created scans copy training scans."""
         return self.path / "audit.json"
 
     @property
@@ -165,6 +165,25 @@ class RunDirectory:
     def calibration(self) -> Path:
         """Scores of held-out people, which those of other scans are compared with."""
         return self.path / "calibration.json"
+
+    @property
+    def sampling_speed(self) -> Path:
+        """Seconds per created scan."""
+        return self.path / "samples" / "speed.json"
+
+    @property
+    def tables(self) -> Path:
+        return self.path / "tables"
+
+    @property
+    def card(self) -> Path:
+        """The model card."""
+        return self.path / "README.md"
+
+    @property
+    def card_facts(self) -> Path:
+        """What only its user knows of a run, for its card: licenses, name of the data set."""
+        return self.path / "card.json"
 
     @property
     def cost(self) -> Path:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -70,18 +71,45 @@ def read_weights(path: Path, header: type[H]) -> Weights[H]:
         WeightsError: a missing or damaged file, another role or format; the message names file and field.
     """
     expected_role = header.model_fields["role"].default
+    with _opened(path, expected_role) as file:
+        names = file.keys()  # the file is not a mapping
+        tensors = {name: file.get_tensor(name) for name in names}
+        text = _header_text(path, file)
+    return Weights(header=_header(path, text, header, expected_role), tensors=tensors)
+
+
+def read_header(path: Path, header: type[H]) -> H:
+    """Reads the header of a weights file without its tensors.
+
+    Args:
+        path: the file.
+        header: the expected type of header, which fixes the role.
+
+    Raises:
+        WeightsError: as `read_weights`.
+    """
+    expected_role = header.model_fields["role"].default
+    with _opened(path, expected_role) as file:
+        text = _header_text(path, file)
+    return _header(path, text, header, expected_role)
+
+
+@contextmanager
+def _opened(path: Path, role: str) -> Iterator[Any]:
     if not path.is_file():
-        raise WeightsError(f"there is no {expected_role} at {path}; train it with `scanvq fit`")
+        raise WeightsError(f"there is no {role} at {path}; train it with `scanvq fit`")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            names = file.keys()  # the file is not a mapping
-            tensors = {name: file.get_tensor(name) for name in names}
+            yield file
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is not a complete safetensors file: {error}") from None
+
+
+def _header_text(path: Path, file: Any) -> str:
+    metadata = file.metadata() or {}
     if HEADER_KEY not in metadata:
         raise WeightsError(f"{path} was not written by ScanVQ: its header has no {HEADER_KEY!r} entry")
-    return Weights(header=_header(path, metadata[HEADER_KEY], header, expected_role), tensors=tensors)
+    return str(metadata[HEADER_KEY])
 
 
 def _header(path: Path, text: str, header: type[H], expected_role: str) -> H:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,4 +32,17 @@ def digest_store(
     with raw.open("rb", buffering=0) as opened:
         while block := opened.read(_BLOCK):
             digest.update(block)
+    return digest.hexdigest()[:20]
+
+
+def digest_images(blocks: Iterable[NDArray[Any]]) -> str:
+    """SHA-256 over images in native units as float32: the first 20 hexadecimal digits.
+
+    Args:
+        blocks: (B, H, W) each, in order.
+    """
+    digest = hashlib.sha256()
+    for block in blocks:
+        digest.update(json.dumps([*map(int, block.shape[1:])]).encode())
+        digest.update(np.ascontiguousarray(block, np.float32).data)
     return digest.hexdigest()[:20]

@@ -22,6 +22,7 @@ from scanvq.imaging.preparation import NativeFormat, Preparation
 from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.dataset import SliceDataset
+from scanvq.store.digest import digest_images
 from scanvq.store.leakage import Leak, LeakError, find_leaks
 from scanvq.store.slice_conditions import SliceConditions, measure_conditions, slice_conditions
 from scanvq.store.statistics import decide_intensity, training_statistics
@@ -195,8 +196,15 @@ def data_record(data: RunData) -> dict[str, Any]:
         "std": data.std,
         "store": data.store.folder.name,
         "content": data.content,
+        "test_content": _test_content(data),
         "entries": [[e.path.as_posix(), e.subject, e.group, e.split, e.label] for e in data.catalog.entries],
     }
+
+
+def _test_content(data: RunData) -> str:
+    """A digest of the test images in native units, whatever the other splits are."""
+    rows = data.rows("test")
+    return digest_images(data.store.native(rows[start : start + 64]) for start in range(0, len(rows), 64))
 
 
 def reopen_data(

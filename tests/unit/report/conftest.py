@@ -11,6 +11,8 @@ from scanvq.report.report_data import (
     ExampleImage,
     GeneratedImages,
     InpaintedImage,
+    ModelFacts,
+    NearestPair,
     ReconstructedImage,
     ReportData,
 )
@@ -41,6 +43,16 @@ def scores(*, above: bool = False) -> dict[str, float]:
     return found | {"above_0.6": 0.875} if above else found
 
 
+def comparison(auc: float, *, low: float = 0.9) -> dict:
+    refused = {"value": None, "low": None, "high": None, "floor": 1.0, "bad": {"blurred": 9.0}}
+    return {
+        "n": 8,
+        "auc": {"network": {"value": auc, "low": low, "high": 0.99, "floor": 0.52, "bad": {"blurred": 0.97}}},
+        "frechet": {"network": {**refused, "refused": "TooFewSubjects: too few"}},
+        "source": {"images": "samples of the run, seed 0", "count": 8, "model": "prior-id"},
+    }
+
+
 @pytest.fixture(scope="session")
 def metrics() -> dict:
     return {
@@ -56,6 +68,12 @@ def metrics() -> dict:
             "codebook": [{"size": K, "used": 6, "perplexity": 5.1}],
         },
         "prior": {"test": {"n": 8, "bits_per_code": 1.5, "bits_per_pixel": 0.09}},
+        "samples": {
+            "samples_vs_reconstructions": comparison(0.9),
+            "reconstructions_vs_reals": comparison(0.6, low=0.5)
+            | {"band_error": {"1": {"value": 0.1, "low": 0.05, "high": 0.2, "floor": 0.0, "bad": {}}}},
+            "samples_vs_reals": comparison(0.95),
+        },
         "cost": {"tokenizer": {"seconds": 60.0, "images_per_second": 12.5, "peak_memory_mb": 100.0}},
     }
 
@@ -88,6 +106,23 @@ def report_data(metrics: dict, reconstructed: ReconstructedImage) -> ReportData:
         ),
         examples={"train": [ExampleImage(image=picture(), name="two.png")]},
         metrics=metrics,
+        audit={
+            "rate": {"value": 0.5, "low": 0.01, "high": 0.99},
+            "samples": [
+                {"file": "image_000.png", "nearest": "near.png", "p": 0.01, "copy": True},
+                {"file": "image_001.png", "nearest": "far.png", "p": 0.6, "copy": False},
+            ],
+        },
+        model=ModelFacts(
+            tokenizer="vqvae",
+            prior="gated_pixelcnn",
+            codebook_sizes=(K,),
+            code_shapes=((4, 6),),
+            id="tokenizer-id",
+            content="prior-id",
+        ),
+        created=np.stack([picture(4), picture(5)]),
+        nearest=(NearestPair(created=picture(4), nearest=picture(7), name="near.png", p=0.01, copy=True),),
         ssim=np.array([0.5, 0.62, 0.7, 0.71, 0.75, 0.8, 0.8, 0.81]),
         usage=(np.array([5, 4, 3, 2, 1, 1, 0, 0]),),
         histories={"tokenizer": records("loss", "ssim", "perplexity"), "prior": records("bits_per_code")},

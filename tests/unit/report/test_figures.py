@@ -36,13 +36,20 @@ def test_every_figure_of_a_page_is_png_and_svg(report_data: ReportData) -> None:
     figures = all_figures(report_data)
     rendered_figures = [*figures.charts.values(), *(sheet.draw() for sheet in figures.sheets.values())]
     assert [rendered.name for rendered in rendered_figures if not is_valid(rendered)] == []
-    assert {"ssim-histogram", "codebook-0", "tokenizer-ssim", "tokenizer-ssim-last-fifth"} <= set(
-        figures.charts
-    )
+    assert {
+        "ssim-histogram",
+        "separation",
+        "codebook-0",
+        "tokenizer-ssim",
+        "tokenizer-ssim-last-fifth",
+    } <= set(figures.charts)
     assert set(figures.sheets) == {
         "contact-sheet",
         "reconstructions",
-        "best-median-worst",
+        "first-look",
+        "real-reconstructed-created",
+        "worst-reconstructions",
+        "nearest",
         "generated",
         "generated-codes",
         "completions",
@@ -59,7 +66,7 @@ def test_without_data_there_is_no_figure(bare: ReportData) -> None:
 def test_drawing_reports_progress(report_data: ReportData) -> None:
     reported: list[tuple[int, int]] = []
     all_figures(report_data, progress=lambda done, total: reported.append((done, total)))
-    assert reported[-1][0] == reported[-1][1] == len(reported) == 10
+    assert reported[-1][0] == reported[-1][1] == len(reported) == 11
 
 
 def test_a_loss_that_copies_another_number_has_no_curve() -> None:

@@ -12,16 +12,19 @@ from scanvq.report.report_data import ReportData
 
 SECTIONS = {
     "summary": "0.710",
-    "data": "A scan is not a patient.",
-    "tokenizer-training": "perplexity",
-    "reconstructions": "one.png",
-    "ssim": "not a result by itself",
+    "look": "reconstructed",
+    "created": "The prior is at fault",
+    "novelty": "COPY · p = 0.01 · near.png",
+    "reconstruction": "not a result by itself",
     "extremes": "worst: SSIM 0.500",
-    "codebook": "perplexity 5.1 of 8",
-    "prior-training": "log2(8)",
+    "reconstructions": "one.png",
     "generated": "SYNTHETIC",
     "codes": "codes 4x6",
     "completions": "given",
+    "data": "A scan is not a patient.",
+    "tokenizer-training": "perplexity",
+    "codebook": "perplexity 5.1 of 8",
+    "prior-training": "log2(8)",
     "progress": "step 20",
     "reported": "0.67",
     "model": "3,000",
@@ -30,8 +33,9 @@ SECTIONS = {
     "environment": "3.11",
     "skipped": "truncated",
     "repeat": "--out again --seed 0",
+    "definitions": "sigma 1.5",
 }
-VOID = {"meta", "link", "img", "br", "path", "rect", "use", "image"}
+VOID = {"meta", "link", "img", "br", "path", "rect", "use", "image", "input"}
 
 
 class Tags(HTMLParser):
@@ -62,7 +66,7 @@ def html(report_data: ReportData) -> str:
 
 
 def sections(html: str) -> dict[str, str]:
-    return dict(re.findall(r'<section id="([^"]+)">(.*?)</section>', html, re.S))
+    return dict(re.findall(r'<section id="([^"]+)"[^>]*>(.*?)</section>', html, re.S))
 
 
 def test_every_section_is_there_in_order_with_its_content(html: str) -> None:
@@ -73,6 +77,8 @@ def test_every_section_is_there_in_order_with_its_content(html: str) -> None:
 
 def test_every_section_has_an_explanation_and_a_link(html: str) -> None:
     for name, text in sections(html).items():
+        if name == "summary":
+            continue
         assert '<p class="explanation">' in text, name
         assert f'<a href="#{name}">' in html
 
@@ -94,24 +100,49 @@ def test_every_picture_is_described_and_every_table_scrolls(html: str) -> None:
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in html
 
 
-def test_ssim_is_shown_with_bits_count_and_definition(html: str) -> None:
-    for word in ("0.188", "Bits per pixel", "8 test images", "foreground", "data range 1", "sigma 1.5"):
-        assert word in sections(html)["summary"]
+def test_ssim_is_shown_with_bits_and_count_and_its_definition_is_one_click_away(html: str) -> None:
+    found = sections(html)
+    assert "0.188 bits per pixel, 0.09 under the prior" in found["summary"]
+    assert "8 test images" in found["reconstruction"]
+    assert '<a class="term" href="#define-ssim">SSIM</a>' in found["reconstruction"]
+    for word in ("data range 1", "sigma 1.5", "11x11", "scikit-image"):
+        assert word in found["definitions"]
+
+
+def test_created_scans_stand_beside_floor_interval_and_bad_references(html: str) -> None:
+    created = sections(html)["created"]
+    assert re.search(r'<td class="n worse">.*?0.950.*?<small>0.900 to 0.990</small>', created)
+    assert '<td class="n fine">0.600 <small>0.500 to 0.990</small>' in created
+    for word in ("#define-floor", "#define-auc", ">0.520<", ">0.970<", "TooFewSubjects: too few"):
+        assert word in created
+
+
+def test_theme_can_be_chosen_without_a_script(html: str) -> None:
+    for name in ("theme-auto", "theme-light", "theme-dark"):
+        assert f'id="{name}"' in html
+    assert ":has(#theme-dark:checked) { color-scheme: dark; }" in html
+    assert "@media print" in html
+
+
+def test_not_audited_is_said(report_data: ReportData) -> None:
+    report_data = replace(report_data, audit=None, nearest=(), histories={})
+    found = sections(page(report_data, all_figures(report_data)))
+    assert "Not audited" in found["novelty"]
+    assert "not audited" in found["summary"]
 
 
 def test_scores_are_those_of_the_run(report_data: ReportData, metrics: dict, html: str) -> None:
-    summary = sections(html)["summary"]
-    assert '<td>PSNR (dB)</td><td class="n">0.71</td>' in summary
-    assert '<td>SSIM, foreground</td><td class="n">0.7100</td>' in summary
-    assert summary.count("87.5% above 0.6") == 2
-    assert "0.710</b><span>of the pixels, for a range of 1; lower is better" in summary
+    found = sections(html)["reconstruction"]
+    assert re.search(r'>PSNR \(dB\)</a></td><td class="n">0.71</td>', found)
+    assert re.search(r'>SSIM, foreground</a></td><td class="n">0.7100</td>', found)
+    assert found.count("87.5% above 0.6") == 2
     older = {name: values for name, values in metrics["tokenizer"]["test"].items() if name != "psnr"}
     report_data = replace(
         report_data, metrics={**metrics, "tokenizer": metrics["tokenizer"] | {"test": older}}, histories={}
     )
-    summary = sections(page(report_data, all_figures(report_data)))["summary"]
-    assert "PSNR" not in summary
-    assert "mean absolute error" in summary
+    found = sections(page(report_data, all_figures(report_data)))
+    assert "PSNR" not in found["reconstruction"] + found["summary"]
+    assert "mean absolute error" in found["reconstruction"]
 
 
 def test_names_are_escaped(html: str) -> None:
@@ -144,16 +175,17 @@ def test_charts_follow_the_theme_inside_the_page(html: str) -> None:
 
 def test_missing_content_is_left_out_and_listed(bare: ReportData) -> None:
     html = page(bare, all_figures(bare))
-    assert list(sections(html)) == ["summary", "settings"]
+    assert list(sections(html)) == ["summary", "settings", "definitions"]
     assert "run `scanvq evaluate first` first" in html
+    assert "not evaluated" in html
     assert Tags(html).open == []
 
 
 def test_a_prior_without_likelihood_is_noted(report_data: ReportData, metrics: dict) -> None:
     report_data = replace(report_data, metrics={**metrics, "prior": {"test": None}})
-    summary = sections(page(report_data, all_figures(report_data)))["summary"]
-    assert "No likelihood for the prior" in summary
-    assert "Bits per code" not in summary
+    found = sections(page(report_data, all_figures(report_data)))
+    assert "No likelihood for the prior" in found["reconstruction"]
+    assert "under the prior" not in found["summary"]
 
 
 def test_a_prior_without_completions_leaves_them_out(report_data: ReportData) -> None:

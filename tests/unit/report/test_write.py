@@ -49,7 +49,7 @@ def report(run: Path) -> str:
     return (run / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_complete_run(run: Path) -> None:
+def test_a_complete_run(run: Path, scans: Path) -> None:
     reported: dict[str, list[tuple[int, int]]] = {}
 
     def progress_for(name: str) -> Callable[[int, int], None]:
@@ -58,8 +58,15 @@ def test_a_complete_run(run: Path) -> None:
     api.load(run, device="cpu").write_report(progress_for=progress_for)
     html = (run / "report.html").read_text(encoding="utf-8")
     for section in ("summary", "data", "extremes", "codebook", "generated", "completions", "progress"):
-        assert f'<section id="{section}">' in html
+        assert f'<section id="{section}"' in html
     assert "Not available" not in html
+    assert "Layout of the folder: flat" in html
+    for name in ("splits", "reconstruction-scores", "rate", "codebook", "cost"):
+        assert (run / "tables" / f"{name}.csv").read_text(encoding="utf-8").count("\n") > 1
+        assert r"\toprule" in (run / "tables" / f"{name}.tex").read_text(encoding="utf-8")
+    card = (run / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlicense: unknown\n")
+    assert not [file.name for file in scans.iterdir() if file.stem in card]
     assert "real test scans · narrow" in html
     assert reported.keys() == {"report", "figures"}
     assert all(done[-1][0] == done[-1][1] for done in reported.values())
@@ -85,8 +92,9 @@ def test_a_score_added_to_the_table_is_measured_and_shown(run: Path, monkeypatch
     assert stored["max_error"]["mean"] > stored["mae"]["mean"]
     assert f"  {score_text(added, stored['max_error'])}" in summary(evaluated)
     html = report(run)
-    assert "<td>largest error</td>" in html
-    assert f"<b>{stored['max_error']['mean']:.3f}</b><span>of a pixel; lower is better</span>" in html
+    assert ">largest error</a></td>" in html
+    assert f"largest error {stored['max_error']['mean']:.3f}" in html
+    assert "Of a pixel." in html
 
 
 def test_before_it_is_evaluated(run: Path) -> None:
@@ -94,7 +102,7 @@ def test_before_it_is_evaluated(run: Path) -> None:
     (run / "test_scores.json").unlink()
     html = report(run)
     assert "run `scanvq evaluate first`" in html
-    for section in ("ssim", "extremes", "codebook", "cost"):
+    for section in ("reconstruction", "extremes", "codebook", "cost"):
         assert f'<section id="{section}">' not in html
     assert '<section id="reconstructions">' in html
 

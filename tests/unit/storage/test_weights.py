@@ -16,6 +16,7 @@ from scanvq.storage.weights import (
     Header,
     WeightsError,
     content_id,
+    read_header,
     read_weights,
     save_weights,
 )
@@ -47,7 +48,7 @@ def test_saved_and_read_weights_are_equal(tmp_path: Path) -> None:
     part = Part().to(memory_format=torch.channels_last)
     save_weights(tmp_path / "a.safetensors", part.state_dict(), header_of(part))
     weights = read_weights(tmp_path / "a.safetensors", TokenizerHeader)
-    assert weights.header == header_of(part)
+    assert weights.header == header_of(part) == read_header(tmp_path / "a.safetensors", TokenizerHeader)
     assert weights.header.format_version == FORMAT_VERSION
     assert weights.tensors.keys() == part.state_dict().keys()
     assert all(torch.equal(value, weights.tensors[name]) for name, value in part.state_dict().items())

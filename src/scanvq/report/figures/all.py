@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -12,11 +12,13 @@ import numpy as np
 from scanvq.report.figures.chart import draw
 from scanvq.report.figures.codebook import code_use
 from scanvq.report.figures.colors import gray
+from scanvq.report.figures.comparison_sheets import comparison_sheets
 from scanvq.report.figures.curves import curve, curve_names
 from scanvq.report.figures.panels import code_tiles, panel_row
 from scanvq.report.figures.rate_distortion import rate_distortion_figure
 from scanvq.report.figures.rendered_figure import RenderedFigure
 from scanvq.report.figures.scores import ssim_histogram
+from scanvq.report.figures.separation import SeparationRow, separation_chart, separations
 from scanvq.report.figures.tiles import Row, Sheet, Tile
 from scanvq.report.labels import label_of
 from scanvq.report.report_data import (
@@ -61,9 +63,10 @@ def all_figures(report_data: ReportData, *, progress: Callable[[int, int], None]
         if records
     }
     single = sum(data is not None for data in (report_data.ssim, report_data.rate_distortion))
-    total = 2 * sum(map(len, curves.values())) + single + len(report_data.usage)
+    samples = separations((report_data.metrics or {}).get("samples", {}))
+    total = 2 * sum(map(len, curves.values())) + single + len(report_data.usage) + bool(samples)
     charts: dict[str, RenderedFigure] = {}
-    for figure in _charts(report_data, curves):
+    for figure in chain(_charts(report_data, curves), _separation_charts(samples)):
         charts[figure.name] = figure
         if progress is not None:
             progress(len(charts), total)
@@ -87,12 +90,18 @@ def _charts(
         yield draw(code_use(counts), f"codebook-{level}")
 
 
+def _separation_charts(found: Sequence[SeparationRow]) -> Iterator[RenderedFigure]:
+    if found:
+        yield draw(separation_chart(found), "separation")
+
+
 def _name(*parts: str) -> str:
     """The name of a chart, for its files and ids: letters, digits and dashes for any text in a history."""
     return re.sub(r"[^a-z0-9]+", "-", " ".join(parts).lower()).strip("-")
 
 
 def _sheets(report_data: ReportData) -> Iterator[Sheet]:
+    yield from comparison_sheets(report_data)
     yield Sheet(
         name="contact-sheet",
         rows=tuple(
@@ -100,14 +109,9 @@ def _sheets(report_data: ReportData) -> Iterator[Sheet]:
             for split, examples in report_data.examples.items()
         ),
     )
-    for name, images in (
-        ("reconstructions", report_data.reconstructions),
-        ("best-median-worst", report_data.ranked),
-    ):
-        rows = tuple(_panel(image, report_data.codebook_sizes) for image in images)
-        yield Sheet(
-            name=name, rows=rows, columns=max((len(row.tiles) for row in rows), default=0), fixed=True
-        )
+    rows = tuple(_panel(image, report_data.codebook_sizes) for image in report_data.reconstructions)
+    columns = max((len(row.tiles) for row in rows), default=0)
+    yield Sheet(name="reconstructions", rows=rows, columns=columns, fixed=True)
     yield Sheet(
         name="generated", rows=tuple(chain.from_iterable(map(_samples_and_real, report_data.generated)))
     )
@@ -127,14 +131,13 @@ def _sheets(report_data: ReportData) -> Iterator[Sheet]:
 
 
 def _panel(reconstructed: ReconstructedImage, codebook_sizes: tuple[int, ...]) -> Row:
-    rank = f"{reconstructed.rank}: " if reconstructed.rank else ""
     return panel_row(
         reconstructed.image,
         reconstructed.codes,
         reconstructed.reconstruction,
         codebook_sizes=codebook_sizes,
         coarsest=reconstructed.coarsest,
-        heading=f"{rank}SSIM {reconstructed.ssim:.3f} · {reconstructed.name}",
+        heading=f"SSIM {reconstructed.ssim:.3f} · {reconstructed.name}",
     )
 
 

@@ -65,12 +65,14 @@ class Sheet:
     Attributes:
         columns: number of tiles side by side; longer rows wrap.
         fixed: whether the columns have a meaning (original | codes | ...) and never wrap.
+        native: whether the page shows an image pixel for a pixel of the screen, where there is room.
     """
 
     name: str
     rows: tuple[Row, ...]
     columns: int = 8
     fixed: bool = False
+    native: bool = False
 
     def draw(self) -> RenderedFigure:
         """The sheet as PNG and SVG."""

@@ -1,0 +1,1 @@
+"""Tables of numbers: on the page, and as CSV and LaTeX files."""

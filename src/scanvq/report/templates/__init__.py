@@ -1,0 +1,1 @@
+"""The HTML and style of the pages."""
