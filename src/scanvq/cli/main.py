@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from typing import TextIO
 
 import typer
 
@@ -46,10 +48,24 @@ def _version(version: bool = typer.Option(False, "--version", help="Show the ver
         raise typer.Exit
 
 
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Shows a warning without the line of code that gave it."""
+    typer.secho(f"scanvq: warning: {message}", fg="yellow", err=True)
+
+
 def main() -> None:
     """Runs a command. Exit codes: 0 done, 1 leaks found, 2 usage or input error, 130 interrupted."""
     try:
-        app()
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            app()
     except KeyboardInterrupt:
         typer.secho("\ninterrupted", err=True)
         sys.exit(INTERRUPTED)

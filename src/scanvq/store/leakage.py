@@ -92,7 +92,10 @@ def find_leaks(
     """
     file = store.folder / f"leaks-{_digest(store.catalog, intensity)}.json"
     if file.is_file():
-        return tuple(Leak.from_dict(leak) for leak in read_json(file))
+        try:
+            return tuple(Leak.from_dict(leak) for leak in read_json(file))
+        except (ValueError, TypeError, KeyError):  # damaged: search again
+            file.unlink()
     shared_groups = _shared_groups(store.catalog)
     leaks = (
         *shared_groups,
