@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanvq.cli.slice_options import PlaneName, PlaneOption, SlicesOption, SpacingOption
+from scanvq.cli.slice_options import PlaneName, PlaneOption, SlicesOption, SpacingOption, SyntheticOption
 
 if TYPE_CHECKING:
     from scanvq.store.run_data import RunData
@@ -40,6 +40,7 @@ def inspect(
         str,
         typer.Option(help="A regular expression on the paths; its first group is the subject."),
     ] = "",
+    allow_synthetic: SyntheticOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the complete fingerprint as JSON.")] = False,
 ) -> None:
     """Show the content of a folder: files, subjects, splits, labels, sizes, intensities, and warnings.
@@ -55,7 +56,7 @@ def inspect(
     from scanvq.cohort.survey import Survey
 
     display = ProgressDisplay()
-    catalog = read_catalog(folder, subject=subject)
+    catalog = read_catalog(folder, subject=subject, allow_synthetic=allow_synthetic)
     survey = Survey.of(catalog, plane=plane.value, slices=slices, progress=display.progress_for("inspect"))
     found = dict(survey.fingerprint)
     found["conditions"] = summarize_conditions(catalog, volumes=found["volumes"])
@@ -75,6 +76,7 @@ def prepare(
     spacing: SpacingOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the splits.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
+    allow_synthetic: SyntheticOption = False,
     allow_leak: Annotated[
         bool, typer.Option("--allow-leak", help="Prepare although splits share subjects or scans.")
     ] = False,
@@ -89,7 +91,7 @@ def prepare(
     from scanvq.cli.slice_options import with_slice_options
     from scanvq.store.run_data import SPLITS
 
-    settings = with_slice_options(overrides or (), plane, slices, spacing)
+    settings = with_slice_options(overrides or (), plane, slices, spacing, allow_synthetic=allow_synthetic)
     data = _prepared(folder, recipe, settings, seed=seed, skip_bad=skip_bad, allow_leak=allow_leak)
     geometry = data.preparation.geometry
     counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
@@ -116,6 +118,7 @@ def check(
     spacing: SpacingOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the splits.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
+    allow_synthetic: SyntheticOption = False,
 ) -> None:
     """Search for leaks: subjects in two splits, and copies of a scan in two splits.
 
@@ -127,7 +130,7 @@ def check(
     from scanvq.cli.slice_options import with_slice_options
     from scanvq.store.run_data import SPLITS
 
-    settings = with_slice_options(overrides or (), plane, slices, spacing)
+    settings = with_slice_options(overrides or (), plane, slices, spacing, allow_synthetic=allow_synthetic)
     data = _prepared(folder, recipe, settings, seed=seed, skip_bad=skip_bad, allow_leak=True)
     counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
     print(f"{counts} slices: {len(data.leaks) or 'no'} leaks between the splits")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption
+from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption, SyntheticOption
 
 
 def fit(
@@ -70,6 +70,7 @@ def fit(
             "--allow-leak", help="Train although splits share subjects or scans; the report shows it."
         ),
     ] = False,
+    allow_synthetic: SyntheticOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     log: Annotated[
         list[str] | None,
@@ -113,7 +114,9 @@ def fit(
 
     rank = int(os.environ.get("RANK", "0"))
     display = ProgressDisplay(quiet=rank != 0)
-    given = with_slice_options(overrides or (), plane, slices, spacing)
+    given = with_slice_options(
+        overrides or (), plane, slices, spacing, allow_synthetic=allow_synthetic and not resume
+    )
     if resume and (plane, slices, spacing) != (None, None, None):
         raise ValueError("--plane, --slices and --spacing cannot change a run that is resumed")
     if resume and out is None:

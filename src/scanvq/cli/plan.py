@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption
+from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption, SyntheticOption
 
 
 class DetailName(StrEnum):
@@ -38,6 +38,7 @@ def plan(
     spacing: SpacingOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of splits, weights and batches.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
+    allow_synthetic: SyntheticOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Plan the training on a folder of scans: every setting with its reason, and a cost estimate.
@@ -67,7 +68,9 @@ def plan(
         folder,
         budget=parse_duration(budget),
         detail=detail.value,
-        overrides=with_slice_options(overrides or (), plane, slices, spacing),
+        overrides=with_slice_options(
+            overrides or (), plane, slices, spacing, allow_synthetic=allow_synthetic
+        ),
         seed=seed,
         skip_bad=skip_bad,
         device=Engine(device=device).device,

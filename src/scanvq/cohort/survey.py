@@ -106,6 +106,7 @@ def survey_folder(
     *,
     images: Images = "original",
     subject: str = "",
+    allow_synthetic: bool = False,
     plane: Plane = "axial",
     slices: str = "foreground",
     spacing: float | None = None,
@@ -120,6 +121,7 @@ def survey_folder(
         folder: folder of scans.
         images: "segmented" uses the segmentations instead of the scans.
         subject: regular expression for subject identification, see `read_catalog`.
+        allow_synthetic: keep files that ScanVQ generated.
         plane: slicing plane of volumes.
         slices: slice selection.
         spacing: millimeters per pixel that slices are resampled to; None does not resample.
@@ -132,7 +134,6 @@ def survey_folder(
         CatalogError: no supported files in the folder, or `spacing` is given and no file has a pixel spacing.
         ValueError: an invalid value of `slices`.
     """
-    catalog = assign_splits(
-        read_catalog(folder, images=images, subject=subject), seed=seed, validation=validation, test=test
-    )
+    catalog = read_catalog(folder, images=images, subject=subject, allow_synthetic=allow_synthetic)
+    catalog = assign_splits(catalog, seed=seed, validation=validation, test=test)
     return Survey.of(catalog, plane=plane, slices=slices, spacing=spacing, progress=progress)

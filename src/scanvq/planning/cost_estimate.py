@@ -15,9 +15,10 @@ import numpy as np
 
 from scanvq.build import make_prior, make_tokenizer
 from scanvq.cohort.catalog import Catalog
-from scanvq.cohort.condition_sources import LABEL, POSITION, condition_tables
+from scanvq.cohort.condition_sources import LABEL, POSITION
 from scanvq.cohort.conditions import used_columns
 from scanvq.cohort.entries import Entries
+from scanvq.cohort.subject_tables import subject_tables
 from scanvq.cohort.survey import Survey
 from scanvq.conditions.space import CategoryCondition, ConditionSpace, NumberCondition
 from scanvq.model.coder import stored_type
@@ -108,7 +109,7 @@ def dry_run(recipe: Recipe, catalog: Catalog, *, skip_bad: bool, device: str) ->
     with tempfile.TemporaryDirectory(prefix="scanvq-dry-run-") as name:
         folder = Path(name)
         _write_table(folder / "scans.csv", catalog)
-        for table in condition_tables(catalog) if recipe.data.conditions else ():
+        for table in subject_tables(catalog) if recipe.data.conditions else ():
             shutil.copy(table, folder / table.name)
         (folder / "recipe.toml").write_text(recipe.toml(), encoding="utf-8")
         done = subprocess.run(

@@ -62,6 +62,7 @@ def make_plan(
         folder,
         images=data.images,
         subject=data.subject,
+        allow_synthetic=data.allow_synthetic,
         plane=data.plane,
         slices=data.slices,
         spacing=None if spacing == "native" else spacing,

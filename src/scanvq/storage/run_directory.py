@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,11 @@ from scanvq.storage.files import read_json, write_json
 
 FORMAT_VERSION = 2
 """Format of run directories: the one that this version writes, and the only one that it opens."""
+
+
+def is_run(names: Collection[str]) -> bool:
+    """Whether the files of a folder, by name, are those of a run directory."""
+    return {"recipe.toml", "run.json"} <= set(names)
 
 
 class RunError(ValueError):

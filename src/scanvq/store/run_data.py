@@ -76,6 +76,7 @@ def survey_data(folder: Path, data: DataSettings, preparation: PreparationSettin
         folder,
         images=data.images,
         subject=data.subject,
+        allow_synthetic=data.allow_synthetic,
         plane=data.plane,
         slices=data.slices,
         spacing=None if preparation.spacing == "native" else preparation.spacing,

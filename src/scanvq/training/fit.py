@@ -93,6 +93,8 @@ def train_run(
         run.write_settings(asdict(request))
     data = _data(run, recipe, request, engine, survey, cache, progress)  # not saved when interrupted
     loggers.info(_data_summary(data))
+    for note in data.catalog.notes:
+        loggers.info(f"note: {note}")
     _check_parts(recipe, data)
     encoding = _encoding(run, recipe, data, engine)
     loggers.info(f"codes: {encoding.precision}, encoding will take about {encoding.seconds:.0f} s")

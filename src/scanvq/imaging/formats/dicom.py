@@ -119,6 +119,14 @@ class Dicom(Format):
         for name, content in zip(names, contents, strict=True):
             write_bytes(path / name, content)
 
+    def provenance(self, path: Path) -> Provenance | None:
+        try:
+            with dicom_errors(path):
+                data = read_dataset(_files(path)[0], pixels=False)
+        except UnreadableScan:
+            return None
+        return Provenance.read(f"{data.get('DerivationDescription')} {data.get('SeriesDescription')}")
+
     def files(self, path: Path) -> Sequence[Path]:
         return _files(path)
 

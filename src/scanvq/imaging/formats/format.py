@@ -18,6 +18,9 @@ Spacing = tuple[float, float]
 PIXEL_LIMIT = 2**31
 """Files whose header has more pixels are refused before decoding."""
 
+MARK_BYTES = 16_384
+"""The provenance of a generated file is within its first bytes."""
+
 
 class UnreadableScan(ValueError):  # noqa: N818 - named for the user
     """A file that cannot be used, with a short reason meant for the user."""
@@ -89,7 +92,7 @@ class Provenance:
     @classmethod
     def read(cls, text: str) -> Provenance | None:
         """The provenance in a text; None if there is none."""
-        match = re.search(r"SYNTHETIC ScanVQ model=(\w+) seed=(?:none|(\d+))", text)
+        match = re.search(r"SYNTHETIC ScanVQ model=(\w+) seed=(?:none|(\d+))", text, re.ASCII)
         if match is None:
             return None
         return cls(model=match[1], seed=None if match[2] is None else int(match[2]))
@@ -133,6 +136,13 @@ class Format(ABC):
         Raises:
             ValueError: a shape or type that this format cannot hold.
         """
+
+    def provenance(self, path: Path) -> Provenance | None:
+        """The provenance of a generated file, from its first bytes; None for other or unreadable files."""
+        try:
+            return Provenance.read(read_bytes(path, MARK_BYTES).decode("latin-1"))
+        except UnreadableScan:
+            return None
 
     def files(self, path: Path) -> Sequence[Path]:
         """The files of a scan: `path`, unless it names a series or a part of a file."""

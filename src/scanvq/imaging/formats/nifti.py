@@ -87,6 +87,13 @@ class Nifti(Format):
             properties["voxels"] = data[voxels.offset : voxels.end]
         return Scan(slices=np.ascontiguousarray(slices), spacing=voxels.spacing(plane), properties=properties)
 
+    def provenance(self, path: Path) -> Provenance | None:
+        try:
+            head = _first_bytes(path, split_channel(path)[0])
+        except UnreadableScan:
+            return None
+        return Provenance.read(head[:540].decode("latin-1"))
+
     def files(self, path: Path) -> Sequence[Path]:
         return (split_channel(path)[0],)
 

@@ -52,6 +52,10 @@ class Npy(Format):
         slices = np.ascontiguousarray(pixels.reshape(array.slices_shape(path)))
         return Scan(slices=slices, properties=properties)
 
+    def provenance(self, path: Path) -> Provenance | None:
+        beside = path.with_suffix(".json")
+        return super().provenance(beside) if beside.is_file() else None
+
     def write(self, path: Path, scan: Scan, provenance: Provenance | None = None) -> None:
         head = scan.properties.get("head") or _new_header(scan.slices)
         array = read_npy_header(path, io.BytesIO(head))

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from scanvq.imaging.formats.format import (
+    MARK_BYTES,
     Format,
     Header,
     Plane,
@@ -103,6 +104,19 @@ class Npz(Format):
             text = np.array(str(provenance))
             members[_PROVENANCE] = npy_header_bytes((), text.dtype) + text.tobytes()
         write_bytes(path, _zip_bytes(members))
+
+    def provenance(self, path: Path) -> Provenance | None:
+        file = split_member(path)[0]
+        try:
+            with _npz_errors(path), zipfile.ZipFile(file) as archive:
+                if f"{_PROVENANCE}.npy" not in archive.namelist():
+                    return None
+                with archive.open(f"{_PROVENANCE}.npy") as member:
+                    content = member.read(MARK_BYTES)
+                text = read_npy_header(path, io.BytesIO(content)).numbers(path, content)
+        except UnreadableScan:
+            return None
+        return Provenance.read(str(text))
 
     def files(self, path: Path) -> Sequence[Path]:
         return (split_member(path)[0],)
