@@ -89,9 +89,9 @@ def _prepared(
     cache: Path | None,
 ) -> tuple[RunData, str]:
     """The prepared scans, and a sentence about files that do not match the pattern of the run."""
-    catalog, unmatched = (
-        read_catalog(folder, images=data.images, check_tables=False, allow_synthetic=data.allow_synthetic),
-        "",
+    unmatched = ""
+    catalog = read_catalog(
+        folder, images=data.images, check_tables=False, allow_synthetic=data.allow_synthetic
     )
     by_layout = {entry.subject for entry in catalog.entries}
     if data.subject:

@@ -14,13 +14,15 @@ from pathlib import Path
 
 from scanvq.cohort.catalog import CatalogError
 from scanvq.cohort.layouts.subject_matching import TableKeys
+from scanvq.imaging.formats import stem_of
 
 NAME = "subjects.csv"
 SUBJECT_COLUMNS = ("subject", "subject_id", "participant_id", "patient", "patient_id")
 LABEL_COLUMNS = ("label", "class", "diagnosis", "group_label", "dx")
 _BIDS = re.compile(r"sub-[A-Za-z0-9]+")
-_SLICE = re.compile(r"[_-](?:slice|slc|sl|z|frame)[_-]?\d+$", re.IGNORECASE)
-_NUMBER = re.compile(r"[_-]\d+$")
+_SLICE = re.compile(r"[_. -](?:slice|slc|sl|z|frame)[_. -]?\d+$", re.IGNORECASE)
+_NUMBER = re.compile(r"[_.-]\d+$")
+_DOTTED = re.compile(r"\d+(?:\.\d+){2,}")  # such as a UID or a date
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,11 @@ def _subject_in_path(path: Path, subjects: Mapping[str, Subject], similar: Mappi
 
 def _beginnings(path: Path) -> Iterator[str]:
     """The beginnings of the file name and of its folders that end before a separator, the longest first."""
-    for name in (path.name.split(".")[0], *reversed(path.parts[:-1])):
-        pieces = re.split(r"([_-])", name)
+    for name in (stem_of(path), *reversed(path.parts[:-1])):
+        numbers = _DOTTED.match(name)  # the parts of a UID or a date are no names of their own
+        end = numbers.end() if numbers else 0
+        first, *others = re.split(r"([_. -])", name[end:])
+        pieces = [name[:end] + first, *others]
         for length in range(len(pieces), 0, -2):
             yield "".join(pieces[:length])
 
@@ -135,16 +140,17 @@ def _similar_beginnings(paths: Sequence[Path], subjects: Mapping[str, Subject]) 
 
 
 def _stem(path: Path) -> str:
-    return _SLICE.sub("", path.name.split(".")[0])
+    return _SLICE.sub("", stem_of(path))
 
 
 def _series(path: Path) -> str:
-    return _NUMBER.sub("", _stem(path))
+    stem = _stem(path)
+    return stem if _DOTTED.fullmatch(stem) else _NUMBER.sub("", stem)
 
 
 def _are_numbered(paths: Iterable[Path]) -> bool:
     """Whether file names are numbered series, such as 218391_78 and 218391_79, of names with a number."""
-    series = Counter(_series(path) for path in paths if _NUMBER.search(_stem(path)))
+    series = Counter(name for path in paths if (name := _series(path)) != _stem(path))
     names_have_numbers = all(re.search(r"\d", name) for name in series)
     return len(series) >= 3 and names_have_numbers and sum(series.values()) >= 2 * len(series)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from scanvq.cohort.catalog import SYNTHETIC, Catalog, CatalogError, Images
 from scanvq.cohort.entries import Entries
 from scanvq.cohort.layouts.listing import divide_generated, list_scans
-from scanvq.imaging.formats import READABLE
+from scanvq.imaging.formats import READABLE, stem_of
 from scanvq.imaging.paths import Paths
 from scanvq.storage.run_directory import is_run
 
@@ -27,7 +27,7 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-_MASK = re.compile(r"[_-](?:mask|seg|segmentation|lesion|labels?|roi)$", re.IGNORECASE)
+_MASK = re.compile(r"[_. -](?:mask|seg|segmentation|lesion|labels?|roi)$", re.IGNORECASE)
 TABLES = (".csv", ".tsv", ".json", ".txt", ".md", ".bval", ".bvec")
 
 
@@ -140,13 +140,13 @@ def _files(folder: Path, runs: list[Path]) -> Iterator[Path]:
 def _without_masks(scans: Paths) -> Paths:
     """Removes x_mask.png and similar files if there is a file x."""
     masked = {stem for path in scans if (stem := _masked_stem(path))}
-    present = {stem for path in scans if (stem := path.name.split(".")[0]) in masked}
+    present = {stem for path in scans if (stem := stem_of(path)) in masked}
     return Paths(path for path in scans if _masked_stem(path) not in present) if present else scans
 
 
 def _masked_stem(path: Path) -> str | None:
     """The stem of the file that a mask belongs to, by its name; None for files that are no masks."""
-    stem = path.name.split(".")[0]
+    stem = stem_of(path)
     base = _MASK.sub("", stem)
     return base if base != stem else None
 
