@@ -32,7 +32,7 @@ class FitRequest:
     def __post_init__(self) -> None:
         if self.budget is not None and self.epochs is not None:
             raise ValueError("give either a budget or a number of epochs, not both")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}; it must be 0 or more")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed is {self.seed}; it must be 0 to {2**32 - 1}")
         if self.tokenizer is not None and self.initial_model is not None:
             raise ValueError("give either --tokenizer or --from, not both")

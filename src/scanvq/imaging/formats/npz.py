@@ -25,8 +25,8 @@ from scanvq.imaging.formats.format import (
     read_as,
     read_bytes,
 )
-from scanvq.imaging.formats.npy import NpyHeader, npy_header_bytes, read_npy_header
-from scanvq.imaging.formats.pixels import to_gray
+from scanvq.imaging.formats.npy import NpyHeader, npy_header_bytes, read_npy_header, two_readings
+from scanvq.imaging.formats.pixels import channel_axis, to_gray
 from scanvq.storage.files import write_bytes
 
 SUFFIX = ".npz"
@@ -40,7 +40,8 @@ class Npz(Format):
     """All images of a file, or one image as FILE/ARRAY/NUMBER; `plane` is not used.
 
     Image arrays are `train_images`, `val_images` and `test_images`, or `images`: (n, H, W), volumes
-    (n, D, H, W), or RGB (n, H, W, 3) with equal channels. `properties`: their shapes, and all other arrays.
+    (n, D, H, W), RGB (n, H, W, 3) with equal channels, or a single channel (n, H, W, 1). `properties`: their
+    shapes, and all other arrays.
     The provenance is written as an array `synthetic`.
     """
 
@@ -91,7 +92,7 @@ class Npz(Format):
         members, first = {}, 0
         for name, shape, stored in arrays:
             colored = _is_colored(shape)
-            count = int(np.prod(shape[:-3] if colored else shape[:-2]))
+            count = int(np.prod(shape[:-3] if colored or _has_channel(shape) else shape[:-2]))
             pixels = as_type(scan.slices[first : first + count], np.dtype(stored))
             first += count
             if colored:
@@ -198,7 +199,13 @@ def _header_of_member(path: Path, headers: Mapping[str, NpyHeader], member_key: 
 
 def _volume_shape(path: Path, header: NpyHeader) -> tuple[int, int, int, int]:
     """(n, slices per image, H, W) of an image array."""
-    shape = header.shape[:-1] if _is_colored(header.shape) else header.shape
+    shape = header.shape
+    if len(shape) == 3 and channel_axis(shape) is not None:
+        raise UnreadableScan(path, two_readings(shape))
+    if _is_colored(shape) or _has_channel(shape):
+        shape = shape[:-1]
+    elif len(shape) > 3 and channel_axis(shape) is not None:
+        raise UnreadableScan(path, f"its images have {shape[-1]} channels; save one of them")
     if len(shape) not in (3, 4) or min(shape) < 1:
         shape_text = "x".join(map(str, header.shape))
         raise UnreadableScan(path, f"its images have the shape {shape_text}; (n, height, width) is read")
@@ -208,6 +215,10 @@ def _volume_shape(path: Path, header: NpyHeader) -> tuple[int, int, int, int]:
 
 def _is_colored(shape: Sequence[int]) -> bool:
     return len(shape) >= 4 and shape[-1] == 3
+
+
+def _has_channel(shape: Sequence[int]) -> bool:
+    return len(shape) >= 4 and shape[-1] == 1
 
 
 def _to_gray(path: Path, pixels: np.ndarray, shape: Sequence[int], header: NpyHeader) -> np.ndarray:
