@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class Tree:
         patients: PatientID of the scans that have one.
         generated: files that are left out because ScanVQ generated them.
         runs: run directories of ScanVQ, which are left out.
+        special: pipes, sockets and devices, which are left out.
     """
 
     root: Path
@@ -54,6 +56,7 @@ class Tree:
     patients: Mapping[Path, str] = field(default_factory=dict)
     generated: Sequence[Path] = ()
     runs: Sequence[Path] = ()
+    special: Sequence[Path] = ()
 
     def describe(self) -> str:
         """The files that are present instead of scans, and the supported suffixes."""
@@ -81,6 +84,11 @@ class Tree:
             )
         if self.runs:
             notes.append(f"{len(self.runs):,} run directories of ScanVQ are left out, such as {self.runs[0]}")
+        if self.special:
+            notes.append(
+                f"{len(self.special):,} files are left out because they are no regular files (pipes, "
+                f"sockets, devices), such as {self.special[0]}"
+            )
         return notes
 
 
@@ -96,7 +104,8 @@ def read_tree(folder: Path, *, allow_synthetic: bool = False) -> Tree:
     single = [Path(folder.name)] if folder.is_file() else []
     root = folder.parent if single else folder
     runs: list[Path] = []
-    listing = list_scans(root, single or _files(folder, runs), tables=TABLES)
+    special: list[Path] = []
+    listing = list_scans(root, single or _files(folder, runs, special), tables=TABLES)
     scans = Paths(single) if single else listing.scans
     generated = Paths()
     if not allow_synthetic:
@@ -115,13 +124,14 @@ def read_tree(folder: Path, *, allow_synthetic: bool = False) -> Tree:
         patients=listing.patients,
         generated=generated,
         runs=runs,
+        special=special,
     )
 
 
-def _files(folder: Path, runs: list[Path]) -> Iterator[Path]:
+def _files(folder: Path, runs: list[Path], special: list[Path]) -> Iterator[Path]:
     """Yields the files below a folder, relative to it; follows links, but visits each folder once.
 
-    Run directories are not entered, but added to `runs`.
+    Run directories are not entered, but added to `runs`; pipes, sockets and devices are added to `special`.
     """
     visited: set[str] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
@@ -134,7 +144,21 @@ def _files(folder: Path, runs: list[Path]) -> Iterator[Path]:
             runs.append(relative)
             folders.clear()
             continue
-        yield from (relative / name for name in files if name[0] != ".")
+        for name in files:
+            if name[0] == ".":
+                continue
+            if _is_special(Path(parent, name)):
+                special.append(relative / name)
+            else:
+                yield relative / name
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a path is neither a file nor missing."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # reported when it is read
+        return False
 
 
 def _without_masks(scans: Paths) -> Paths:

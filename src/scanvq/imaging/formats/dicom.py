@@ -26,16 +26,9 @@ from scanvq.imaging.formats.dicom_values import (
     stored_values,
 )
 from scanvq.imaging.formats.dicom_writing import drop_pixels, file_bytes, new_dataset
-from scanvq.imaging.formats.format import (
-    Format,
-    Header,
-    Plane,
-    Provenance,
-    Scan,
-    Spacing,
-    UnreadableScan,
-)
+from scanvq.imaging.formats.format import Format, Header, Plane, Provenance, Scan, Spacing
 from scanvq.imaging.formats.orientation import axis_codes
+from scanvq.imaging.formats.reading import UnreadableScan
 from scanvq.storage.files import write_bytes
 
 
@@ -51,7 +44,7 @@ class Dicom(Format):
     suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
     dtypes: ClassVar[tuple[str, ...]] = ("uint8", "uint16", "int16")
 
-    def header(self, path: Path, *, plane: Plane = "axial") -> Header:
+    def _header(self, path: Path, plane: Plane) -> Header:
         with dicom_errors(path):
             series = _Series.of(path, [read_dataset(file, pixels=False) for file in _files(path)])
             slices, height, width = series.view(plane)
@@ -65,7 +58,7 @@ class Dicom(Format):
                 remarks=series.remarks,
             )
 
-    def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
+    def _read(self, path: Path, plane: Plane) -> Scan:
         with dicom_errors(path):
             files = _files(path)
             series = _Series.of(path, [read_dataset(file, pixels=True) for file in files])

@@ -12,8 +12,9 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import pixel_array
 from pydicom.pixels.processing import apply_color_lut
 
-from scanvq.imaging.formats.format import PIXEL_LIMIT, UnreadableScan, as_type, preserve_unchanged, read_as
+from scanvq.imaging.formats.format import PIXEL_LIMIT, as_type, preserve_unchanged, read_as
 from scanvq.imaging.formats.pixels import to_gray
+from scanvq.imaging.formats.reading import UnreadableScan, check_memory
 
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLORS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
@@ -115,6 +116,8 @@ def pixel_encoding(path: Path, data: Dataset, name: str) -> PixelEncoding:
 
 def stored_values(path: Path, data: Dataset, encoding: PixelEncoding) -> np.ndarray:
     """The decoded stored numbers of a file, (n, H, W); colors are converted to gray."""
+    count = frame_count(data) * int(data.Rows) * int(data.Columns) * samples_per_pixel(data)
+    check_memory(path, 2 * count * encoding.stored.itemsize)
     pixels = pixel_array(data)
     shape = (frame_count(data), int(data.Rows), int(data.Columns))
     if not encoding.color:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar
@@ -17,14 +18,13 @@ from scanvq.imaging.formats.format import (
     Plane,
     Provenance,
     Scan,
-    UnreadableScan,
     as_type,
     preserve_unchanged,
     read_as,
-    read_bytes,
     read_type,
 )
 from scanvq.imaging.formats.pixels import MOST_CHANNELS, channel_axis, to_gray
+from scanvq.imaging.formats.reading import UnreadableScan, check_memory, read_bytes
 from scanvq.storage.files import write_bytes
 
 _TOLERANCE = 2  # some programs round the channels differently
@@ -42,15 +42,16 @@ class Npy(Format):
     suffixes: ClassVar[tuple[str, ...]] = (".npy",)
     dtypes: ClassVar[tuple[str, ...]] = ("uint8", "uint16", "int16", "int32", "float32")
 
-    def header(self, path: Path, *, plane: Plane = "axial") -> Header:
+    def _header(self, path: Path, plane: Plane) -> Header:
         array = read_npy_header(path, io.BytesIO(read_bytes(path, 16_384)))
         slices, height, width = array.slices_shape(path)
         remarks = ("stored as RGB",) if array.channels == 3 else ()
         return Header(slices=slices, height=height, width=width, dtype=array.read_type(path), remarks=remarks)
 
-    def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
-        data = read_bytes(path)
-        array = read_npy_header(path, io.BytesIO(data))
+    def _read(self, path: Path, plane: Plane) -> Scan:
+        array = read_npy_header(path, io.BytesIO(read_bytes(path, 16_384)))
+        data = read_bytes(path, array.end)
+        check_memory(path, 3 * len(data))
         array.slices_shape(path)
         pixels = array.to_slices(path, read_as(path, array.numbers(path, data), array.read_type(path)))
         properties: dict[str, Any] = {"head": data[: array.offset]}
@@ -166,8 +167,10 @@ def read_npy_header(path: Path, file: IO[bytes]) -> NpyHeader:
         raise UnreadableScan(path, f"not a NumPy file, or its header is damaged ({message})") from None
     if dtype.hasobject:
         raise UnreadableScan(path, "holds Python objects, which are never loaded; save numbers")
-    if any(length < 0 for length in shape) or np.prod(shape, dtype=np.float64) > PIXEL_LIMIT:
-        claimed = "x".join(map(str, shape))[:60]
+    if any(type(length) is not int or length < 0 for length in shape):
+        raise UnreadableScan(path, f"not a NumPy file, or its header is damaged (the shape {shape})"[:160])
+    if max(shape, default=0) > PIXEL_LIMIT or math.prod(shape) > PIXEL_LIMIT:
+        claimed = "x".join(str(length) if length <= 2**63 else "..." for length in shape)[:60]
         raise UnreadableScan(path, f"claims {claimed} numbers, more than any scan has")
     return NpyHeader(tuple(shape), bool(fortran), dtype, offset)
 

@@ -20,13 +20,18 @@ from scanvq.imaging.formats.format import (
     Plane,
     Provenance,
     Scan,
-    UnreadableScan,
     as_type,
     read_as,
-    read_bytes,
 )
 from scanvq.imaging.formats.npy import NpyHeader, npy_header_bytes, read_npy_header, two_readings
 from scanvq.imaging.formats.pixels import channel_axis, to_gray
+from scanvq.imaging.formats.reading import (
+    UnreadableScan,
+    check_deflated,
+    check_memory,
+    open_regular,
+    read_bytes,
+)
 from scanvq.storage.files import write_bytes
 
 SUFFIX = ".npz"
@@ -48,7 +53,7 @@ class Npz(Format):
     suffixes: ClassVar[tuple[str, ...]] = (SUFFIX,)
     dtypes: ClassVar[tuple[str, ...]] = ("uint8", "uint16", "int16", "int32", "float32")
 
-    def header(self, path: Path, *, plane: Plane = "axial") -> Header:
+    def _header(self, path: Path, plane: Plane) -> Header:
         file, member_key = split_member(path)
         with _npz_errors(path):
             headers = image_headers(file)
@@ -64,7 +69,7 @@ class Npz(Format):
                 (_, count, height, width), dtype = _volume_shape(path, header), header.read_type(path)
         return Header(slices=count, height=height, width=width, dtype=dtype)
 
-    def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
+    def _read(self, path: Path, plane: Plane) -> Scan:
         file, member_key = split_member(path)
         self.header(path)
         with _npz_errors(path):
@@ -109,7 +114,7 @@ class Npz(Format):
     def provenance(self, path: Path) -> Provenance | None:
         file = split_member(path)[0]
         try:
-            with _npz_errors(path), zipfile.ZipFile(file) as archive:
+            with _npz_errors(path), open_regular(file) as opened, zipfile.ZipFile(opened) as archive:
                 if f"{_PROVENANCE}.npy" not in archive.namelist():
                     return None
                 with archive.open(f"{_PROVENANCE}.npy") as member:
@@ -160,7 +165,7 @@ def read_labels(file: Path, name: str) -> np.ndarray | None:
 def _read_headers(file: Path, size: int, changed: int) -> Mapping[str, NpyHeader]:
     """`image_headers` of a file of this size and time of change."""
     read_bytes(file, 1)
-    with zipfile.ZipFile(file) as archive:
+    with open_regular(file) as opened, zipfile.ZipFile(opened) as archive:
         headers = {}
         for name in _IMAGES:
             if f"{name}.npy" in archive.namelist():
@@ -179,15 +184,31 @@ def _array(file: Path, name: str) -> np.ndarray:
 
 @lru_cache(maxsize=3)
 def _load(file: Path, name: str, size: int, changed: int) -> np.ndarray:
-    content = _members(file, only=name)[name]
+    with open_regular(file) as opened, zipfile.ZipFile(opened) as archive:
+        member = archive.getinfo(f"{name}.npy")
+        with archive.open(member) as start:
+            end = read_npy_header(file, start).end
+        if member.file_size > end:
+            raise UnreadableScan(
+                file,
+                f"damaged: its array {name} is of {end:,} bytes, but {member.file_size:,} bytes are there",
+            )
+        check_deflated(file, min(end, member.file_size), member.compress_size)
+        check_memory(file, 2 * end)
+        content = archive.read(member)
     return read_npy_header(file, io.BytesIO(content)).numbers(file, content)
 
 
 def _members(file: Path, *, only: str | None = None) -> dict[str, bytes]:
     """The arrays of a file by name, as npy bytes."""
-    with zipfile.ZipFile(file) as archive:
+    with open_regular(file) as opened, zipfile.ZipFile(opened) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-        return {name: archive.read(f"{name}.npy") for name in names if only in (None, name)}
+        names = [name for name in names if only in (None, name)]
+        sizes = [archive.getinfo(f"{name}.npy") for name in names]
+        check_memory(file, sum(member.file_size for member in sizes))
+        for member in sizes:
+            check_deflated(file, member.file_size, member.compress_size)
+        return {name: archive.read(f"{name}.npy") for name in names}
 
 
 def _header_of_member(path: Path, headers: Mapping[str, NpyHeader], member_key: tuple[str, int]) -> NpyHeader:

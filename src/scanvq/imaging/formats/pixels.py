@@ -11,7 +11,8 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from scanvq.imaging.formats.format import PIXEL_LIMIT, UnreadableScan, read_bytes
+from scanvq.imaging.formats.format import PIXEL_LIMIT
+from scanvq.imaging.formats.reading import UnreadableScan, read_bytes
 
 _DECODERS: dict[str, type[ImageFile]] = {"PNG": PngImageFile, "JPEG": JpegImageFile}
 MOST_CHANNELS = 4  # of color images with transparency
