@@ -54,13 +54,14 @@ def inspect(
     from scanvq.cohort.catalog_reader import read_catalog
     from scanvq.cohort.condition_summary import summarize_conditions
     from scanvq.cohort.survey import Survey
+    from scanvq.imaging.display import display_name
 
     display = ProgressDisplay()
     catalog = read_catalog(folder, subject=subject, allow_synthetic=allow_synthetic)
     survey = Survey.of(catalog, plane=plane.value, slices=slices, progress=display.progress_for("inspect"))
     found = dict(survey.fingerprint)
     found["conditions"] = summarize_conditions(catalog, volumes=found["volumes"])
-    lines = [*fingerprint_lines(found), *condition_lines(found["conditions"])]
+    lines = [display_name(x) for x in (*fingerprint_lines(found), *condition_lines(found["conditions"]))]
     print(json.dumps(found, indent=1) if as_json else "\n".join(lines))
 
 
@@ -89,6 +90,7 @@ def prepare(
     Example: `scanvq data prepare scans/ --skip-bad`
     """
     from scanvq.cli.slice_options import with_slice_options
+    from scanvq.imaging.display import display_name
     from scanvq.store.run_data import SPLITS
 
     settings = with_slice_options(overrides or (), plane, slices, spacing, allow_synthetic=allow_synthetic)
@@ -101,7 +103,7 @@ def prepare(
     if data.store.replaced:
         print("files have changed since the last preparation: the old store is replaced")
     for path, reason in data.store.skipped:
-        print(f"left out {path}: {reason}")
+        print(f"left out {display_name(path)}: {display_name(reason)}")
     if data.leaks:
         print(f"LEAK, allowed: {len(data.leaks)} subjects or scans are shared between splits")
 

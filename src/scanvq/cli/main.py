@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -10,6 +11,7 @@ from typing import TextIO
 import typer
 
 from scanvq.cli import codes, data, demo, evaluate, fit, inpaint, plan, recipes, reconstruct, report, sample
+from scanvq.imaging.display import display_text
 
 FAILED, INTERRUPTED = 2, 130
 SHOW_CURSOR = "\x1b[?25h"
@@ -57,11 +59,14 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """Shows a warning without the line of code that gave it."""
-    typer.secho(f"scanvq: warning: {message}", fg="yellow", err=True)
+    typer.secho(f"scanvq: warning: {display_text(str(message))}", fg="yellow", err=True)
 
 
 def main() -> None:
     """Runs a command. Exit codes: 0 done, 1 leaks found, 2 usage or input error, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -72,7 +77,7 @@ def main() -> None:
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
         if os.environ.get("SCANVQ_TRACEBACK"):
             raise
-        typer.secho(f"scanvq: {error}", fg="red", err=True)
+        typer.secho(f"scanvq: {display_text(str(error))}", fg="red", err=True)
         sys.exit(FAILED)
     finally:
         if sys.stderr.isatty():  # an interrupted progress bar leaves it hidden

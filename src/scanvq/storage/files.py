@@ -40,7 +40,8 @@ def remove_temporary_files(folder: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # Bytes of file names that are no text become \udcXX, which JSON reads back.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

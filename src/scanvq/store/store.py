@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from scanvq.cohort.catalog import Catalog
 from scanvq.cohort.headers import Headers
+from scanvq.imaging.display import display_name
 from scanvq.imaging.formats import Plane
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.slice_selection import check_slices
@@ -51,7 +52,7 @@ class BadScans(ValueError):  # noqa: N818 - named for the user
     def __str__(self) -> str:
         bad = len(self.problems)
         lines = [f"{bad} of {self.total} files cannot be used:"]
-        lines += [f"  {path}: {reason}" for path, reason in self.problems]
+        lines += [f"  {display_name(path)}: {display_name(reason)}" for path, reason in self.problems]
         if bad < self.total:
             lines.append("Repair or remove them, or leave them out with --skip-bad (skip_bad=True).")
         return "\n".join(lines)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scanvq.build import make_objective, make_prior, make_tokenizer
 from scanvq.cohort.survey import Survey
+from scanvq.imaging.display import display_name
 from scanvq.model.coder import Coder
 from scanvq.model.source import read_model
 from scanvq.model.weights import load_tokenizer
@@ -94,7 +95,7 @@ def train_run(
     data = _data(run, recipe, request, engine, survey, cache, progress)  # not saved when interrupted
     loggers.info(_data_summary(data))
     for note in data.catalog.notes:
-        loggers.info(f"note: {note}")
+        loggers.info(f"note: {display_name(note)}")
     _check_parts(recipe, data)
     encoding = _encoding(run, recipe, data, engine)
     loggers.info(f"codes: {encoding.precision}, encoding will take about {encoding.seconds:.0f} s")

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from scanvq.imaging.display import display_name
+
 MOST_DEFLATED = 1032
 """Bytes that a byte of deflate data (gzip, zip, PNG) holds at most."""
 _MEMORY = Path("/proc/meminfo")
@@ -24,7 +26,7 @@ class UnreadableScan(ValueError):  # noqa: N818 - named for the user
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        return f"{display_name(self.path)}: {display_name(self.reason)}"
 
 
 @contextmanager
