@@ -54,6 +54,7 @@ def plan(
     """
     from scanvq.cli.progress_display import ProgressDisplay
     from scanvq.cli.slice_options import with_slice_options
+    from scanvq.imaging.display import display_name
     from scanvq.planning.make import make_plan
     from scanvq.storage.files import write_text
     from scanvq.training.engine import Engine
@@ -77,6 +78,10 @@ def plan(
         progress=display.progress_for("inspect"),
     )
     write_text(out, planned.toml())
+    for note in planned.survey.catalog.notes if planned.survey else ():
+        print(f"note: {display_name(note)}")
+    for path, reason in planned.survey.unreadable if planned.survey else ():
+        print(f"left out {display_name(path)}: {display_name(reason)}")
     for choice in planned.choices:
         print(f"{choice.key} = {choice.value}  ({choice.basis}: {choice.reason})")
     if planned.cost_estimate is not None:

@@ -13,7 +13,7 @@ from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.cohort.fingerprint import fingerprint
 from scanvq.cohort.headers import Headers, Progress, read_headers
 from scanvq.cohort.splits import assign_splits
-from scanvq.imaging.formats import Header, Plane
+from scanvq.imaging.formats import Header, Plane, UnreadableScan
 from scanvq.imaging.geometry import NO_SPACING, Fit, Geometry, decide_geometry
 from scanvq.imaging.slice_selection import check_slices
 from scanvq.spec import Derived
@@ -72,6 +72,16 @@ class Survey:
     def has_volumes(self) -> bool:
         """Whether any file has several slices, so that a slice has a position."""
         return any(isinstance(header, Header) and header.slices > 1 for header in self.headers.unique)
+
+    @property
+    def unreadable(self) -> list[tuple[str, str]]:
+        """The files whose header cannot be read: path relative to the root, and reason."""
+        pairs = zip(self.catalog.entries, self.headers, strict=True)
+        return [
+            (entry.path.as_posix(), header.reason)
+            for entry, header in pairs
+            if isinstance(header, UnreadableScan)
+        ]
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
