@@ -144,7 +144,12 @@ class _Series:
             raise UnreadableScan(path, "its slices differ in size; name the files one by one")
         planes = [image_planes(data) for data in datasets]
         frames = sum(frame_count(data) for data in datasets)
+        padding = sorted({encoding.padding for encoding in encodings if encoding.padding is not None})
         remarks = ("stored as colors",) if any(encoding.color for encoding in encodings) else ()
+        if padding:
+            low, high = padding[0]
+            numbers = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+            remarks = (*remarks, f"stored numbers {numbers} are declared as no data, and are not used")
         if frames == 1:
             return cls(path, datasets, encodings, None, remarks)
         if any(file_planes is None for file_planes in planes):
