@@ -145,7 +145,10 @@ class RunDirectory:
             raise RunError(
                 f"{self.path} is no ScanVQ run (it has no recipe.toml); make one with `scanvq fit`"
             )
-        version = read_json(self.settings).get("format", 1) if self.settings.is_file() else FORMAT_VERSION
+        settings = read_json(self.settings) if self.settings.is_file() else {"format": FORMAT_VERSION}
+        version = settings.get("format", 1) if isinstance(settings, dict) else None
+        if type(version) is not int:
+            raise RunError(f"{self.settings} is damaged (it has no format number); restore it")
         if version < FORMAT_VERSION:
             raise RunError(f"{self.path} was made by an older ScanVQ (format {version}): train again")
         if version > FORMAT_VERSION:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, FiniteFloat
 
 from scanvq.cohort.catalog import Catalog, CatalogError, Entry
 from scanvq.cohort.condition_sources import read_columns
@@ -19,6 +20,7 @@ from scanvq.conditions.joint_distribution import JointDistribution
 from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.preparation import Preparation
 from scanvq.settings import DataSettings, PreparationSettings
+from scanvq.storage.files import validated
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.leakage import Leak, LeakError, find_leaks
@@ -180,6 +182,25 @@ def data_record(data: RunData) -> dict[str, Any]:
     }
 
 
+class DataRecord(BaseModel):
+    """The fields of data.json that are needed to open the data again."""
+
+    folder: str
+    layout: str
+    labels: list[str]
+    notes: list[str]
+    leaks: list[dict[str, Any]]
+    skipped: list[tuple[str, str]]
+    preparation: dict[str, dict[str, Any]]
+    conditions: dict[str, Any] | list[Any]
+    conditions_digest: str
+    mean: FiniteFloat
+    std: FiniteFloat
+    store: str
+    content: str
+    entries: list[tuple[str, str, str, Literal["train", "validation", "test"], str | None]]
+
+
 def reopen_data(
     record: dict[str, Any],
     data: DataSettings,
@@ -200,6 +221,7 @@ def reopen_data(
     Raises:
         DataChangedError: files or conditions were removed or changed.
     """
+    validated(Path("data.json"), record, DataRecord)
     entries = Entries(
         Entry(path=Path(path), subject=subject, group=group, split=split, label=label)
         for path, subject, group, split, label in record["entries"]

@@ -14,7 +14,7 @@ from scanvq.model.weights import load_tokenizer
 from scanvq.recipe.reading import read_recipe
 from scanvq.recipe.recipe import Recipe
 from scanvq.settings import StageSettings
-from scanvq.storage.files import TEMPORARY_PREFIX, remove_temporary_files, write_text
+from scanvq.storage.files import TEMPORARY_PREFIX, remove_temporary_files, validated, write_text
 from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.store.run_data import RunData, data_record, prepare_data, reopen_data, survey_data
 from scanvq.training.engine import Engine
@@ -50,7 +50,7 @@ def resumed_run(
     allow_leak: bool = False,
 ) -> tuple[Recipe, FitRequest]:
     """The recipe and the request of an existing run, with the request changed by the arguments."""
-    request = FitRequest(**run.read_settings())
+    request = validated(run.settings, run.read_settings(), FitRequest)
     if budget is not None or epochs is not None:
         request = replace(request, budget=budget, epochs=epochs)
     request = replace(

@@ -161,6 +161,19 @@ def read_labels(file: Path, name: str) -> np.ndarray | None:
     return labels.reshape(len(labels), -1) if labels.ndim else None
 
 
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an npz file by name; their sizes are checked before memory is taken.
+
+    Raises:
+        UnreadableScan: not a complete npz file, or Python objects in it.
+    """
+    with _npz_errors(path):
+        return {
+            name: read_npy_header(path, io.BytesIO(content)).numbers(path, content)
+            for name, content in _members(path).items()
+        }
+
+
 @lru_cache(maxsize=16)
 def _read_headers(file: Path, size: int, changed: int) -> Mapping[str, NpyHeader]:
     """`image_headers` of a file of this size and time of change."""
