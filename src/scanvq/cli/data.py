@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanvq.cli.slice_options import PlaneName, PlaneOption, SlicesOption, SpacingOption
+from scanvq.cli.slice_options import PlaneName, PlaneOption, SlicesOption, SpacingOption, SyntheticOption
 
 if TYPE_CHECKING:
     from scanvq.store.run_data import RunData
@@ -40,6 +40,7 @@ def inspect(
         str,
         typer.Option(help="A regular expression on the paths; its first group is the subject."),
     ] = "",
+    allow_synthetic: SyntheticOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the complete fingerprint as JSON.")] = False,
 ) -> None:
     """Show the content of a folder: files, subjects, splits, labels, sizes, intensities, and warnings.
@@ -53,13 +54,14 @@ def inspect(
     from scanvq.cohort.catalog_reader import read_catalog
     from scanvq.cohort.condition_summary import summarize_conditions
     from scanvq.cohort.survey import Survey
+    from scanvq.imaging.display import display_name
 
     display = ProgressDisplay()
-    catalog = read_catalog(folder, subject=subject)
+    catalog = read_catalog(folder, subject=subject, allow_synthetic=allow_synthetic)
     survey = Survey.of(catalog, plane=plane.value, slices=slices, progress=display.progress_for("inspect"))
     found = dict(survey.fingerprint)
     found["conditions"] = summarize_conditions(catalog, volumes=found["volumes"])
-    lines = [*fingerprint_lines(found), *condition_lines(found["conditions"])]
+    lines = [display_name(x) for x in (*fingerprint_lines(found), *condition_lines(found["conditions"]))]
     print(json.dumps(found, indent=1) if as_json else "\n".join(lines))
 
 
@@ -75,6 +77,7 @@ def prepare(
     spacing: SpacingOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the splits.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
+    allow_synthetic: SyntheticOption = False,
     allow_leak: Annotated[
         bool, typer.Option("--allow-leak", help="Prepare although splits share subjects or scans.")
     ] = False,
@@ -87,9 +90,10 @@ def prepare(
     Example: `scanvq data prepare scans/ --skip-bad`
     """
     from scanvq.cli.slice_options import with_slice_options
+    from scanvq.imaging.display import display_name
     from scanvq.store.run_data import SPLITS
 
-    settings = with_slice_options(overrides or (), plane, slices, spacing)
+    settings = with_slice_options(overrides or (), plane, slices, spacing, allow_synthetic=allow_synthetic)
     data = _prepared(folder, recipe, settings, seed=seed, skip_bad=skip_bad, allow_leak=allow_leak)
     geometry = data.preparation.geometry
     counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
@@ -99,7 +103,7 @@ def prepare(
     if data.store.replaced:
         print("files have changed since the last preparation: the old store is replaced")
     for path, reason in data.store.skipped:
-        print(f"left out {path}: {reason}")
+        print(f"left out {display_name(path)}: {display_name(reason)}")
     if data.leaks:
         print(f"LEAK, allowed: {len(data.leaks)} subjects or scans are shared between splits")
 
@@ -116,6 +120,7 @@ def check(
     spacing: SpacingOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the splits.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
+    allow_synthetic: SyntheticOption = False,
 ) -> None:
     """Search for leaks: subjects in two splits, and copies of a scan in two splits.
 
@@ -127,7 +132,7 @@ def check(
     from scanvq.cli.slice_options import with_slice_options
     from scanvq.store.run_data import SPLITS
 
-    settings = with_slice_options(overrides or (), plane, slices, spacing)
+    settings = with_slice_options(overrides or (), plane, slices, spacing, allow_synthetic=allow_synthetic)
     data = _prepared(folder, recipe, settings, seed=seed, skip_bad=skip_bad, allow_leak=True)
     counts = ", ".join(f"{len(data.rows(split)):,} {split}" for split in SPLITS)
     print(f"{counts} slices: {len(data.leaks) or 'no'} leaks between the splits")

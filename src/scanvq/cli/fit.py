@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scanvq.cli.goal_option import GoalOption
-from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption
+from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption, SyntheticOption
 
 
 def fit(
@@ -76,6 +76,7 @@ def fit(
         bool,
         typer.Option("--no-sample-scores", help="Do not score samples at the end (about a minute)."),
     ] = False,
+    allow_synthetic: SyntheticOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     log: Annotated[
         list[str] | None,
@@ -122,7 +123,9 @@ def fit(
 
     rank = int(os.environ.get("RANK", "0"))
     display = ProgressDisplay(quiet=rank != 0)
-    given = with_slice_options(overrides or (), plane, slices, spacing)
+    given = with_slice_options(
+        overrides or (), plane, slices, spacing, allow_synthetic=allow_synthetic and not resume
+    )
     if resume and (plane, slices, spacing) != (None, None, None):
         raise ValueError("--plane, --slices and --spacing cannot change a run that is resumed")
     if resume and out is None:

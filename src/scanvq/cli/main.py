@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import warnings
+from typing import TextIO
 
 import typer
 
@@ -23,6 +26,7 @@ from scanvq.cli import (
     sample,
     score,
 )
+from scanvq.imaging.display import display_text
 
 FAILED, INTERRUPTED = 2, 130
 SHOW_CURSOR = "\x1b[?25h"
@@ -64,17 +68,34 @@ def _version(version: bool = typer.Option(False, "--version", help="Show the ver
         raise typer.Exit
 
 
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Shows a warning without the line of code that gave it."""
+    typer.secho(f"scanvq: warning: {display_text(str(message))}", fg="yellow", err=True)
+
+
 def main() -> None:
     """Runs a command. Exit codes: 0 done, 1 leaks found, 2 usage or input error, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            app()
     except KeyboardInterrupt:
         typer.secho("\ninterrupted", err=True)
         sys.exit(INTERRUPTED)
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
         if os.environ.get("SCANVQ_TRACEBACK"):
             raise
-        typer.secho(f"scanvq: {error}", fg="red", err=True)
+        typer.secho(f"scanvq: {display_text(str(error))}", fg="red", err=True)
         sys.exit(FAILED)
     finally:
         if sys.stderr.isatty():  # an interrupted progress bar leaves it hidden

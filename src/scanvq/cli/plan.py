@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from scanvq.cli.goal_option import GoalOption
-from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption
+from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption, SyntheticOption
 
 
 class DetailName(StrEnum):
@@ -40,6 +40,7 @@ def plan(
     spacing: SpacingOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of splits, weights and batches.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
+    allow_synthetic: SyntheticOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Plan the training on a folder of scans: every setting with its reason, and a cost estimate.
@@ -57,6 +58,7 @@ def plan(
     """
     from scanvq.cli.progress_display import ProgressDisplay
     from scanvq.cli.slice_options import with_slice_options
+    from scanvq.imaging.display import display_name
     from scanvq.planning.make import make_plan
     from scanvq.storage.files import write_text
     from scanvq.training.engine import Engine
@@ -72,13 +74,19 @@ def plan(
         budget=parse_duration(budget),
         detail=detail.value,
         goal="create" if goal is None else goal.value,
-        overrides=with_slice_options(overrides or (), plane, slices, spacing),
+        overrides=with_slice_options(
+            overrides or (), plane, slices, spacing, allow_synthetic=allow_synthetic
+        ),
         seed=seed,
         skip_bad=skip_bad,
         device=Engine(device=device).device,
         progress=display.progress_for("inspect"),
     )
     write_text(out, planned.toml())
+    for note in planned.survey.catalog.notes if planned.survey else ():
+        print(f"note: {display_name(note)}")
+    for path, reason in planned.survey.unreadable if planned.survey else ():
+        print(f"left out {display_name(path)}: {display_name(reason)}")
     for choice in planned.choices:
         print(f"{choice.key} = {choice.value}  ({choice.basis}: {choice.reason})")
     if planned.cost_estimate is not None:

@@ -1,4 +1,4 @@
-"""Options for the slices of volumes: shortcuts for `--set data.plane=...` and similar settings."""
+"""Options for scans and the slices of volumes: shortcuts for `--set data.plane=...` and similar settings."""
 
 from __future__ import annotations
 
@@ -44,9 +44,22 @@ SpacingOption = Annotated[
     ),
 ]
 
+SyntheticOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-synthetic",
+        help="Keep files that ScanVQ generated (marked SYNTHETIC), which are left out otherwise.",
+    ),
+]
+
 
 def with_slice_options(
-    overrides: Sequence[str], plane: PlaneName | None, slices: str | None, spacing: float | None
+    overrides: Sequence[str],
+    plane: PlaneName | None,
+    slices: str | None,
+    spacing: float | None,
+    *,
+    allow_synthetic: bool = False,
 ) -> list[str]:
     """The overrides of a recipe, with those of the options appended.
 
@@ -63,4 +76,6 @@ def with_slice_options(
         given.append(f"data.slices={slices}")
     if spacing is not None:
         given.append(f"preparation.spacing={spacing!r}")
+    if allow_synthetic:
+        given.append("data.allow_synthetic=true")
     return given

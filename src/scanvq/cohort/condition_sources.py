@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.cohort.catalog import Catalog, CatalogError
-from scanvq.cohort.layouts.subjects import LABEL_COLUMNS, SUBJECT_COLUMNS, find_subject_table, known_value
+from scanvq.cohort.catalog import Catalog
+from scanvq.cohort.layouts.subject_matching import match_names
+from scanvq.cohort.layouts.subjects import LABEL_COLUMNS, SUBJECT_COLUMNS, known_value, read_rows
 from scanvq.cohort.ordered_map import ordered_map
+from scanvq.cohort.subject_tables import subject_tables
 from scanvq.imaging.formats import FORMATS, UnreadableScan, format_of
 from scanvq.imaging.formats.dicom_conditions import NAMES as DICOM_NAMES
 from scanvq.imaging.formats.dicom_conditions import dicom_conditions
@@ -22,7 +23,6 @@ from scanvq.imaging.formats.dicom_conditions import dicom_conditions
 LABEL = "label"
 POSITION = "slice_position"
 """Relative position of a slice in its volume, in RAS direction: 0 = first slice, 1 = last slice."""
-PARTICIPANTS = "participants.tsv"
 MAX_CATEGORIES = 50  # columns with more values are identifiers, not categories
 MIN_DISTINCT_NUMBERS = 11  # columns with fewer distinct numbers are coded categories
 NUMERIC_NAMES = ("age",)
@@ -168,42 +168,23 @@ def _header(path: Path) -> Row:
 def _rows_of_subjects(catalog: Catalog) -> dict[str, Row]:
     """Subject -> the known cells of its rows; cells that differ between its rows are omitted."""
     merged: dict[str, dict[str, str]] = {}
-    for table in condition_tables(catalog):
+    subjects = dict.fromkeys(entry.subject for entry in catalog.entries)
+    for table in subject_tables(catalog):
         of_table: dict[str, dict[str, str | None]] = {}
-        for row in _read(table):
+        for row in read_rows(table):
             subject = next((row[name] for name in SUBJECT_COLUMNS if name in row), "").strip()
             cells = of_table.setdefault(subject, {})
             for name, text in row.items():
                 if name not in _NO_CONDITIONS and (value := known_value(text)) is not None:
                     cells[name] = value if cells.get(name, value) == value else None
-        for subject, cells in of_table.items():
+        name_of = {identifier: name for name, identifier in match_names(of_table, subjects).items()}
+        for identifier, cells in of_table.items():
+            subject = name_of.get(identifier, identifier)
             known = merged.setdefault(subject, {})
             for name, value in cells.items():
                 if value is not None:
                     known.setdefault(name, value)
     return dict(merged)
-
-
-def condition_tables(catalog: Catalog) -> list[Path]:
-    """The subjects.csv and the participants.tsv of a catalog, if they exist."""
-    first = catalog.root / catalog.entries[0].path if catalog.entries else catalog.root / "nothing"
-    parents = [*(folder for folder in first.parents if folder.is_relative_to(catalog.root)), catalog.root]
-    participants = [folder / PARTICIPANTS for folder in parents if (folder / PARTICIPANTS).is_file()]
-    subjects = find_subject_table(catalog.root)
-    return [*([subjects] if subjects else []), *participants[:1]]
-
-
-def _read(table: Path) -> Iterator[Row]:
-    """The rows of a table by column name, in lower case with _ for blanks."""
-    delimiter = "\t" if table.name == PARTICIPANTS else ","
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            for row in csv.DictReader(file, delimiter=delimiter):
-                yield {
-                    name.strip().lower().replace(" ", "_"): value or "" for name, value in row.items() if name
-                }
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CatalogError(f"{table} cannot be read: {error}") from None
 
 
 def _equal_columns(column: Column, other: Column | None) -> bool:

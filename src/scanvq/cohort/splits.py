@@ -104,5 +104,5 @@ def _missing_labels(labels: Iterable[str], entries: Sequence[Entry]) -> list[str
 
 def _hash_fraction(group: str, seed: int) -> float:
     """A hash of group name and seed in [0, 1)."""
-    digest = hashlib.sha256(f"{seed}:{group}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}:{group}".encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

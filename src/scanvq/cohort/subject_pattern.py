@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from scanvq.cohort.catalog import Catalog, CatalogError
 from scanvq.cohort.entries import Entries
-from scanvq.cohort.layouts.subjects import group_of, read_subjects
+from scanvq.cohort.layouts.subject_matching import match_names
+from scanvq.cohort.layouts.subjects import Subject, read_subjects
 
 SHOWN = 5
 
@@ -95,10 +96,18 @@ def _renamed(catalog: Catalog, names: Sequence[str | None], pattern: str) -> Cat
                 f"data.subject is {pattern!r}, by which {name} is in two groups of the table, "
                 f"{group_by_name[name]} and {entry.group}; correct the table or the pattern"
             )
+    id_of = match_names(subjects, (name for name in names if name is not None))
     entries = Entries(
         entry
         if name is None
-        else replace(entry, subject=name, group=group_by_name.get(name, group_of(name, subjects)))
+        else replace(
+            entry, subject=name, group=group_by_name.get(name) or _group_of(name, id_of.get(name), subjects)
+        )
         for entry, name in zip(catalog.entries, names, strict=True)
     )
     return replace(catalog, entries=entries)
+
+
+def _group_of(name: str, identifier: str | None, subjects: Mapping[str, Subject]) -> str:
+    """The group in the table of a subject that it lists as `identifier`; the name itself if it does not."""
+    return name if identifier is None else subjects[identifier].group

@@ -13,7 +13,7 @@ from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.cohort.fingerprint import fingerprint
 from scanvq.cohort.headers import Headers, Progress, read_headers
 from scanvq.cohort.splits import assign_splits
-from scanvq.imaging.formats import Header, Plane
+from scanvq.imaging.formats import Header, Plane, UnreadableScan
 from scanvq.imaging.geometry import NO_SPACING, Fit, Geometry, decide_geometry
 from scanvq.imaging.slice_selection import check_slices
 from scanvq.spec import Derived
@@ -73,6 +73,16 @@ class Survey:
         """Whether any file has several slices, so that a slice has a position."""
         return any(isinstance(header, Header) and header.slices > 1 for header in self.headers.unique)
 
+    @property
+    def unreadable(self) -> list[tuple[str, str]]:
+        """The files whose header cannot be read: path relative to the root, and reason."""
+        pairs = zip(self.catalog.entries, self.headers, strict=True)
+        return [
+            (entry.path.as_posix(), header.reason)
+            for entry, header in pairs
+            if isinstance(header, UnreadableScan)
+        ]
+
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """The fingerprint of the data set, see `fingerprint`; decodes a sample of the files."""
@@ -106,6 +116,7 @@ def survey_folder(
     *,
     images: Images = "original",
     subject: str = "",
+    allow_synthetic: bool = False,
     plane: Plane = "axial",
     slices: str = "foreground",
     spacing: float | None = None,
@@ -120,6 +131,7 @@ def survey_folder(
         folder: folder of scans.
         images: "segmented" uses the segmentations instead of the scans.
         subject: regular expression for subject identification, see `read_catalog`.
+        allow_synthetic: keep files that ScanVQ generated.
         plane: slicing plane of volumes.
         slices: slice selection.
         spacing: millimeters per pixel that slices are resampled to; None does not resample.
@@ -132,7 +144,6 @@ def survey_folder(
         CatalogError: no supported files in the folder, or `spacing` is given and no file has a pixel spacing.
         ValueError: an invalid value of `slices`.
     """
-    catalog = assign_splits(
-        read_catalog(folder, images=images, subject=subject), seed=seed, validation=validation, test=test
-    )
+    catalog = read_catalog(folder, images=images, subject=subject, allow_synthetic=allow_synthetic)
+    catalog = assign_splits(catalog, seed=seed, validation=validation, test=test)
     return Survey.of(catalog, plane=plane, slices=slices, spacing=spacing, progress=progress)

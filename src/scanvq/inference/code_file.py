@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from scanvq.imaging.formats import Provenance, Scan, Spacing
+from scanvq.imaging.formats import FORMATS, Provenance, Scan, Spacing, UnreadableScan
+from scanvq.imaging.formats.format import PIXEL_LIMIT
+from scanvq.imaging.formats.npz import read_arrays
 from scanvq.imaging.preparation import Slice
 from scanvq.storage.files import atomic_write
 from scanvq.types import Codes
+
+DTYPES = {"uint8", "uint16", "int16", "int32", "float32"}
+"""Types of the pixels of scans."""
 
 
 class CodeFileError(ValueError):
@@ -95,10 +99,9 @@ def read_code_file(path: Path, *, tokenizer_id: str) -> tuple[Codes, list[Origin
     if not path.is_file():
         raise CodeFileError(f"there is no file {path}")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-            arrays = {name: saved[name] for name in saved.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
-        raise CodeFileError(f"{path} is not a complete npz file: {error}") from None
+        arrays = read_arrays(path)
+    except UnreadableScan as error:
+        raise CodeFileError(str(error)) from None
     levels = [name for name in (f"level_{number}" for number in range(len(arrays))) if name in arrays]
     if not levels:
         raise CodeFileError(
@@ -106,6 +109,8 @@ def read_code_file(path: Path, *, tokenizer_id: str) -> tuple[Codes, list[Origin
         )
     if any(arrays[name].ndim != 3 or arrays[name].dtype.kind not in "iu" for name in levels):
         raise CodeFileError(f"{path}: every level must be integers of shape (n, h, w)")
+    if len({len(arrays[name]) for name in levels}) > 1:
+        raise CodeFileError(f"{path}: its levels are of different numbers of images")
     written_by = str(arrays["tokenizer"]) if "tokenizer" in arrays else None
     if written_by is not None and written_by != tokenizer_id:
         raise CodeFileError(
@@ -113,19 +118,34 @@ def read_code_file(path: Path, *, tokenizer_id: str) -> tuple[Codes, list[Origin
             "decode the file with the run that encoded it"
         )
     codes = tuple(torch.from_numpy(arrays[name].astype(np.int64)) for name in levels)
-    return codes, _origins(arrays)
+    return codes, _origins(path, arrays, len(codes[0]))
 
 
 def read_provenance(path: Path) -> Provenance | None:
     """Prior and seed of the sampled codes of a file; None for codes of scans."""
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-        return Provenance.read(str(saved["synthetic"])) if "synthetic" in saved.files else None
+    return FORMATS["npz"].provenance(path)
 
 
-def _origins(arrays: dict[str, np.ndarray]) -> list[Origin]:
+def _origins(path: Path, arrays: dict[str, np.ndarray], count: int) -> list[Origin]:
+    """The original scans of `count` slices. Raises CodeFileError if they do not fit each other."""
     if "files" not in arrays:
         return []
-    spacings = arrays.get("spacings", np.zeros((len(arrays["files"]), 2)))
+    files = len(arrays["files"]) if arrays["files"].ndim == 1 else -1
+    spacings = arrays.get("spacings", np.zeros((max(files, 0), 2)))
+    for name, kind, axes in (("shapes", "iu", (3,)), ("dtypes", "U", ()), ("ranges", "f", (2,))):
+        if name not in arrays or arrays[name].dtype.kind not in kind or arrays[name].shape != (files, *axes):
+            raise CodeFileError(f"{path}: its array {name} does not fit its {max(files, 0)} files")
+    if spacings.dtype.kind != "f" or spacings.shape != (files, 2):
+        raise CodeFileError(f"{path}: its array spacings does not fit its {files} files")
+    shapes = [[int(length) for length in shape] for shape in arrays["shapes"]]
+    if files and (min(map(min, shapes)) < 1 or sum(shape[0] for shape in shapes) != count):
+        raise CodeFileError(f"{path}: the shapes of its files do not fit its codes of {count} slices")
+    if any(height * width > PIXEL_LIMIT for _, height, width in shapes):
+        raise CodeFileError(f"{path}: the shapes of its files are larger than those of any scan")
+    if unknown := sorted(set(arrays["dtypes"].tolist()) - DTYPES):
+        raise CodeFileError(f"{path}: its dtypes are {', '.join(unknown)[:80]}; allowed: {', '.join(DTYPES)}")
+    if not np.isfinite(arrays["ranges"]).all() or (arrays["ranges"][:, 0] > arrays["ranges"][:, 1]).any():
+        raise CodeFileError(f"{path}: its array ranges holds no ranges of intensities")
     return [
         Origin(
             name=str(name),

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from scanvq.conditions.condition import Condition
 from scanvq.imaging.formats import Scan, Spacing
 from scanvq.imaging.preparation import Preparation
+from scanvq.model.array_checks import check_draws
 from scanvq.model.coder import Coder
 from scanvq.model.decoders import Decoders
 from scanvq.model.sample import fill_codes
@@ -85,6 +86,7 @@ def inpaint_images(
             f"the mask is {mask.shape[0]}x{mask.shape[1]}, the scan {scan.slices.shape[1]}x"
             f"{scan.slices.shape[2]}; they must have the same size"
         )
+    check_draws(count, seed, seeds=count)
     if not mask.any():
         raise ValueError("the mask marks nothing as unknown (white), so there is nothing to fill in")
     if mask.all():

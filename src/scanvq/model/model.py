@@ -17,6 +17,7 @@ from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.decoders.image_decoder import DecoderName
 from scanvq.imaging.formats import Plane, Provenance, Scan
 from scanvq.imaging.preparation import Preparation
+from scanvq.model.array_checks import checked_codes, checked_mask
 from scanvq.model.calibration import Calibration
 from scanvq.model.coder import Coder
 from scanvq.model.decoders import Decoders
@@ -156,7 +157,7 @@ class Model:
 
     def decode(self, codes: Sequence[Array]) -> Array:
         """Codes to images (n, H, W) of the network's size, intensities in [0, 1]."""
-        levels: Codes = tuple(torch.as_tensor(np.asarray(level)).long() for level in codes)
+        levels = checked_codes(codes, self.code_shapes)
         return like(self.coder.decode(levels)[:, 0], codes[0])
 
     @overload
@@ -171,7 +172,7 @@ class Model:
         restored = given.restored(self.coder.decode(self.coder.encode(given.prepared())))
         if isinstance(images, Scan):
             return restored
-        return like(restored.slices.reshape(tuple(images.shape)), images)
+        return like(restored.slices.reshape(np.shape(images)), images)
 
     def sample(
         self,
@@ -296,7 +297,7 @@ class Model:
             self.coder,
             self.prior,
             given,
-            np.asarray(mask).astype(bool),
+            checked_mask(mask, given.scan.slices.shape[1:]),
             count=count,
             condition=self.conditions.parse(requested, len(given.scan.slices)),
             params=replace(params, guided=tuple(requested)),

@@ -8,6 +8,7 @@ import torch
 
 from scanvq.conditions.condition import Condition
 from scanvq.conditions.joint_distribution import JointDistribution
+from scanvq.model.array_checks import check_draws
 
 RequestedValues = Mapping[str, str | float]
 """Values by name, such as {"age": 70, "label": "AD"}."""
@@ -43,5 +44,6 @@ def sample_condition(
     Raises:
         ValueError: a condition or a value that was not trained; the message lists those that were.
     """
+    check_draws(count, seed)
     generator = torch.Generator().manual_seed((seed + _STREAM) % 2**63)
     return joint.sample(count, generator, requested=joint.space.values(requested))

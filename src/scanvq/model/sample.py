@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from scanvq.conditions.condition import Condition
+from scanvq.model.array_checks import check_draws
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.sampling.uniforms import level_generators
 from scanvq.types import UNKNOWN, Codes, Progress, SamplingParams
@@ -34,7 +35,11 @@ def sample_codes(
         seed: sample i depends on the seed and on i alone, not on `count`.
         device: of the prior.
         progress: called with samples done and all.
+
+    Raises:
+        ValueError: see `check_draws`.
     """
+    check_draws(count, seed)
     known = tuple(torch.full((count, *shape), UNKNOWN) for shape in code_shapes)
     return fill_codes(
         prior, known, condition=condition, params=params, seed=seed, device=device, progress=progress

@@ -17,6 +17,7 @@ from scanvq.imaging.geometry import NO_SPACING
 from scanvq.imaging.intensity import Intensity
 from scanvq.imaging.packing import Packing
 from scanvq.imaging.preparation import Preparation, Slice
+from scanvq.model.array_checks import check_scan, checked_images
 
 Array = NDArray[Any] | Tensor
 
@@ -75,44 +76,50 @@ class Images:
         scan: the input scan, or the input array as a scan.
         preparation: of the model; without intensity scaling for floating-point arrays, which are in [0, 1].
         original: the input.
+        is_batch: whether every slice is a scan of its own, with its own intensity range.
     """
 
     scan: Scan
     preparation: Preparation
     original: Array | Scan
+    is_batch: bool = False
 
     @classmethod
     def of(cls, original: Array | Scan, preparation: Preparation) -> Images:
         """Converts a scan, or an array (H, W), (n, H, W) or (n, 1, H, W).
 
+        (n, H, W) are slices of one scan, which share its intensity range; (n, 1, H, W) are n separate scans.
         Integers are in the units of the scan, floating-point numbers in [0, 1]. An array is taken to have
         the pixel size of `preparation`, if it has a fixed one.
 
         Raises:
-            ValueError: an array of another shape.
+            ValueError: see `checked_images` and `check_scan`.
         """
         if isinstance(original, Scan):
+            check_scan(original)
             return cls(scan=original, preparation=preparation, original=original)
-        pixels = original.detach().cpu().numpy() if isinstance(original, Tensor) else np.asarray(original)
-        if pixels.ndim == 4 and pixels.shape[1] == 1:
-            pixels = pixels[:, 0]
-        if pixels.ndim not in (2, 3):
-            raise ValueError(f"images have the shape {pixels.shape}; give (H, W), (n, H, W) or (n, 1, H, W)")
+        pixels = checked_images(original)
+        is_batch = pixels.ndim == 4
         pixels = pixels.reshape(-1, *pixels.shape[-2:])
         spacing = preparation.geometry.spacing
         scan = Scan(slices=pixels, spacing=None if spacing is None else (spacing, spacing))
         if pixels.dtype.kind == "f":
             unit = Intensity(kind="unit")
             preparation = Preparation(geometry=preparation.geometry, intensity=unit)
-        return cls(scan=scan, preparation=preparation, original=original)
+        return cls(scan=scan, preparation=preparation, original=original, is_batch=is_batch)
 
     def prepared(self) -> Tensor:
         """The images of the network, (n, 1, H, W) in [0, 1]."""
-        return prepare_scan(self.scan, self.preparation)
+        return torch.stack([self.preparation.apply(part) for part in self._slices()])
 
     def restored(self, images: Tensor) -> Scan:
         """Decoded images (n, 1, H, W) as a scan of the size, type and units of the input."""
-        return restore_scan(images, self.scan, self.preparation)
+        return replace(self.scan, slices=restore_slices(images, self._slices(), self.preparation))
+
+    def _slices(self) -> list[Slice]:
+        if not self.is_batch:
+            return slices_of(self.scan)
+        return [slices_of(replace(self.scan, slices=pixels[None]))[0] for pixels in self.scan.slices]
 
     def like(self, values: Any) -> Any:
         """Values as a PyTorch tensor if the input is a tensor, else as a NumPy array."""

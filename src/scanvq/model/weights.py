@@ -85,4 +85,5 @@ def _load(
     try:
         part.load_state_dict(dict(tensors))
     except RuntimeError as error:
-        raise WeightsError(f"the {role} in {path} does not fit its header: {error}") from None
+        message = " ".join(str(error).split())[:300]
+        raise WeightsError(f"the {role} in {path} does not fit its header: {message}") from None

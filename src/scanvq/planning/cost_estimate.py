@@ -15,13 +15,14 @@ import numpy as np
 
 from scanvq.build import make_decoder, make_prior, make_tokenizer
 from scanvq.cohort.catalog import Catalog
-from scanvq.cohort.condition_sources import LABEL, POSITION, condition_tables
+from scanvq.cohort.condition_sources import LABEL, POSITION
 from scanvq.cohort.conditions import used_columns
 from scanvq.cohort.entries import Entries
+from scanvq.cohort.subject_tables import subject_tables
 from scanvq.cohort.survey import Survey
 from scanvq.conditions.space import CategoryCondition, ConditionSpace, NumberCondition
 from scanvq.model.coder import stored_type
-from scanvq.planning.dry_run import DryRunMeasurements
+from scanvq.planning.dry_run import ERROR, DryRunMeasurements
 from scanvq.planning.short_form_cost import ShortFormCost
 from scanvq.recipe.recipe import Recipe
 
@@ -70,7 +71,7 @@ def estimate_cost(
         device: as for `fit`.
 
     Raises:
-        DryRunError: the dry run failed; with the last line of its error output.
+        DryRunError: the dry run failed; with its complete message.
     """
     catalog = survey.catalog
     measured = dry_run(recipe, catalog, skip_bad=skip_bad, sample_scores=sample_scores, device=device)
@@ -118,12 +119,12 @@ def dry_run(
     """Runs the full pipeline with a few files and one epoch, in a separate process and a temporary folder.
 
     Raises:
-        DryRunError: the dry run failed; with the last line of its error output.
+        DryRunError: the dry run failed; with its complete message.
     """
     with tempfile.TemporaryDirectory(prefix="scanvq-dry-run-") as name:
         folder = Path(name)
         _write_table(folder / "scans.csv", catalog)
-        for table in condition_tables(catalog) if recipe.data.conditions else ():
+        for table in subject_tables(catalog) if recipe.data.conditions else ():
             shutil.copy(table, folder / table.name)
         (folder / "recipe.toml").write_text(recipe.toml(), encoding="utf-8")
         done = subprocess.run(
@@ -138,10 +139,13 @@ def dry_run(
             ],
             capture_output=True,
             text=True,
+            errors="backslashreplace",
             check=False,
         )
         if done.returncode != 0:
-            raise DryRunError(f"the dry run of this plan failed: {_last_line(done.stderr)}")
+            error = folder / ERROR
+            reason = error.read_text(encoding="utf-8") if error.is_file() else _last_line(done.stderr)
+            raise DryRunError(f"the dry run of this plan failed: {reason}")
         return DryRunMeasurements(**json.loads((folder / "measurements.json").read_text(encoding="utf-8")))
 
 
@@ -165,7 +169,11 @@ def _write_table(file: Path, catalog: Catalog) -> None:
         table = csv.writer(opened)
         table.writerow(["path", "subject", "group", "split", "label"])
         for split, count in FILES.items():
-            entries = Entries(entry for entry in catalog.entries if entry.split == split)
+            entries = Entries(
+                entry
+                for entry in catalog.entries
+                if entry.split == split and entry.path.as_posix().isprintable()  # others do not fit a table
+            )
             for entry in entries[:: max(1, len(entries) // count)][:count]:
                 row = [catalog.root / entry.path, entry.subject, entry.group, entry.split, entry.label or ""]
                 table.writerow(row)

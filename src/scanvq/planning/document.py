@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +92,26 @@ def read_plan(file: Path) -> Plan:
     cost_estimate = about.get("cost_estimate")
     return Plan(
         folder=str(about["folder"]),
-        budget=float(about["budget"]),
-        seed=int(about["seed"]),
+        budget=_number(file, about, "budget"),
+        seed=int(_number(file, about, "seed")),
         text=file.read_text(encoding="utf-8"),
         recipe=recipe,
-        cost_estimate=None if cost_estimate is None else CostEstimate(**cost_estimate),
+        cost_estimate=None if cost_estimate is None else _cost_estimate(file, cost_estimate),
     )
+
+
+def _cost_estimate(file: Path, given: Any) -> CostEstimate:
+    names = [field.name for field in fields(CostEstimate)]
+    if not isinstance(given, Mapping) or set(given) != set(names):
+        raise SpecError(f"{file}: plan.cost_estimate must be a table of {', '.join(names)}.")
+    return CostEstimate(**{name: _number(file, given, name, "plan.cost_estimate") for name in names})
+
+
+def _number(file: Path, table: Mapping[str, Any], name: str, where: str = "plan") -> float:
+    value = table[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise SpecError(f"{file}: {where}.{name} is {value!r}; it must be a number, 0 or more.")
+    return value
 
 
 def _table(values: Mapping[str, Any], comments: Mapping[str, str], *, where: str = "") -> Table:

@@ -1,8 +1,8 @@
 """The full pipeline on a few scans, to measure its time and memory.
 
 `python -m scanvq.planning.dry_run FOLDER DEVICE [--skip-bad] [--no-sample-scores]` reads scans.csv and
-recipe.toml in FOLDER, and writes measurements.json there. It runs as a separate process, so that peak memory
-is that of the run.
+recipe.toml in FOLDER, and writes measurements.json there, or the complete message of an error to error.txt.
+It runs as a separate process, so that peak memory is that of the run.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from scanvq.training.stages.natural_decoder import PROGRESS_IMAGES as DECODER_IM
 from scanvq.training.stages.prior import PROGRESS_SAMPLES
 from scanvq.training.stages.tokenizer import PROGRESS_IMAGES
 from scanvq.types import Progress
+
+ERROR = "error.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,10 +121,15 @@ def _progress_bytes(stage: StageDirectory, images: int) -> float:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    measurements = measure_run(
-        folder,
-        sys.argv[2],
-        skip_bad="--skip-bad" in sys.argv,
-        sample_scores="--no-sample-scores" not in sys.argv,
-    )
+    try:
+        measurements = measure_run(
+            folder,
+            sys.argv[2],
+            skip_bad="--skip-bad" in sys.argv,
+            sample_scores="--no-sample-scores" not in sys.argv,
+        )
+    except (ValueError, OSError, FloatingPointError, ImportError, MemoryError) as error:
+        message = str(error) or type(error).__name__
+        (folder / ERROR).write_text(message, encoding="utf-8", errors="backslashreplace")
+        raise
     (folder / "measurements.json").write_text(json.dumps(vars(measurements)), encoding="utf-8")

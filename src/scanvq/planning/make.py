@@ -19,6 +19,7 @@ from scanvq.recipe.completion import complete_recipe
 from scanvq.recipe.overrides import apply_override
 from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.spec import complete
+from scanvq.store.store import BadScans
 from scanvq.types import Progress
 
 DEFAULT_BUDGET = 30 * 60.0
@@ -55,7 +56,8 @@ def make_plan(
         progress: called with the number of headers read and of all files.
 
     Raises:
-        CatalogError: nothing usable in the folder. ValueError: the chosen slices leave none.
+        CatalogError: nothing usable in the folder. ValueError: the chosen slices leave none. BadScans: files
+            whose header cannot be read, without `skip_bad`.
         SpecError: an invalid override. DryRunError: the dry run failed.
     """
     data = DataSettings(**complete(DataSettings, _given(overrides, "data"), where="data", tables=TABLES))
@@ -66,6 +68,7 @@ def make_plan(
         folder,
         images=data.images,
         subject=data.subject,
+        allow_synthetic=data.allow_synthetic,
         plane=data.plane,
         slices=data.slices,
         spacing=None if spacing == "native" else spacing,
@@ -74,6 +77,9 @@ def make_plan(
         seed=seed,
         progress=progress,
     )
+    unreadable = survey.unreadable
+    if unreadable and not skip_bad:
+        raise BadScans(unreadable, len(survey.catalog.entries))
     facts = DatasetFacts.of(survey)
     request = PlanRequest(
         budget=DEFAULT_BUDGET if budget is None else budget,

@@ -8,6 +8,7 @@ from typing import Any
 
 from scanvq.build import TABLES
 from scanvq.decoders.image_decoder import ImageDecoder
+from scanvq.recipe.bounds import check_bounds
 from scanvq.recipe.recipe import STAGES, Recipe
 from scanvq.settings import DataSettings, GlobalCodeSettings, PreparationSettings, SamplingSettings
 from scanvq.spec import SpecError, complete, complete_part, derived_names, did_you_mean
@@ -22,7 +23,8 @@ def complete_recipe(table: Mapping[str, Any]) -> Recipe:
     """Checks a recipe's tables against the signatures of their parts and fills in the defaults.
 
     Raises:
-        SpecError: an unknown section, key or value, or a missing section; the message says what is allowed.
+        SpecError: an unknown section, key or value, a number out of bounds, or a missing section; the message
+            says what is allowed.
     """
     for key in table:
         if key not in (*SECTIONS, *ABOUT):
@@ -59,6 +61,7 @@ def complete_recipe(table: Mapping[str, Any]) -> Recipe:
         "training": stages,
         "sampling": complete(SamplingSettings, table.get("sampling", {}), where="sampling", tables=TABLES),
     }
+    check_bounds(sections)
     about = {key: deepcopy(table[key]) for key in ABOUT if key in table}
     return Recipe(about=about, sections=sections)
 

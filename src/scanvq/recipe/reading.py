@@ -66,6 +66,8 @@ def _read_with_extends(name_or_file: str | Path, *, seen: tuple[str, ...]) -> di
     parent = table.pop("extends", None)
     if parent is None:
         return table
+    if not isinstance(parent, str):
+        raise SpecError(f"extends in {label} is {parent!r}; it must be the name or the file of a recipe.")
     if parent.endswith(".toml"):  # relative to the file that extends it
         parent = Path(name_or_file).parent / parent
     return _merged(_read_with_extends(parent, seen=(*seen, label)), table)
@@ -76,6 +78,8 @@ def _parsed(text: str, label: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{label} is not valid TOML: {error}.") from None
+    except RecursionError:
+        raise SpecError(f"{label} is not a recipe: its values are nested too deeply.") from None
 
 
 def _text_of(name_or_file: str | Path) -> tuple[str, str]:

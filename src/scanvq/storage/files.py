@@ -8,9 +8,17 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 TEMPORARY_PREFIX = ".writing-"
+
+Value = TypeVar("Value")
+
+
+class DamagedFileError(ValueError):
+    """A file that ScanVQ wrote and that does not hold what it must."""
 
 
 @contextmanager
@@ -40,7 +48,8 @@ def remove_temporary_files(folder: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # Bytes of file names that are no text become \udcXX, which JSON reads back.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -53,4 +62,28 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """The value of a JSON file. Raises DamagedFileError for a file that holds none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # also bytes that are no text
+        reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
+        raise DamagedFileError(f"{path} is damaged ({reason}); restore it, or make it again") from None
+
+
+def validated(path: Path, value: Any, expected: type[Value]) -> Value:
+    """A value of a file, checked against the type that it must have.
+
+    Args:
+        path: for messages.
+        value: the value.
+        expected: a dataclass or a pydantic model.
+
+    Raises:
+        DamagedFileError: the message names the file and the field.
+    """
+    try:
+        return TypeAdapter(expected).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "its value"
+        raise DamagedFileError(f"{path} is damaged ({field}: {first['msg']}); restore it") from None

@@ -15,6 +15,9 @@ class ResumeError(ValueError):
     """A resume state that cannot be read."""
 
 
+_DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError, ValueError)
+
+
 def save_resume(path: Path, state: dict[str, Any]) -> None:
     """Writes tensors and plain values atomically."""
     with atomic_write(path) as temporary:
@@ -31,6 +34,9 @@ def read_resume(path: Path) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise ResumeError(f"{path} cannot be read ({error}); delete it to train this stage again") from None
+    except _DAMAGE as error:
+        message = " ".join(str(error).split())[:200]
+        raise ResumeError(f"{path} cannot be read ({message}); delete it to train this stage again") from None
+    if not isinstance(state, dict):
+        raise ResumeError(f"{path} holds no resume state; delete it to train this stage again")
     return state

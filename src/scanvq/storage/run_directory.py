@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,11 @@ from scanvq.storage.files import read_json, write_json
 
 FORMAT_VERSION = 2
 """Format of run directories: the one that this version writes, and the only one that it opens."""
+
+
+def is_run(names: Collection[str]) -> bool:
+    """Whether the files of a folder, by name, are those of a run directory."""
+    return {"recipe.toml", "run.json"} <= set(names)
 
 
 class RunError(ValueError):
@@ -205,7 +210,10 @@ class RunDirectory:
             raise RunError(
                 f"{self.path} is no ScanVQ run (it has no recipe.toml); make one with `scanvq fit`"
             )
-        version = read_json(self.settings).get("format", 1) if self.settings.is_file() else FORMAT_VERSION
+        settings = read_json(self.settings) if self.settings.is_file() else {"format": FORMAT_VERSION}
+        version = settings.get("format", 1) if isinstance(settings, dict) else None
+        if type(version) is not int:
+            raise RunError(f"{self.settings} is damaged (it has no format number); restore it")
         if version < FORMAT_VERSION:
             raise RunError(f"{self.path} was made by an older ScanVQ (format {version}): train again")
         if version > FORMAT_VERSION:

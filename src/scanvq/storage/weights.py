@@ -131,6 +131,8 @@ def _header(path: Path, text: str, header: type[H], expected_role: str) -> H:
         raise WeightsError(f"{path} holds a {role}, not a {expected_role}")
     try:
         return header.model_validate(stored)
+    except (RecursionError, OverflowError, TypeError, KeyError, AttributeError) as error:
+        raise WeightsError(f"{damaged} ({type(error).__name__}: {error})") from None
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))

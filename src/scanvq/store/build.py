@@ -18,7 +18,7 @@ from scanvq.cohort.headers import Headers, read_headers
 from scanvq.cohort.ordered_map import ordered_map
 from scanvq.imaging.formats import Header, UnreadableScan
 from scanvq.storage.files import atomic_write, remove_temporary_files, write_text
-from scanvq.store.digest import digest_store
+from scanvq.store.digest import digest_store, seal_of
 from scanvq.store.journal import Journal
 from scanvq.store.prepared_file import PreparedFile, prepare_file
 from scanvq.store.store_key import StoreKey
@@ -119,6 +119,7 @@ def _finish(folder: Path, key: StoreKey, journal: Journal) -> None:
     """Writes the index and, last, the header that makes the folder a store."""
     scales = np.empty((4, journal.rows))
     entry, slice_index, slice_count = np.empty((3, journal.rows), np.int64)
+    checksum = np.empty(journal.rows, np.uint32)
     problems, first = [], 0
     for number, line in zip(range(journal.files), journal.lines(), strict=True):
         if "problem" in line:
@@ -129,6 +130,7 @@ def _finish(folder: Path, key: StoreKey, journal: Journal) -> None:
         entry[rows] = number
         slice_index[rows] = line["slices"]
         slice_count[rows] = line["total"]
+        checksum[rows] = line["checksums"]
     slope, intercept, file_low, file_high = scales
     index: dict[str, NDArray[Any]] = {
         "slope": slope,
@@ -138,17 +140,18 @@ def _finish(folder: Path, key: StoreKey, journal: Journal) -> None:
         "entry": entry,
         "slice_index": slice_index,
         "slice_count": slice_count,
+        "checksum": checksum,
     }
     with atomic_write(folder / INDEX) as temporary:
         np.savez(temporary, allow_pickle=False, **index)
     shape = [journal.rows, key.geometry.height, key.geometry.width]
-    header = {
+    header: dict[str, Any] = {
         "shape": shape,
         "dtype": journal.dtype.name,
         "problems": problems,
         "digest": digest_store(folder / RAW, index, shape=shape, dtype=journal.dtype),
     }
-    write_text(folder / HEADER, json.dumps(header))
+    write_text(folder / HEADER, json.dumps({**header, "seal": seal_of(header, index)}))
     journal.path.unlink()
 
 

@@ -1,4 +1,4 @@
-"""Content digest of a prepared store: equal for equal scans, independent of their paths."""
+"""Digests of a prepared store: of its content, equal for equal scans; and of its header and columns."""
 
 from __future__ import annotations
 
@@ -21,14 +21,12 @@ def digest_store(
 
     Args:
         raw: file of the levels, read once.
-        index: the columns of the store, one number per slice.
+        index: the columns of the store, one number per slice; the checksums are left out.
         shape: (N, H, W).
         dtype: dtype of the levels.
     """
     digest = hashlib.sha256(json.dumps([*map(int, shape), dtype.name]).encode())
-    for name in sorted(index):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(index[name]).data)
+    _add(digest, {name: column for name, column in index.items() if name != "checksum"})
     with raw.open("rb", buffering=0) as opened:
         while block := opened.read(_BLOCK):
             digest.update(block)
@@ -46,3 +44,17 @@ def digest_images(blocks: Iterable[NDArray[Any]]) -> str:
         digest.update(json.dumps([*map(int, block.shape[1:])]).encode())
         digest.update(np.ascontiguousarray(block, np.float32).data)
     return digest.hexdigest()[:20]
+
+
+def seal_of(header: Mapping[str, Any], index: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 over a header without its seal, and over all columns: the first 20 hexadecimal digits."""
+    content = {name: value for name, value in header.items() if name != "seal"}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    _add(digest, index)
+    return digest.hexdigest()[:20]
+
+
+def _add(digest: hashlib._Hash, index: Mapping[str, NDArray[Any]]) -> None:
+    for name in sorted(index):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(index[name]).data)

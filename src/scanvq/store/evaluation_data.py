@@ -11,6 +11,7 @@ from scanvq.cohort.catalog_reader import read_catalog
 from scanvq.cohort.condition_sources import read_columns
 from scanvq.cohort.entries import Entries
 from scanvq.cohort.subject_pattern import subjects_by_run_pattern
+from scanvq.cohort.subject_tables import with_table_notes
 from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.preparation import Preparation
 from scanvq.settings import DataSettings
@@ -88,9 +89,15 @@ def _prepared(
     cache: Path | None,
 ) -> tuple[RunData, str]:
     """The prepared scans, and a sentence about files that do not match the pattern of the run."""
-    catalog, unmatched = read_catalog(folder, images=data.images), ""
+    unmatched = ""
+    catalog = read_catalog(
+        folder, images=data.images, check_tables=False, allow_synthetic=data.allow_synthetic
+    )
+    by_layout = {entry.subject for entry in catalog.entries}
     if data.subject:
         catalog, unmatched = subjects_by_run_pattern(catalog, data.subject)
+    if not folder.is_file():
+        catalog = with_table_notes(catalog, other_names=by_layout)
     if not any(entry.split == "test" for entry in catalog.entries):
         catalog = replace(catalog, entries=Entries(replace(e, split="test") for e in catalog.entries))
     labels = space.labels

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +14,7 @@ import numpy as np
 
 from scanvq.storage.files import write_text
 from scanvq.store.prepared_file import PreparedFile
+from scanvq.store.row_check import row_checksums
 
 CHECKPOINT_SECONDS = 1.0
 
@@ -20,9 +22,9 @@ CHECKPOINT_SECONDS = 1.0
 class Journal:
     """One line per file, in the order of the catalog, written after the file's slices are on disk.
 
-    Resumes after the last file that is complete in both the journal and the raw file, and truncates both to
-    it. Journal and raw file are appended to and flushed in place: `atomic_write` would copy all slices for
-    every file.
+    Resumes after the last file that is complete and undamaged in both the journal and the raw file, and
+    truncates both to it. Journal and raw file are appended to and flushed in place: `atomic_write` would copy
+    all slices for every file.
 
     Args:
         path: path of the journal.
@@ -68,6 +70,7 @@ class Journal:
                 "slices": result.slices.tolist(),
                 "total": result.total,
                 "scale": [result.slope, result.intercept, result.low, result.high],
+                "checksums": row_checksums(result.raw).tolist(),
             }
         self.files += 1
         self._pending.append(json.dumps(line) + "\n")
@@ -107,12 +110,16 @@ class Journal:
     def _recover(self, row_bytes: int) -> None:
         self.raw_path.touch()
         raw_bytes = self.raw_path.stat().st_size
-        for line in self.lines():
-            slices = len(line.get("slices", ()))
-            if (self.rows + slices) * row_bytes > raw_bytes:
-                break
-            self.files += 1
-            self.rows += slices
+        with self.raw_path.open("rb") as raw:
+            for line in self.lines():
+                slices = len(line.get("slices", ()))
+                if (self.rows + slices) * row_bytes > raw_bytes:
+                    break
+                written = [zlib.crc32(raw.read(row_bytes)) for _ in range(slices)]
+                if written != line.get("checksums", []):
+                    break
+                self.files += 1
+                self.rows += slices
         os.truncate(self.raw_path, self.rows * row_bytes)
         with self.path.open("rb+") as file:
             for _ in range(1 + self.files):

@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from scanvq.cohort.catalog import Catalog, Entry
+from scanvq.imaging.display import display_name
 from scanvq.imaging.intensity import Intensity
 from scanvq.storage.files import read_json, write_json
 from scanvq.store.image_matcher import SAME_SCAN_CORRELATION
@@ -42,7 +43,7 @@ class Leak:
 
     def __str__(self) -> str:
         first, second = (
-            f"{path} ({split}, {subject})"
+            f"{display_name(path)} ({split}, {display_name(subject)})"
             for path, split, subject in zip(
                 (self.first, self.second), self.splits, self.subjects, strict=True
             )
@@ -92,7 +93,10 @@ def find_leaks(
     """
     file = store.folder / f"leaks-{_digest(store.catalog, intensity)}.json"
     if file.is_file():
-        return tuple(Leak.from_dict(leak) for leak in read_json(file))
+        try:
+            return tuple(Leak.from_dict(leak) for leak in read_json(file))
+        except (ValueError, TypeError, KeyError):  # damaged: search again
+            file.unlink()
     shared_groups = _shared_groups(store.catalog)
     leaks = (
         *shared_groups,

@@ -46,14 +46,7 @@ def prepare_file(
     Raises:
         UnreadableScan: a file that is damaged, empty, constant, not finite, or without selected slices.
     """
-    try:
-        scan = format_of(path).read(path, plane=plane)
-    except UnreadableScan:
-        raise
-    except MemoryError:
-        raise UnreadableScan(path, "too large for the memory of this machine") from None
-    except Exception as error:  # one damaged file must not stop the preparation of all
-        raise UnreadableScan(path, f"{type(error).__name__}: {error}") from error
+    scan = format_of(path).read(path, plane=plane)
     if reason := check(scan):
         raise UnreadableScan(path, reason)
     volume = scan.slices

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, FiniteFloat
 
 from scanvq.cohort.catalog import Catalog, CatalogError, Entry
 from scanvq.cohort.condition_sources import read_columns
@@ -20,6 +21,7 @@ from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.formats import Header
 from scanvq.imaging.preparation import NativeFormat, Preparation
 from scanvq.settings import DataSettings, PreparationSettings
+from scanvq.storage.files import validated
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.digest import digest_images
@@ -88,6 +90,7 @@ def survey_data(folder: Path, data: DataSettings, preparation: PreparationSettin
         folder,
         images=data.images,
         subject=data.subject,
+        allow_synthetic=data.allow_synthetic,
         plane=data.plane,
         slices=data.slices,
         spacing=None if preparation.spacing == "native" else preparation.spacing,
@@ -207,6 +210,25 @@ def _test_content(data: RunData) -> str:
     return digest_images(data.store.native(rows[start : start + 64]) for start in range(0, len(rows), 64))
 
 
+class DataRecord(BaseModel):
+    """The fields of data.json that are needed to open the data again."""
+
+    folder: str
+    layout: str
+    labels: list[str]
+    notes: list[str]
+    leaks: list[dict[str, Any]]
+    skipped: list[tuple[str, str]]
+    preparation: dict[str, dict[str, Any] | None]
+    conditions: dict[str, Any] | list[Any]
+    conditions_digest: str
+    mean: FiniteFloat
+    std: FiniteFloat
+    store: str
+    content: str
+    entries: list[tuple[str, str, str, Literal["train", "validation", "test"], str | None]]
+
+
 def reopen_data(
     record: dict[str, Any],
     data: DataSettings,
@@ -227,6 +249,7 @@ def reopen_data(
     Raises:
         DataChangedError: files or conditions were removed or changed.
     """
+    validated(Path("data.json"), record, DataRecord)
     entries = Entries(
         Entry(path=Path(path), subject=subject, group=group, split=split, label=label)
         for path, subject, group, split, label in record["entries"]

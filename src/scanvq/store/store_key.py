@@ -18,7 +18,7 @@ from scanvq.imaging.formats import Plane, UnreadableScan, format_of
 from scanvq.imaging.geometry import Geometry
 from scanvq.storage.files import atomic_write
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 BLOCK = 256  # files per block of JSON
 
 FileState = tuple[int, int]

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from scanvq.build import make_decoder, make_objective, make_prior, make_tokenizer
 from scanvq.cohort.survey import Survey
+from scanvq.imaging.display import display_name
 from scanvq.model.coder import Coder
 from scanvq.model.source import read_model
 from scanvq.model.weights import load_tokenizer
 from scanvq.recipe.reading import read_recipe
 from scanvq.recipe.recipe import Recipe
 from scanvq.settings import StageSettings
-from scanvq.storage.files import TEMPORARY_PREFIX, remove_temporary_files, write_text
+from scanvq.storage.files import TEMPORARY_PREFIX, remove_temporary_files, validated, write_text
 from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.store.run_data import RunData, data_record, prepare_data, reopen_data, survey_data
 from scanvq.training.engine import Engine
@@ -57,7 +58,7 @@ def resumed_run(
     allow_leak: bool = False,
 ) -> tuple[Recipe, FitRequest]:
     """The recipe and the request of an existing run, with the request changed by the arguments."""
-    request = FitRequest(**run.read_settings())
+    request = validated(run.settings, run.read_settings(), FitRequest)
     if budget is not None or epochs is not None:
         request = replace(request, budget=budget, epochs=epochs)
     request = replace(
@@ -101,6 +102,8 @@ def train_run(
         run.write_settings(asdict(request))
     data = _data(run, recipe, request, engine, survey, cache, progress)  # not saved when interrupted
     loggers.info(_data_summary(data))
+    for note in data.catalog.notes:
+        loggers.info(f"note: {display_name(note)}")
     _check_parts(recipe, data)
     encoding = _encoding(run, recipe, data, engine)
     loggers.info(f"codes: {encoding.precision}, encoding will take about {encoding.seconds:.0f} s")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scanvq.training.training_limit import LONGEST
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitRequest:
@@ -32,7 +34,13 @@ class FitRequest:
     def __post_init__(self) -> None:
         if self.budget is not None and self.epochs is not None:
             raise ValueError("give either a budget or a number of epochs, not both")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}; it must be 0 or more")
+        if self.budget is not None and not 0 < self.budget <= LONGEST:
+            raise ValueError(
+                f"the budget is {self.budget:g} seconds; it must be above 0, and at most ten years"
+            )
+        if self.epochs is not None and self.epochs < 1:
+            raise ValueError(f"epochs is {self.epochs}; it must be 1 or more")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed is {self.seed}; it must be 0 to {2**32 - 1}")
         if self.tokenizer is not None and self.initial_model is not None:
             raise ValueError("give either --tokenizer or --from, not both")

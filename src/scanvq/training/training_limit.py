@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+LONGEST = 10 * 365 * 86400.0  # seconds
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -43,4 +44,6 @@ def parse_duration(text: str) -> float:
     )
     if parts is None or seconds <= 0:
         raise ValueError(f"{text!r} is not a duration; write for example 90s, 10m, 1.5h or 1h30m")
+    if seconds > LONGEST:
+        raise ValueError(f"{text!r} is longer than ten years; write for example 90s, 10m, 1.5h or 1h30m")
     return seconds

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from scanvq.cohort.catalog_reader import read_catalog
@@ -16,9 +18,11 @@ from scanvq.nn.condition_embedding import ConditionEmbedding
 from scanvq.planning import cost_estimate as module
 from scanvq.planning.cost_estimate import DryRunError, dry_run, estimate_cost
 from scanvq.planning.dry_run import DryRunMeasurements
+from scanvq.planning.make import make_plan
 from scanvq.planning.short_form_cost import ShortFormCost
 from scanvq.recipe.reading import read_recipe
 from scanvq.store.run_data import prepare_data
+from scanvq.store.store import BadScans
 
 MEASURED = DryRunMeasurements(
     prepare=0.5,
@@ -90,3 +94,30 @@ def test_a_failed_dry_run_raises_with_the_reason(scans: Path) -> None:
     recipe = read_recipe("tiny", overrides=["preparation.size=[33, 33]"])
     with pytest.raises(DryRunError, match="divisible by 4"):
         dry_run(recipe, catalog, skip_bad=False, device="cpu")
+
+
+@pytest.mark.slow
+def test_a_failed_dry_run_names_the_files(tmp_path: Path) -> None:
+    """Pixels are damaged, headers are not: only the dry run finds them."""
+    for number in range(12):
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 32), np.uint8)
+        Image.fromarray(pixels if number % 2 else pixels * 0).save(tmp_path / f"p{number:02}.png")
+    catalog = assign_splits(read_catalog(tmp_path))
+    with pytest.raises(DryRunError) as caught:
+        dry_run(read_recipe("tiny"), catalog, skip_bad=False, device="cpu")
+    assert str(tmp_path / "p00.png") in str(caught.value)
+    assert "constant: every pixel is 0" in str(caught.value)
+
+
+def test_files_without_a_readable_header_are_named_before_the_dry_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 32), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"p{number:02}.png")
+    plan = partial(make_plan, tmp_path, device=torch.device("cpu"), dry_run=False)
+    assert plan().survey.unreadable == []
+    (tmp_path / "p03.png").write_bytes(b"")
+    with pytest.raises(BadScans, match=r"1 of 12 files cannot be used:\n  p03.png: empty file"):
+        plan()
+    assert plan(skip_bad=True).survey.unreadable == [("p03.png", "empty file (0 bytes)")]

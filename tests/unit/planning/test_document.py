@@ -12,6 +12,7 @@ from scanvq.planning.dataset_facts import DatasetFacts, PlanRequest
 from scanvq.planning.document import Plan, read_plan
 from scanvq.planning.rules import decide
 from scanvq.recipe.completion import complete_recipe
+from scanvq.recipe.reading import read_recipe
 from scanvq.spec import SpecError
 
 FACTS = DatasetFacts(height=64, width=48, has_common_size=True, slices=500, labels=2)
@@ -66,4 +67,30 @@ def test_an_invalid_plan_raises(plan: Plan, tmp_path: Path, change: tuple[str, s
     file = tmp_path / "plan.toml"
     file.write_text(plan.toml().replace(*change))
     with pytest.raises(SpecError, match=message):
+        read_plan(file)
+
+
+COST = "[plan.cost_estimate]\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reported"),
+    [
+        ("seed = ", 'seed = "x" # ', "plan.seed is 'x'; it must be a number"),
+        ("budget = ", "budget = true # ", "plan.budget is True"),
+        ("budget = ", "budget = -1 # ", "plan.budget is -1"),
+        ("[plan]", f"{COST}minutes = 'x'\nmemory_mb = 1\ndisk_mb = 1\n[plan]", "minutes is 'x'"),
+        ("[plan]", f"{COST}minutes = 1\n[plan]", "must be a table of minutes, memory_mb, disk_mb"),
+    ],
+)  # fmt: skip
+def test_numbers_of_an_edited_plan_are_checked_when_it_is_read(
+    old: str, new: str, reported: str, tmp_path: Path
+) -> None:
+    recipe = read_recipe("tiny").toml()
+    text = recipe + '\n[plan]\nfolder = "x"\nbudget = 60\nseed = 1\n'
+    file = tmp_path / "plan.toml"
+    file.write_text(text)
+    assert read_plan(file).budget == 60
+    file.write_text(text.replace(old, new))
+    with pytest.raises(SpecError, match=reported):
         read_plan(file)

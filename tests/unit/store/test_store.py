@@ -13,6 +13,7 @@ from scanvq.cohort.catalog import Catalog, Entry
 from scanvq.imaging.formats import Scan, format_of
 from scanvq.imaging.geometry import Geometry
 from scanvq.store.build import HEADER
+from scanvq.store.row_check import StoreRepairedWarning
 from scanvq.store.store import BadScans, Store, cache_folder, open_store, prepare_store
 
 GEOMETRY = Geometry(height=16, width=24)
@@ -247,9 +248,9 @@ def test_a_damaged_store_is_refused_and_built_again(tmp_path: Path) -> None:
     os.truncate(folder / "raw.bin", 100)
     with pytest.raises(ValueError, match="100 bytes"):
         open_store(folder, catalog)
-    np.testing.assert_array_equal(
-        _prepare(catalog, tmp_path).raw[:, 1:14, 1:22], np.concatenate(list(_pictures(4).values()))
-    )
+    with pytest.warns(StoreRepairedWarning, match="is damaged; all of its scans"):
+        store = _prepare(catalog, tmp_path)
+    np.testing.assert_array_equal(store.raw[:, 1:14, 1:22], np.concatenate(list(_pictures(4).values())))
 
 
 def test_rows_are_gathered_in_any_order(tmp_path: Path) -> None:
@@ -297,5 +298,6 @@ def test_a_store_without_a_digest_is_built_again(tmp_path: Path) -> None:
     header = json.loads((store.folder / HEADER).read_text())
     digest = header.pop("digest")
     (store.folder / HEADER).write_text(json.dumps(header))
-    assert _prepare(catalog, tmp_path).digest == digest
+    with pytest.warns(StoreRepairedWarning):
+        assert _prepare(catalog, tmp_path).digest == digest
     assert json.loads((store.folder / HEADER).read_text())["digest"] == digest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +9,8 @@ from pathlib import Path
 
 from scanvq.cohort.catalog import Catalog, CatalogError, Entry, Images
 from scanvq.cohort.entries import Entries
-from scanvq.cohort.layouts.subjects import LABEL_COLUMNS, known_value
+from scanvq.cohort.layouts.subject_matching import match_names
+from scanvq.cohort.layouts.subjects import labels_of_rows, read_rows
 from scanvq.cohort.layouts.tree import Tree, make_catalog, require_original_images
 
 PARTICIPANTS = "participants.tsv"
@@ -31,13 +31,14 @@ def read_bids(tree: Tree, images: Images) -> Catalog | None:
     contrast = min(counts, key=lambda name: (-counts[name], name != "T1w", name))
     first = next(match for _, match in _anatomical(tree))
     labels = _labels(tree.root / first["root"] / PARTICIPANTS)
+    id_of = match_names(labels, (match["subject"] for _, match in _anatomical(tree)))
     entries = Entries(
         Entry(
             path=path,
             subject=match["subject"],
             group=match["subject"],
             split=None,
-            label=labels.get(match["subject"]),
+            label=labels.get(id_of.get(match["subject"], "")),
         )
         for path, match in _anatomical(tree)
         if match["contrast"] == contrast
@@ -67,17 +68,11 @@ def _labels(table: Path) -> dict[str, str | None]:
     """Participant -> label, from the first label column; empty without a table.
 
     Raises:
-        CatalogError: a table that cannot be read.
+        CatalogError: a table that cannot be read, without participant_id, or with contradicting rows.
     """
     if not table.is_file():
         return {}
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CatalogError(f"{table} cannot be read: {error}") from None
-    names = {name.strip().lower(): name for name in (rows[0] if rows else ()) if name}
-    column = next((names[name] for name in (*LABEL_COLUMNS, "group") if name in names), None)
-    if column is None or "participant_id" not in names:
-        return {}
-    return {(row[names["participant_id"]] or "").strip(): known_value(row[column] or "") for row in rows}
+    rows = read_rows(table)
+    if rows and "participant_id" not in rows[0]:
+        raise CatalogError(f"{table} has no column participant_id; it has {', '.join(rows[0])}")
+    return labels_of_rows(table, rows, "participant_id")

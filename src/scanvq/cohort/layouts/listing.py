@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from scanvq.imaging.formats import is_readable
+from scanvq.cohort.ordered_map import ordered_map
+from scanvq.imaging.formats import UnreadableScan, format_of, is_readable
 from scanvq.imaging.formats.dicom_files import find_series, is_dicom
 from scanvq.imaging.formats.npz import SUFFIX, holds_images
 from scanvq.imaging.paths import Paths
+
+PREFETCH = 64  # files read ahead
 
 
 @dataclass(frozen=True)
@@ -55,3 +59,20 @@ def list_scans(root: Path, files: Iterable[Path], *, tables: tuple[str, ...] = (
     for path in series.scans:
         scans.append(path)
     return Listing(scans, series.patients, series.skipped, others)
+
+
+def divide_generated(root: Path, scans: Iterable[Path]) -> tuple[Paths, Paths]:
+    """Divides scans, given relative to a folder, into those that ScanVQ did not generate, and others."""
+
+    def is_generated(path: Path) -> bool:
+        try:
+            return format_of(root / path).provenance(root / path) is not None
+        except UnreadableScan:  # reported when its header is read
+            return False
+
+    others, generated, listed = Paths(), Paths(), Paths(scans)
+    with ThreadPoolExecutor() as pool:
+        marks = ordered_map(pool, is_generated, listed, prefetch=PREFETCH)
+        for path, mark in zip(listed, marks, strict=True):
+            (generated if mark else others).append(path)
+    return others, generated

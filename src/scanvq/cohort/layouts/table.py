@@ -6,11 +6,13 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from scanvq.cohort.catalog import Catalog, CatalogError, Entry, Images
 from scanvq.cohort.entries import Entries
+from scanvq.cohort.layouts.listing import divide_generated
 from scanvq.cohort.layouts.subjects import Subject, identify_subjects, known_value
 from scanvq.cohort.layouts.tree import (
     SPLIT_NAMES,
@@ -51,6 +53,27 @@ def read_table(tree: Tree, images: Images) -> Catalog | None:
     if len({entry.split is None for entry in entries}) > 1:
         raise CatalogError(f"{tree.table} gives some files a split and others none; give all or none")
     return make_catalog(tree, "table", entries)
+
+
+def without_generated(catalog: Catalog) -> Catalog:
+    """The catalog without files that ScanVQ generated, with a note.
+
+    Raises:
+        CatalogError: it generated all of them.
+    """
+    kept, generated = divide_generated(catalog.root, (entry.path for entry in catalog.entries))
+    if not generated:
+        return catalog
+    note = (
+        f"{len(generated):,} files are left out because ScanVQ generated them (they are marked SYNTHETIC), "
+        f"such as {generated[0]}; to train on them: --allow-synthetic"
+    )
+    if not kept:
+        raise CatalogError(f"{catalog.root}: {note}")
+    left_out = set(generated)
+    entries = Entries(entry for entry in catalog.entries if entry.path not in left_out)
+    labels = sorted({entry.label for entry in entries if entry.label is not None})
+    return replace(catalog, entries=entries, labels=tuple(labels), notes=(*catalog.notes, note))
 
 
 def _entries(table: Path, columns: Mapping[str, str], paths: Paths) -> Iterator[Entry]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,10 @@ from pathlib import Path
 
 from scanvq.cohort.catalog import SYNTHETIC, Catalog, CatalogError, Images
 from scanvq.cohort.entries import Entries
-from scanvq.cohort.layouts.listing import list_scans
-from scanvq.imaging.formats import READABLE
+from scanvq.cohort.layouts.listing import divide_generated, list_scans
+from scanvq.imaging.formats import READABLE, stem_of
 from scanvq.imaging.paths import Paths
+from scanvq.storage.run_directory import is_run
 
 SPLIT_NAMES = {
     "train": "train",
@@ -26,7 +28,7 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-_MASK = re.compile(r"[_-](?:mask|seg|segmentation|lesion|labels?|roi)$", re.IGNORECASE)
+_MASK = re.compile(r"[_. -](?:mask|seg|segmentation|lesion|labels?|roi)$", re.IGNORECASE)
 TABLES = (".csv", ".tsv", ".json", ".txt", ".md", ".bval", ".bvec")
 
 
@@ -41,6 +43,9 @@ class Tree:
         masks: number of files that are ignored as masks of other files.
         table: the CSV that was passed instead of a folder, or None.
         patients: PatientID of the scans that have one.
+        generated: files that are left out because ScanVQ generated them.
+        runs: run directories of ScanVQ, which are left out.
+        special: pipes, sockets and devices, which are left out.
     """
 
     root: Path
@@ -49,11 +54,15 @@ class Tree:
     masks: int = 0
     table: Path | None = None
     patients: Mapping[Path, str] = field(default_factory=dict)
+    generated: Sequence[Path] = ()
+    runs: Sequence[Path] = ()
+    special: Sequence[Path] = ()
 
     def describe(self) -> str:
         """The files that are present instead of scans, and the supported suffixes."""
         counts = ", ".join(f"{count} {suffix}" for suffix, count in self.others.most_common(5))
-        return f"found {counts or 'no files'}; supported are {', '.join(READABLE)}"
+        skipped = "".join(f"; {note}" for note in self._skipped())
+        return f"found {counts or 'no files'}; supported are {', '.join(READABLE)}{skipped}"
 
     def notes(self) -> tuple[str, ...]:
         notes = []
@@ -64,28 +73,66 @@ class Tree:
         if self.others:
             counts = ", ".join(f"{count} {suffix}" for suffix, count in self.others.most_common(5))
             notes.append(f"unsupported files are ignored: {counts}")
-        return tuple(notes)
+        return (*notes, *self._skipped())
+
+    def _skipped(self) -> list[str]:
+        notes = []
+        if self.generated:
+            notes.append(
+                f"{len(self.generated):,} files are left out because ScanVQ generated them (they are marked "
+                f"SYNTHETIC), such as {self.generated[0]}; to train on them: --allow-synthetic"
+            )
+        if self.runs:
+            notes.append(f"{len(self.runs):,} run directories of ScanVQ are left out, such as {self.runs[0]}")
+        if self.special:
+            notes.append(
+                f"{len(self.special):,} files are left out because they are no regular files (pipes, "
+                f"sockets, devices), such as {self.special[0]}"
+            )
+        return notes
 
 
-def read_tree(folder: Path) -> Tree:
-    """Lists the files of a folder; hidden files and folders are ignored."""
+def read_tree(folder: Path, *, allow_synthetic: bool = False) -> Tree:
+    """Lists the files of a folder; hidden files and folders, and run directories of ScanVQ are ignored.
+
+    Args:
+        folder: the folder, a single file, or a table.
+        allow_synthetic: keep files that ScanVQ generated.
+    """
     if folder.is_file() and folder.suffix.lower() in (".csv", ".tsv"):
         return Tree(root=folder.parent, scans=(), others=Counter(), table=folder)
     single = [Path(folder.name)] if folder.is_file() else []
     root = folder.parent if single else folder
-    listing = list_scans(root, single or _files(folder), tables=TABLES)
+    runs: list[Path] = []
+    special: list[Path] = []
+    listing = list_scans(root, single or _files(folder, runs, special), tables=TABLES)
     scans = Paths(single) if single else listing.scans
+    generated = Paths()
+    if not allow_synthetic:
+        scans, generated = divide_generated(root, scans)
     others = listing.skipped
     others.update(
         path.suffix or path.name for path in listing.others if not path.name.lower().endswith(TABLES)
     )
     images = _in_natural_order(_without_masks(scans))
     masks = len(scans) - len(images)
-    return Tree(root=root, scans=images, others=others, masks=masks, patients=listing.patients)
+    return Tree(
+        root=root,
+        scans=images,
+        others=others,
+        masks=masks,
+        patients=listing.patients,
+        generated=generated,
+        runs=runs,
+        special=special,
+    )
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Yields the files below a folder, relative to it; follows links, but visits each folder once."""
+def _files(folder: Path, runs: list[Path], special: list[Path]) -> Iterator[Path]:
+    """Yields the files below a folder, relative to it; follows links, but visits each folder once.
+
+    Run directories are not entered, but added to `runs`; pipes, sockets and devices are added to `special`.
+    """
     visited: set[str] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
         visited.add(str(Path(parent).resolve()))
@@ -93,19 +140,37 @@ def _files(folder: Path) -> Iterator[Path]:
             name for name in folders if name[0] != "." and str(Path(parent, name).resolve()) not in visited
         ]
         relative = Path(parent).relative_to(folder)
-        yield from (relative / name for name in files if name[0] != ".")
+        if is_run(files):
+            runs.append(relative)
+            folders.clear()
+            continue
+        for name in files:
+            if name[0] == ".":
+                continue
+            if _is_special(Path(parent, name)):
+                special.append(relative / name)
+            else:
+                yield relative / name
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a path is neither a file nor missing."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # reported when it is read
+        return False
 
 
 def _without_masks(scans: Paths) -> Paths:
     """Removes x_mask.png and similar files if there is a file x."""
     masked = {stem for path in scans if (stem := _masked_stem(path))}
-    present = {stem for path in scans if (stem := path.name.split(".")[0]) in masked}
+    present = {stem for path in scans if (stem := stem_of(path)) in masked}
     return Paths(path for path in scans if _masked_stem(path) not in present) if present else scans
 
 
 def _masked_stem(path: Path) -> str | None:
     """The stem of the file that a mask belongs to, by its name; None for files that are no masks."""
-    stem = path.name.split(".")[0]
+    stem = stem_of(path)
     base = _MASK.sub("", stem)
     return base if base != stem else None
 

@@ -9,22 +9,14 @@ from types import MappingProxyType
 from scanvq.imaging.formats import nifti, npz
 from scanvq.imaging.formats.dicom import Dicom
 from scanvq.imaging.formats.dicom_files import is_dicom, is_series
-from scanvq.imaging.formats.format import (
-    Format,
-    Header,
-    Plane,
-    Provenance,
-    Scan,
-    Spacing,
-    UnreadableScan,
-    check,
-)
+from scanvq.imaging.formats.format import Format, Header, Plane, Provenance, Scan, Spacing, check
 from scanvq.imaging.formats.jpeg import Jpeg
 from scanvq.imaging.formats.nifti import Nifti
 from scanvq.imaging.formats.npy import Npy
 from scanvq.imaging.formats.npz import Npz
 from scanvq.imaging.formats.orientation import PLANES
 from scanvq.imaging.formats.png import Png
+from scanvq.imaging.formats.reading import UnreadableScan
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {"png": Png(), "jpeg": Jpeg(), "nifti": Nifti(), "dicom": Dicom(), "npy": Npy(), "npz": Npz()}

@@ -26,16 +26,9 @@ from scanvq.imaging.formats.dicom_values import (
     stored_values,
 )
 from scanvq.imaging.formats.dicom_writing import drop_pixels, file_bytes, new_dataset
-from scanvq.imaging.formats.format import (
-    Format,
-    Header,
-    Plane,
-    Provenance,
-    Scan,
-    Spacing,
-    UnreadableScan,
-)
+from scanvq.imaging.formats.format import Format, Header, Plane, Provenance, Scan, Spacing
 from scanvq.imaging.formats.orientation import axis_codes
+from scanvq.imaging.formats.reading import UnreadableScan
 from scanvq.storage.files import write_bytes
 
 
@@ -51,7 +44,7 @@ class Dicom(Format):
     suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
     dtypes: ClassVar[tuple[str, ...]] = ("uint8", "uint16", "int16")
 
-    def header(self, path: Path, *, plane: Plane = "axial") -> Header:
+    def _header(self, path: Path, plane: Plane) -> Header:
         with dicom_errors(path):
             series = _Series.of(path, [read_dataset(file, pixels=False) for file in _files(path)])
             slices, height, width = series.view(plane)
@@ -65,7 +58,7 @@ class Dicom(Format):
                 remarks=series.remarks,
             )
 
-    def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
+    def _read(self, path: Path, plane: Plane) -> Scan:
         with dicom_errors(path):
             files = _files(path)
             series = _Series.of(path, [read_dataset(file, pixels=True) for file in files])
@@ -119,6 +112,14 @@ class Dicom(Format):
         for name, content in zip(names, contents, strict=True):
             write_bytes(path / name, content)
 
+    def provenance(self, path: Path) -> Provenance | None:
+        try:
+            with dicom_errors(path):
+                data = read_dataset(_files(path)[0], pixels=False)
+        except UnreadableScan:
+            return None
+        return Provenance.read(f"{data.get('DerivationDescription')} {data.get('SeriesDescription')}")
+
     def files(self, path: Path) -> Sequence[Path]:
         return _files(path)
 
@@ -143,7 +144,12 @@ class _Series:
             raise UnreadableScan(path, "its slices differ in size; name the files one by one")
         planes = [image_planes(data) for data in datasets]
         frames = sum(frame_count(data) for data in datasets)
+        padding = sorted({encoding.padding for encoding in encodings if encoding.padding is not None})
         remarks = ("stored as colors",) if any(encoding.color for encoding in encodings) else ()
+        if padding:
+            low, high = padding[0]
+            numbers = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+            remarks = (*remarks, f"stored numbers {numbers} are declared as no data, and are not used")
         if frames == 1:
             return cls(path, datasets, encodings, None, remarks)
         if any(file_planes is None for file_planes in planes):

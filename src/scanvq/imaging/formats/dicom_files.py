@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from scanvq.imaging.formats.dicom_values import frame_count, has_image
-from scanvq.imaging.formats.format import UnreadableScan, read_bytes
+from scanvq.imaging.formats.reading import UnreadableScan, read_bytes
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 _UID = re.compile(r"\d+(?:\.\d+){3,}")
@@ -93,9 +93,8 @@ def is_dicom(path: Path) -> bool:
     if path.name.lower().endswith(SUFFIXES):
         return True
     try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
+        return read_bytes(path, 132)[128:] == b"DICM"
+    except UnreadableScan:
         return False
 
 

@@ -12,8 +12,9 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import pixel_array
 from pydicom.pixels.processing import apply_color_lut
 
-from scanvq.imaging.formats.format import PIXEL_LIMIT, UnreadableScan, as_type, preserve_unchanged, read_as
+from scanvq.imaging.formats.format import PIXEL_LIMIT, as_type, preserve_unchanged, read_as
 from scanvq.imaging.formats.pixels import to_gray
+from scanvq.imaging.formats.reading import UnreadableScan, check_memory
 
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLORS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
@@ -32,6 +33,10 @@ class PixelEncoding:
         inversion_sum: highest plus lowest number of the stored bits.
         scales: rescale slope and intercept of every frame, or one pair for all frames.
         color: RGB or palette colors, which are read if all channels are equal.
+        limits: lowest and highest number of the stored bits, which written numbers are clipped to; None for
+            floating-point numbers.
+        padding: lowest and highest stored number that the header declares as no data; None if it does not.
+            These pixels are read as the lowest value of the others, and keep their number when written.
     """
 
     stored: np.dtype[Any]
@@ -39,6 +44,8 @@ class PixelEncoding:
     inversion_sum: int
     scales: tuple[tuple[float, float], ...]
     color: bool
+    limits: tuple[int, int] | None = None
+    padding: tuple[float, float] | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -59,13 +66,28 @@ class PixelEncoding:
     @property
     def exact(self) -> bool:
         """Whether every stored number can be recovered from its value."""
+        if self.padding is not None:
+            return False
         plain = self.stored == _FLOAT32 and set(self.scales) == {(1.0, 0.0)}
         return plain or self.dtype.kind in "iu"
 
     def read(self, path: Path, stored: np.ndarray) -> np.ndarray:
         """Stored numbers (n, H, W) as values. Raises UnreadableScan for integers beyond 32 bits."""
+        values = self._rescaled(path, stored)
+        if self.padding is not None:
+            is_padding = self._is_padding(stored)
+            if is_padding.any() and not is_padding.all():
+                values[is_padding] = values[~is_padding].min()
+        return values
+
+    def _is_padding(self, stored: np.ndarray) -> np.ndarray:
+        """Which stored numbers are declared as no data."""
+        low, high = self.padding or (1, 0)
+        return np.asarray((stored >= low) & (stored <= high))
+
+    def _rescaled(self, path: Path, stored: np.ndarray) -> np.ndarray:
         if set(self.scales) == {(1.0, 0.0)} and not self.inverted:
-            return read_as(path, stored, self.dtype)
+            return read_as(path, stored, self.dtype)  # a copy
         values = stored.astype(np.float64)
         if self.inverted:
             values = self.inversion_sum - values
@@ -78,9 +100,12 @@ class PixelEncoding:
         slope, intercept = self._slopes_and_intercepts()
         numbers = (values.astype(np.float64) - intercept) / slope
         encoded = as_type(self.inversion_sum - numbers if self.inverted else numbers, self.stored)
+        if self.limits is not None:
+            encoded = encoded.clip(*self.limits).astype(self.stored)
         if stored is None:
             return encoded
-        return preserve_unchanged(stored, self.read(Path(), stored), values, encoded).astype(self.stored)
+        kept = preserve_unchanged(stored, self.read(Path(), stored), values, encoded)
+        return np.where(self._is_padding(stored), stored, kept).astype(self.stored)
 
     def _slopes_and_intercepts(self) -> tuple[np.ndarray, np.ndarray]:
         scales = np.array(self.scales, np.float64)
@@ -100,21 +125,49 @@ def pixel_encoding(path: Path, data: Dataset, name: str) -> PixelEncoding:
         )
     if "FloatPixelData" in data or "DoubleFloatPixelData" in data:
         wide = "DoubleFloatPixelData" in data
-        return PixelEncoding(
-            np.dtype(np.float64 if wide else np.float32), False, 0, _scales(path, data, name), False
-        )
+        stored = np.dtype(np.float64 if wide else np.float32)
+        padding = _padding(data, "DoubleFloatPixelPadding" if wide else "FloatPixelPadding", stored)
+        return PixelEncoding(stored, False, 0, _scales(path, data, name), False, padding=padding)
     bits = int(data.BitsAllocated)
     if bits not in (1, 8, 16, 32):
         raise UnreadableScan(path, f"{name} has {bits} bits per pixel; supported are 1, 8, 16 and 32")
     signed = bool(data.get("PixelRepresentation", 0))
     stored = np.dtype(f"{'int' if signed else 'uint'}{max(bits, 8)}")
     bits_stored = int(data.get("BitsStored", bits))
-    inversion_sum = -1 if signed else 2**bits_stored - 1
-    return PixelEncoding(stored, kind == "MONOCHROME1", inversion_sum, _scales(path, data, name), False)
+    if not 1 <= bits_stored <= bits:
+        raise UnreadableScan(path, f"{name} stores {bits_stored} bits in {bits}")
+    limits = (-(2 ** (bits_stored - 1)), 2 ** (bits_stored - 1) - 1) if signed else (0, 2**bits_stored - 1)
+    return PixelEncoding(
+        stored,
+        kind == "MONOCHROME1",
+        sum(limits),
+        _scales(path, data, name),
+        False,
+        limits,
+        _padding(data, "PixelPadding", stored),
+    )
+
+
+def _padding(data: Dataset, name: str, stored: np.dtype[Any]) -> tuple[float, float] | None:
+    """The lowest and highest stored number that mean no data; None if the header declares none."""
+    ends = []
+    for keyword in (f"{name}Value", f"{name}RangeLimit"):
+        value = data.get(keyword)
+        if value is None or not np.isscalar(value) or isinstance(value, str | bytes):
+            continue
+        number = float(np.asarray(value, np.float64))
+        if stored.kind == "i" and number > np.iinfo(stored).max:  # written as an unsigned number
+            number -= 2.0 ** (8 * stored.itemsize)
+        ends.append(number)
+    if not ends or data.get(f"{name}Value") is None:
+        return None
+    return min(ends), max(ends)
 
 
 def stored_values(path: Path, data: Dataset, encoding: PixelEncoding) -> np.ndarray:
     """The decoded stored numbers of a file, (n, H, W); colors are converted to gray."""
+    count = frame_count(data) * int(data.Rows) * int(data.Columns) * samples_per_pixel(data)
+    check_memory(path, 2 * count * encoding.stored.itemsize)
     pixels = pixel_array(data)
     shape = (frame_count(data), int(data.Rows), int(data.Columns))
     if not encoding.color:

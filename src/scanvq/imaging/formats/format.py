@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from scanvq.imaging.formats.reading import UnreadableScan, read_bytes, reading
+
 Plane = Literal["axial", "coronal", "sagittal"]
 
 Spacing = tuple[float, float]
@@ -18,17 +20,8 @@ Spacing = tuple[float, float]
 PIXEL_LIMIT = 2**31
 """Files whose header has more pixels are refused before decoding."""
 
-
-class UnreadableScan(ValueError):  # noqa: N818 - named for the user
-    """A file that cannot be used, with a short reason meant for the user."""
-
-    def __init__(self, path: Path | str, reason: str) -> None:
-        super().__init__(path, reason)  # both in args, so that it survives a process pool
-        self.path = Path(path)
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+MARK_BYTES = 16_384
+"""The provenance of a generated file is within its first bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +86,9 @@ class Provenance:
     def read(cls, text: str) -> Provenance | None:
         """The provenance in a text; None if there is none."""
         match = re.search(
-            r"SYNTHETIC ScanVQ model=(\w+) seed=(?:none|(\d+))(?: decoder=(natural|faithful))?", text
+            r"SYNTHETIC ScanVQ model=(\w+) seed=(?:none|(\d+))(?: decoder=(natural|faithful))?",
+            text,
+            re.ASCII,
         )
         if match is None:
             return None
@@ -109,9 +104,10 @@ class Format(ABC):
     properties was read from a file of this format, and `write` keeps that file's type and header; a `Scan`
     without properties is new, and `write` chooses both for its pixels.
 
-    Functions that formats share: here `read_bytes` (errors as UnreadableScan), `read_type`, `read_as` and
-    `as_type` (types in memory and in the file), and `preserve_unchanged`; in `pixels` `check_size` (before
-    decoding) and `single_slice`; in `storage.files` `write_bytes`, which writes atomically.
+    A format implements `_header`, `_read` and `write`. Functions that formats share: in `reading`
+    `read_bytes` (errors as UnreadableScan) and bounds on memory; here `read_type`, `read_as` and `as_type`
+    (types in memory and in the file), and `preserve_unchanged`; in `pixels` `check_size` (before decoding)
+    and `single_slice`; in `storage.files` `write_bytes`, which writes atomically.
 
     Attributes:
         suffixes: in lower case, with the dot.
@@ -125,13 +121,27 @@ class Format(ABC):
     lossless: ClassVar[bool] = True
     single_slice: ClassVar[bool] = False
 
-    @abstractmethod
     def header(self, path: Path, *, plane: Plane = "axial") -> Header:
-        """Reads size and type without decoding pixels. Raises UnreadableScan."""
+        """Reads size and type without decoding pixels. Raises UnreadableScan, and nothing else."""
+        with reading(path):
+            return self._header(path, plane)
+
+    def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
+        """Reads a scan; `plane` is the slicing plane of a volume, images ignore it.
+
+        Raises:
+            UnreadableScan: and nothing else.
+        """
+        with reading(path):
+            return self._read(path, plane)
 
     @abstractmethod
-    def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
-        """Reads a scan; `plane` is the slicing plane of a volume, images ignore it. Raises UnreadableScan."""
+    def _header(self, path: Path, plane: Plane) -> Header:
+        """What `header` returns; errors of libraries become UnreadableScan."""
+
+    @abstractmethod
+    def _read(self, path: Path, plane: Plane) -> Scan:
+        """What `read` returns; errors of libraries become UnreadableScan."""
 
     @abstractmethod
     def write(self, path: Path, scan: Scan, provenance: Provenance | None = None) -> None:
@@ -140,6 +150,13 @@ class Format(ABC):
         Raises:
             ValueError: a shape or type that this format cannot hold.
         """
+
+    def provenance(self, path: Path) -> Provenance | None:
+        """The provenance of a generated file, from its first bytes; None for other or unreadable files."""
+        try:
+            return Provenance.read(read_bytes(path, MARK_BYTES).decode("latin-1"))
+        except UnreadableScan:
+            return None
 
     def files(self, path: Path) -> Sequence[Path]:
         """The files of a scan: `path`, unless it names a series or a part of a file."""
@@ -158,20 +175,6 @@ def check(scan: Scan) -> str | None:
     if low == pixels.max():
         return f"constant: every pixel is {low:g}"
     return None
-
-
-def read_bytes(path: Path, count: int = -1) -> bytes:
-    """The first `count` bytes of a file (-1 = all). Raises UnreadableScan."""
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(count)
-    except FileNotFoundError:
-        raise UnreadableScan(path, "no such file") from None
-    except OSError as error:
-        raise UnreadableScan(path, f"cannot be opened: {error.strerror or error}") from None
-    if not data:
-        raise UnreadableScan(path, "empty file (0 bytes)")
-    return data
 
 
 # Stored type -> type in memory: the nearest of the five supported types.

@@ -9,17 +9,9 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from scanvq.imaging.formats.format import (
-    Format,
-    Header,
-    Plane,
-    Provenance,
-    Scan,
-    UnreadableScan,
-    as_type,
-    read_bytes,
-)
+from scanvq.imaging.formats.format import Format, Header, Plane, Provenance, Scan, as_type
 from scanvq.imaging.formats.pixels import decode, parse_header, read_header, single_slice, to_gray
+from scanvq.imaging.formats.reading import UnreadableScan, read_bytes
 from scanvq.storage.files import write_bytes
 
 _QUALITY = 95
@@ -34,13 +26,13 @@ class Jpeg(Format):
     lossless: ClassVar[bool] = False
     single_slice: ClassVar[bool] = True
 
-    def header(self, path: Path, *, plane: Plane = "axial") -> Header:
+    def _header(self, path: Path, plane: Plane) -> Header:
         image = read_header(path, "JPEG")
         remarks = ("stored as RGB",) if image.mode == "RGB" else ()
         dtype = np.dtype(np.uint8)
         return Header(slices=1, height=image.height, width=image.width, dtype=dtype, remarks=remarks)
 
-    def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
+    def _read(self, path: Path, plane: Plane) -> Scan:
         data = read_bytes(path)
         parse_header(path, data, "JPEG")
         image = decode(path, data, "JPEG")

@@ -21,14 +21,13 @@ from scanvq.imaging.formats.format import (
     Provenance,
     Scan,
     Spacing,
-    UnreadableScan,
     as_type,
     preserve_unchanged,
     read_as,
-    read_bytes,
     read_type,
 )
 from scanvq.imaging.formats.orientation import Orientation, axis_codes, orientation_of, plane_of_slice
+from scanvq.imaging.formats.reading import UnreadableScan, check_deflated, check_memory, read_bytes
 from scanvq.storage.files import write_bytes
 
 SUFFIXES = (".nii.gz", ".nii")
@@ -53,7 +52,7 @@ class Nifti(Format):
     suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
     dtypes: ClassVar[tuple[str, ...]] = ("uint8", "uint16", "int16", "int32", "float32")
 
-    def header(self, path: Path, *, plane: Plane = "axial") -> Header:
+    def _header(self, path: Path, plane: Plane) -> Header:
         file, channel = split_channel(path)
         voxels = _parse_header(path, _first_bytes(path, file), channel)
         slices, height, width = voxels.view(plane)
@@ -69,11 +68,20 @@ class Nifti(Format):
             remarks=remarks,
         )
 
-    def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
+    def _read(self, path: Path, plane: Plane) -> Scan:
         file, channel = split_channel(path)
-        data = _read_bytes(path, file)
-        voxels = _parse_header(path, _inflate(path, data, 540) if _is_gzipped(data) else data, channel)
-        data = _inflate(path, data, voxels.end) if _is_gzipped(data) else data
+        voxels = _parse_header(path, _first_bytes(path, file), channel)
+        count = int(np.prod(voxels.shape, dtype=np.int64))
+        stored_bytes = voxels.end - voxels.offset
+        needed = stored_bytes + count * (voxels.read_type.itemsize + 8 * (voxels.scaling is not None))
+        if _is_gzipped(_read_bytes(path, file, 2)):
+            data = _read_bytes(path, file)
+            check_deflated(path, voxels.end, len(data))
+            check_memory(path, voxels.offset + needed)
+            data = _inflate(path, data, voxels.end)
+        else:
+            data = _read_bytes(path, file, voxels.end)
+            check_memory(path, needed - stored_bytes)
         if len(data) < voxels.end:
             raise UnreadableScan(path, f"truncated ({len(data):,} of {voxels.end:,} bytes)")
         stored = np.frombuffer(data, voxels.dtype, int(np.prod(voxels.shape)), voxels.offset)
@@ -86,6 +94,13 @@ class Nifti(Format):
         if voxels.is_rounded:
             properties["voxels"] = data[voxels.offset : voxels.end]
         return Scan(slices=np.ascontiguousarray(slices), spacing=voxels.spacing(plane), properties=properties)
+
+    def provenance(self, path: Path) -> Provenance | None:
+        try:
+            head = _first_bytes(path, split_channel(path)[0])
+        except UnreadableScan:
+            return None
+        return Provenance.read(head[:540].decode("latin-1"))
 
     def files(self, path: Path) -> Sequence[Path]:
         return (split_channel(path)[0],)

@@ -1,9 +1,10 @@
-"""npy files: one slice (H, W) or several slices (S, H, W)."""
+"""npy files: one slice (H, W) or several slices (S, H, W), also with a last axis of channels."""
 
 from __future__ import annotations
 
 import io
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar
@@ -17,19 +18,23 @@ from scanvq.imaging.formats.format import (
     Plane,
     Provenance,
     Scan,
-    UnreadableScan,
     as_type,
     preserve_unchanged,
     read_as,
-    read_bytes,
     read_type,
 )
+from scanvq.imaging.formats.pixels import MOST_CHANNELS, channel_axis, to_gray
+from scanvq.imaging.formats.reading import UnreadableScan, check_memory, read_bytes
 from scanvq.storage.files import write_bytes
+
+_TOLERANCE = 2  # some programs round the channels differently
 
 
 class Npy(Format):
     """An array (H, W) or (S, H, W); `plane` is not used.
 
+    A last axis of one channel, or of three equal ones, is recognized: (H, W, 1), (H, W, 3), (S, H, W, 1),
+    (S, H, W, 3); so is (S, 1, H, W). Shapes with two readings are refused.
     `properties`: the bytes before the numbers, and the numbers of float64 arrays, which are read as float32.
     The provenance is written to a JSON file with the same stem.
     """
@@ -37,20 +42,26 @@ class Npy(Format):
     suffixes: ClassVar[tuple[str, ...]] = (".npy",)
     dtypes: ClassVar[tuple[str, ...]] = ("uint8", "uint16", "int16", "int32", "float32")
 
-    def header(self, path: Path, *, plane: Plane = "axial") -> Header:
+    def _header(self, path: Path, plane: Plane) -> Header:
         array = read_npy_header(path, io.BytesIO(read_bytes(path, 16_384)))
         slices, height, width = array.slices_shape(path)
-        return Header(slices=slices, height=height, width=width, dtype=array.read_type(path))
+        remarks = ("stored as RGB",) if array.channels == 3 else ()
+        return Header(slices=slices, height=height, width=width, dtype=array.read_type(path), remarks=remarks)
 
-    def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
-        data = read_bytes(path)
-        array = read_npy_header(path, io.BytesIO(data))
-        pixels = read_as(path, array.numbers(path, data), array.read_type(path))
+    def _read(self, path: Path, plane: Plane) -> Scan:
+        array = read_npy_header(path, io.BytesIO(read_bytes(path, 16_384)))
+        data = read_bytes(path, array.end)
+        check_memory(path, 3 * len(data))
+        array.slices_shape(path)
+        pixels = array.to_slices(path, read_as(path, array.numbers(path, data), array.read_type(path)))
         properties: dict[str, Any] = {"head": data[: array.offset]}
         if array.is_rounded:
             properties["stored"] = data[array.offset : array.end]
-        slices = np.ascontiguousarray(pixels.reshape(array.slices_shape(path)))
-        return Scan(slices=slices, properties=properties)
+        return Scan(slices=np.ascontiguousarray(pixels), properties=properties)
+
+    def provenance(self, path: Path) -> Provenance | None:
+        beside = path.with_suffix(".json")
+        return super().provenance(beside) if beside.is_file() else None
 
     def write(self, path: Path, scan: Scan, provenance: Provenance | None = None) -> None:
         head = scan.properties.get("head") or _new_header(scan.slices)
@@ -59,7 +70,7 @@ class Npy(Format):
             raise ValueError(
                 f"slices have shape {scan.slices.shape}; the header has {array.slices_shape(path)}"
             )
-        values = scan.slices.reshape(array.shape)
+        values = array.from_slices(scan.slices)
         encoded = as_type(values, array.dtype)
         if content := scan.properties.get("stored"):
             stored = array.numbers(path, head + content)
@@ -100,14 +111,39 @@ class NpyHeader:
             raise UnreadableScan(path, f"holds {self.dtype}; only integers or real numbers are read")
         return dtype
 
+    @property
+    def channels(self) -> int | None:
+        """The length of the last axis if it holds channels; None if it does not."""
+        axis = channel_axis(self.shape) if len(self.shape) in (3, 4) else None
+        return None if axis is None else self.shape[axis]
+
     def slices_shape(self, path: Path) -> tuple[int, int, int]:
-        if len(self.shape) not in (2, 3) or min(self.shape) < 1:
-            shape = "x".join(map(str, self.shape)) or "a single number"
+        """(S, H, W) of the slices. Raises UnreadableScan for shapes that are no slices, or ambiguous."""
+        shape, text = self.shape, "x".join(map(str, self.shape)) or "a single number"
+        if self.channels in (1, 3):
+            shape = shape[:-1]
+        elif len(shape) == 4 and shape[1] == 1:
+            shape = (shape[0], *shape[2:])
+        elif len(shape) == 3 and 1 <= shape[-1] <= MOST_CHANNELS:
+            raise UnreadableScan(path, two_readings(shape))
+        if len(shape) not in (2, 3) or min(shape) < 1:
             raise UnreadableScan(
-                path, f"has the shape {shape}; give (height, width) or (slices, height, width)"
+                path, f"has the shape {text}; give (height, width) or (slices, height, width)"
             )
-        slices, height, width = (1, *self.shape) if len(self.shape) == 2 else self.shape
+        slices, height, width = (1, *shape) if len(shape) == 2 else shape
         return slices, height, width
+
+    def to_slices(self, path: Path, pixels: np.ndarray) -> np.ndarray:
+        """Pixels of the stored shape as (S, H, W). Raises UnreadableScan for channels that differ."""
+        if self.channels == 3:
+            pixels = equal_channels(path, pixels)
+        return pixels.reshape(self.slices_shape(path))
+
+    def from_slices(self, slices: np.ndarray) -> np.ndarray:
+        """Slices (S, H, W) in the stored shape."""
+        if self.channels == 3:
+            slices = np.repeat(slices[..., None], 3, axis=-1)
+        return slices.reshape(self.shape)
 
     def numbers(self, path: Path, data: bytes) -> np.ndarray:
         """The array in its stored shape and type. Raises UnreadableScan for a truncated file."""
@@ -131,10 +167,36 @@ def read_npy_header(path: Path, file: IO[bytes]) -> NpyHeader:
         raise UnreadableScan(path, f"not a NumPy file, or its header is damaged ({message})") from None
     if dtype.hasobject:
         raise UnreadableScan(path, "holds Python objects, which are never loaded; save numbers")
-    if any(length < 0 for length in shape) or np.prod(shape, dtype=np.float64) > PIXEL_LIMIT:
-        claimed = "x".join(map(str, shape))[:60]
+    if any(type(length) is not int or length < 0 for length in shape):
+        raise UnreadableScan(path, f"not a NumPy file, or its header is damaged (the shape {shape})"[:160])
+    if max(shape, default=0) > PIXEL_LIMIT or math.prod(shape) > PIXEL_LIMIT:
+        claimed = "x".join(str(length) if length <= 2**63 else "..." for length in shape)[:60]
         raise UnreadableScan(path, f"claims {claimed} numbers, more than any scan has")
     return NpyHeader(tuple(shape), bool(fortran), dtype, offset)
+
+
+def two_readings(shape: tuple[int, ...]) -> str:
+    """The reason why a shape (A, B, C) with few C is refused."""
+    first, height, width = shape
+    return (
+        f"has the shape {first}x{height}x{width}, which may be one slice of {first}x{height} with {width} "
+        f"channels, or {first} slices of {height}x{width}; save it as (height, width) or "
+        "(slices, height, width)"
+    )
+
+
+def equal_channels(path: Path, colors: np.ndarray) -> np.ndarray:
+    """Three equal channels (..., 3) as gray. Raises UnreadableScan for channels that differ."""
+    if colors.dtype == np.uint8:
+        flat = colors.reshape(-1, *colors.shape[-2:])
+        return to_gray(path, flat, tolerance=_TOLERANCE).reshape(colors.shape[:-1])
+    gray = colors[..., 0]
+    if not all(np.array_equal(gray, colors[..., k], equal_nan=colors.dtype.kind == "f") for k in (1, 2)):
+        raise UnreadableScan(
+            path,
+            f"has the shape {'x'.join(map(str, colors.shape))} and channels that differ; save one of them",
+        )
+    return gray
 
 
 def _new_header(slices: np.ndarray) -> bytes:

@@ -14,18 +14,24 @@ from typing import ClassVar
 import numpy as np
 
 from scanvq.imaging.formats.format import (
+    MARK_BYTES,
     Format,
     Header,
     Plane,
     Provenance,
     Scan,
-    UnreadableScan,
     as_type,
     read_as,
+)
+from scanvq.imaging.formats.npy import NpyHeader, npy_header_bytes, read_npy_header, two_readings
+from scanvq.imaging.formats.pixels import channel_axis, to_gray
+from scanvq.imaging.formats.reading import (
+    UnreadableScan,
+    check_deflated,
+    check_memory,
+    open_regular,
     read_bytes,
 )
-from scanvq.imaging.formats.npy import NpyHeader, npy_header_bytes, read_npy_header
-from scanvq.imaging.formats.pixels import to_gray
 from scanvq.storage.files import write_bytes
 
 SUFFIX = ".npz"
@@ -39,14 +45,15 @@ class Npz(Format):
     """All images of a file, or one image as FILE/ARRAY/NUMBER; `plane` is not used.
 
     Image arrays are `train_images`, `val_images` and `test_images`, or `images`: (n, H, W), volumes
-    (n, D, H, W), or RGB (n, H, W, 3) with equal channels. `properties`: their shapes, and all other arrays.
+    (n, D, H, W), RGB (n, H, W, 3) with equal channels, or a single channel (n, H, W, 1). `properties`: their
+    shapes, and all other arrays.
     The provenance is written as an array `synthetic`.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (SUFFIX,)
     dtypes: ClassVar[tuple[str, ...]] = ("uint8", "uint16", "int16", "int32", "float32")
 
-    def header(self, path: Path, *, plane: Plane = "axial") -> Header:
+    def _header(self, path: Path, plane: Plane) -> Header:
         file, member_key = split_member(path)
         with _npz_errors(path):
             headers = image_headers(file)
@@ -62,7 +69,7 @@ class Npz(Format):
                 (_, count, height, width), dtype = _volume_shape(path, header), header.read_type(path)
         return Header(slices=count, height=height, width=width, dtype=dtype)
 
-    def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
+    def _read(self, path: Path, plane: Plane) -> Scan:
         file, member_key = split_member(path)
         self.header(path)
         with _npz_errors(path):
@@ -90,7 +97,7 @@ class Npz(Format):
         members, first = {}, 0
         for name, shape, stored in arrays:
             colored = _is_colored(shape)
-            count = int(np.prod(shape[:-3] if colored else shape[:-2]))
+            count = int(np.prod(shape[:-3] if colored or _has_channel(shape) else shape[:-2]))
             pixels = as_type(scan.slices[first : first + count], np.dtype(stored))
             first += count
             if colored:
@@ -103,6 +110,19 @@ class Npz(Format):
             text = np.array(str(provenance))
             members[_PROVENANCE] = npy_header_bytes((), text.dtype) + text.tobytes()
         write_bytes(path, _zip_bytes(members))
+
+    def provenance(self, path: Path) -> Provenance | None:
+        file = split_member(path)[0]
+        try:
+            with _npz_errors(path), open_regular(file) as opened, zipfile.ZipFile(opened) as archive:
+                if f"{_PROVENANCE}.npy" not in archive.namelist():
+                    return None
+                with archive.open(f"{_PROVENANCE}.npy") as member:
+                    content = member.read(MARK_BYTES)
+                text = read_npy_header(path, io.BytesIO(content)).numbers(path, content)
+        except UnreadableScan:
+            return None
+        return Provenance.read(str(text))
 
     def files(self, path: Path) -> Sequence[Path]:
         return (split_member(path)[0],)
@@ -141,11 +161,24 @@ def read_labels(file: Path, name: str) -> np.ndarray | None:
     return labels.reshape(len(labels), -1) if labels.ndim else None
 
 
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an npz file by name; their sizes are checked before memory is taken.
+
+    Raises:
+        UnreadableScan: not a complete npz file, or Python objects in it.
+    """
+    with _npz_errors(path):
+        return {
+            name: read_npy_header(path, io.BytesIO(content)).numbers(path, content)
+            for name, content in _members(path).items()
+        }
+
+
 @lru_cache(maxsize=16)
 def _read_headers(file: Path, size: int, changed: int) -> Mapping[str, NpyHeader]:
     """`image_headers` of a file of this size and time of change."""
     read_bytes(file, 1)
-    with zipfile.ZipFile(file) as archive:
+    with open_regular(file) as opened, zipfile.ZipFile(opened) as archive:
         headers = {}
         for name in _IMAGES:
             if f"{name}.npy" in archive.namelist():
@@ -164,15 +197,31 @@ def _array(file: Path, name: str) -> np.ndarray:
 
 @lru_cache(maxsize=3)
 def _load(file: Path, name: str, size: int, changed: int) -> np.ndarray:
-    content = _members(file, only=name)[name]
+    with open_regular(file) as opened, zipfile.ZipFile(opened) as archive:
+        member = archive.getinfo(f"{name}.npy")
+        with archive.open(member) as start:
+            end = read_npy_header(file, start).end
+        if member.file_size > end:
+            raise UnreadableScan(
+                file,
+                f"damaged: its array {name} is of {end:,} bytes, but {member.file_size:,} bytes are there",
+            )
+        check_deflated(file, min(end, member.file_size), member.compress_size)
+        check_memory(file, 2 * end)
+        content = archive.read(member)
     return read_npy_header(file, io.BytesIO(content)).numbers(file, content)
 
 
 def _members(file: Path, *, only: str | None = None) -> dict[str, bytes]:
     """The arrays of a file by name, as npy bytes."""
-    with zipfile.ZipFile(file) as archive:
+    with open_regular(file) as opened, zipfile.ZipFile(opened) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-        return {name: archive.read(f"{name}.npy") for name in names if only in (None, name)}
+        names = [name for name in names if only in (None, name)]
+        sizes = [archive.getinfo(f"{name}.npy") for name in names]
+        check_memory(file, sum(member.file_size for member in sizes))
+        for member in sizes:
+            check_deflated(file, member.file_size, member.compress_size)
+        return {name: archive.read(f"{name}.npy") for name in names}
 
 
 def _header_of_member(path: Path, headers: Mapping[str, NpyHeader], member_key: tuple[str, int]) -> NpyHeader:
@@ -184,7 +233,13 @@ def _header_of_member(path: Path, headers: Mapping[str, NpyHeader], member_key: 
 
 def _volume_shape(path: Path, header: NpyHeader) -> tuple[int, int, int, int]:
     """(n, slices per image, H, W) of an image array."""
-    shape = header.shape[:-1] if _is_colored(header.shape) else header.shape
+    shape = header.shape
+    if len(shape) == 3 and channel_axis(shape) is not None:
+        raise UnreadableScan(path, two_readings(shape))
+    if _is_colored(shape) or _has_channel(shape):
+        shape = shape[:-1]
+    elif len(shape) > 3 and channel_axis(shape) is not None:
+        raise UnreadableScan(path, f"its images have {shape[-1]} channels; save one of them")
     if len(shape) not in (3, 4) or min(shape) < 1:
         shape_text = "x".join(map(str, header.shape))
         raise UnreadableScan(path, f"its images have the shape {shape_text}; (n, height, width) is read")
@@ -194,6 +249,10 @@ def _volume_shape(path: Path, header: NpyHeader) -> tuple[int, int, int, int]:
 
 def _is_colored(shape: Sequence[int]) -> bool:
     return len(shape) >= 4 and shape[-1] == 3
+
+
+def _has_channel(shape: Sequence[int]) -> bool:
+    return len(shape) >= 4 and shape[-1] == 1
 
 
 def _to_gray(path: Path, pixels: np.ndarray, shape: Sequence[int], header: NpyHeader) -> np.ndarray:

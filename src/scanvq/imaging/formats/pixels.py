@@ -11,9 +11,11 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from scanvq.imaging.formats.format import PIXEL_LIMIT, UnreadableScan, read_bytes
+from scanvq.imaging.formats.format import PIXEL_LIMIT
+from scanvq.imaging.formats.reading import UnreadableScan, read_bytes
 
 _DECODERS: dict[str, type[ImageFile]] = {"PNG": PngImageFile, "JPEG": JpegImageFile}
+MOST_CHANNELS = 4  # of color images with transparency
 _HEADER_BYTES = 16_384  # holds the header of nearly every file
 
 
@@ -82,6 +84,13 @@ def to_gray(path: Path, colors: np.ndarray, *, tolerance: int) -> np.ndarray:
         share = float((spread > tolerance).mean())
         raise UnreadableScan(path, f"colored, not gray ({share:.1%} of its pixels); save it as gray")
     return np.rint(wide.mean(axis=-1)).astype(np.uint8)
+
+
+def channel_axis(shape: tuple[int, ...]) -> int | None:
+    """The last axis if it holds channels: 1 to 4 of them, of images that are larger; None if it does not."""
+    if len(shape) >= 3 and 1 <= shape[-1] <= MOST_CHANNELS < min(shape[-3:-1]):
+        return len(shape) - 1
+    return None
 
 
 def check_size(path: Path, height: int, width: int) -> None:

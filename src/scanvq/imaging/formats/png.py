@@ -13,17 +13,9 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngInfo
 
-from scanvq.imaging.formats.format import (
-    Format,
-    Header,
-    Plane,
-    Provenance,
-    Scan,
-    UnreadableScan,
-    as_type,
-    read_bytes,
-)
+from scanvq.imaging.formats.format import Format, Header, Plane, Provenance, Scan, as_type
 from scanvq.imaging.formats.pixels import decode, parse_header, read_header, single_slice, to_gray
+from scanvq.imaging.formats.reading import UnreadableScan, check_deflated, read_bytes
 from scanvq.storage.files import write_bytes
 
 _REMARKS = {
@@ -42,16 +34,18 @@ class Png(Format):
     dtypes: ClassVar[tuple[str, ...]] = ("uint8", "uint16")
     single_slice: ClassVar[bool] = True
 
-    def header(self, path: Path, *, plane: Plane = "axial") -> Header:
+    def _header(self, path: Path, plane: Plane) -> Header:
         image = read_header(path, "PNG")
         _refuse_wide_colors(path, image)
         remarks = (_REMARKS[image.mode],) if image.mode in _REMARKS else ()
         dtype = np.dtype(np.uint16 if image.mode.startswith("I") else np.uint8)
         return Header(slices=1, height=image.height, width=image.width, dtype=dtype, remarks=remarks)
 
-    def read(self, path: Path, *, plane: Plane = "axial") -> Scan:
+    def _read(self, path: Path, plane: Plane) -> Scan:
         data = read_bytes(path)
-        _refuse_wide_colors(path, parse_header(path, data, "PNG"))
+        header = parse_header(path, data, "PNG")
+        _refuse_wide_colors(path, header)
+        check_deflated(path, header.height * (header.width // 8), len(data))
         image = decode(path, data, "PNG")
         mode, alpha = image.mode, None
         if mode == "1":
@@ -61,7 +55,10 @@ class Png(Format):
         elif mode.startswith("I"):  # I;16, and I of older Pillow versions: both are 16 bits
             mode, pixels = "I;16", np.asarray(image).astype(np.uint16)
         elif mode == "P":
-            palette = np.array(image.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
+            levels = image.getpalette("RGB")
+            if not levels:
+                raise UnreadableScan(path, "damaged PNG file (a palette image without palette)")
+            palette = np.array(levels, dtype=np.uint8).reshape(-1, 3)
             pixels = to_gray(
                 path, palette[np.asarray(image).clip(max=len(palette) - 1)], tolerance=_TOLERANCE
             )
