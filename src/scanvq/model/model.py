@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
@@ -24,7 +24,7 @@ from scanvq.model.decoders import Decoders
 from scanvq.model.headers import PriorHeader, TokenizerHeader
 from scanvq.model.inpaint import inpaint_images
 from scanvq.model.requested_values import RequestedValues, sample_condition, with_label
-from scanvq.model.sample import sample_codes
+from scanvq.model.sample import sample_codes, sampling_params
 from scanvq.model.scans import Array, Images, like, read_scan
 from scanvq.model.score import CodeLength, bits_of
 from scanvq.model.source import ModelSource, read_model, write_model
@@ -335,22 +335,13 @@ class Model:
         top_p: float | None = None,
         guidance: float | None = None,
     ) -> SamplingParams:
-        """The recipe's sampling defaults, replaced by the given arguments.
-
-        Guidance needs requested values, so without them the recipe's guidance is replaced by 1 (off).
-        """
+        """The recipe's sampling defaults, replaced by the given arguments; guidance is 1 without requests."""
         given = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "guidance": guidance}
-        defaults = asdict(self.recipe.sampling)
-        if not with_label(condition, label):
-            defaults["guidance"] = 1.0
-        return SamplingParams(
-            **defaults | {name: value for name, value in given.items() if value is not None}
-        )
+        return sampling_params(self.recipe.sampling, given, requested=bool(with_label(condition, label)))
 
     def provenance(self, *, seed: int | None = None, decoder: DecoderName = "faithful") -> Provenance:
         """The provenance of generated files: model id, seed unless only decoded, and decoder."""
-        model = self.id if seed is None else self._loaded_prior()[1].id
-        return Provenance(model=model, seed=seed, decoder=decoder)
+        return Provenance(model=self.id if seed is None else self.prior_id, seed=seed, decoder=decoder)
 
     def _loaded_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         if self._prior is None:

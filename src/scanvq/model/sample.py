@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+
 import torch
 
 from scanvq.conditions.condition import Condition
 from scanvq.model.array_checks import check_draws
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.sampling.uniforms import level_generators
+from scanvq.settings import SamplingSettings
 from scanvq.types import UNKNOWN, Codes, Progress, SamplingParams
 
 BATCH = 16  # samples of a batch; the samples of a seed do not depend on it
+
+
+def sampling_params(
+    defaults: SamplingSettings, given: Mapping[str, float | None], *, requested: bool
+) -> SamplingParams:
+    """Sampling parameters: the given ones, else the defaults.
+
+    Args:
+        defaults: of a recipe.
+        given: by name; None = the default.
+        requested: whether a condition is requested; guidance needs one, so its default is 1 (off) without.
+    """
+    values = asdict(defaults)
+    if not requested:
+        values["guidance"] = 1.0
+    return SamplingParams(**values | {name: value for name, value in given.items() if value is not None})
 
 
 def sample_codes(
