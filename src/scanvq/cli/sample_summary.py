@@ -5,21 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-TITLES = {
-    "samples_vs_reconstructions": "samples against reconstructions (what the prior loses)",
-    "reconstructions_vs_reals": "reconstructions against real scans (what the tokenizer loses)",
-    "samples_vs_reals": "samples against real scans (both together)",
-}
-SCORES = {
-    "auc": "AUC",
-    "frechet": "Frechet distance",
-    "kernel": "kernel distance",
-    "precision": "precision",
-    "recall": "recall",
-    "density": "density",
-    "coverage": "coverage",
-    "ms_ssim": "MS-SSIM of pairs",
-}
+from scanvq.evaluation.score_names import COMPARISON_NAMES, SCORE_NAMES
+
+TITLES = {name: f"{one.title} ({one.fault})" for name, one in COMPARISON_NAMES.items()}
+SCORES = {key: name.label for key, name in SCORE_NAMES.items() if key != "band_error"}
 """What metrics.json calls a score, and what it is called here."""
 
 
@@ -34,6 +23,8 @@ def sample_summary(scores: Mapping[str, Any]) -> list[str]:
         comparison = scores[name]
         lines.append(f"{title}, {comparison['n']} images each:")
         for key, label in SCORES.items():
+            if key not in comparison:
+                continue
             found = comparison[key]
             spaces = {"": found} if "value" in found else found
             texts = [f"{space} {_number(score)}".strip() for space, score in spaces.items()]

@@ -69,7 +69,7 @@ def gather(
     if _prior_is_usable(model, missing):
         models["prior"] = model.prior
         content["generated"] = pictures.generated(model, data)
-        codes = scored_codes(directory.sample_codes)
+        codes = scored_codes(directory.sample_codes, content_of(model))
         content["created"] = _created(model, codes, content["generated"])
         if audit is not None and data is not None:
             content["nearest"] = nearest_pairs(model, data, audit, codes)
