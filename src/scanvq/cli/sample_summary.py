@@ -5,22 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-TITLES = {
-    "samples_vs_reconstructions": "samples against reconstructions (what the prior loses)",
-    "reconstructions_vs_reals": "reconstructions against real scans (what the tokenizer loses)",
-    "samples_vs_reals": "samples against real scans (both together)",
-}
-SCORES = {
-    "auc": "AUC",
-    "frechet": "Frechet distance",
-    "kernel": "kernel distance",
-    "precision": "precision",
-    "recall": "recall",
-    "density": "density",
-    "coverage": "coverage",
-    "ms_ssim": "MS-SSIM of pairs",
-    "symmetry": "left-right correlation",
-}
+from scanvq.evaluation.score_names import COMPARISON_NAMES, SCORE_NAMES
+
+TITLES = {name: f"{one.title} ({one.fault})" for name, one in COMPARISON_NAMES.items()}
+SCORES = {key: name.label for key, name in SCORE_NAMES.items() if key != "band_error"}
 """What metrics.json calls a score, and what it is called here."""
 
 SHORT = ("auc", "frechet")
@@ -42,7 +30,8 @@ def sample_summary(scores: Mapping[str, Any]) -> list[str]:
         decoder = comparison["source"].get("decoder", "faithful")
         lines.append(f"{title}, {comparison['n']} images each, {decoder} decoder:")
         for key, label in SCORES.items():
-            lines.append(f"  {label:<16} {_in_spaces(comparison[key])}")
+            if key in comparison:
+                lines.append(f"  {label:<16} {_in_spaces(comparison[key])}")
     for condition, groups in scores.get("groups", {}).items():
         lines.append(f"samples against real scans by {condition}:")
         lines += [f"  {group}: {_group_text(found)}" for group, found in groups.items()]

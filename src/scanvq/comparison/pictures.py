@@ -36,7 +36,7 @@ def comparison_sheets(runs: Sequence[ComparedRun], models: Sequence[Model]) -> t
                 rebuilt.append(_row("original", images))
             decoded = model.coder.decode(model.coder.encode(model.prepare(images)))
             rebuilt.append(_row(run.name, decoded[:, 0].numpy()))
-        codes = scored_codes(run.directory.sample_codes, 2 * SHOWN)
+        codes = scored_codes(run.directory.sample_codes, run.prior_id, 2 * SHOWN)
         if codes is not None:
             scans = model.decoders.decode(codes, seed=0)[:, 0].numpy()
             created.append(_row(run.name, scans, synthetic=True))

@@ -72,7 +72,7 @@ def gather(
         if content["decoder"] == "natural":
             models["decoder"] = model.decoders.natural
         content["generated"] = pictures.generated(model, data)
-        codes = scored_codes(directory.sample_codes)
+        codes = scored_codes(directory.sample_codes, content_of(model))
         content["created"] = _created(model, codes, content["generated"])
         if audit is not None and data is not None:
             content["nearest"] = nearest_pairs(model, data, audit, codes)

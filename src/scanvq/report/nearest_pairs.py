@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,16 +22,19 @@ from scanvq.types import Codes
 PAIRS = 12
 
 
-def scored_codes(file: Path, count: int | None = None) -> Codes | None:
-    """The codes of the created scans that were scored; None where there are none.
+def scored_codes(file: Path, content: str, count: int | None = None) -> Codes | None:
+    """The codes of the created scans that were scored; None where there are none of this model.
 
     Args:
         file: `RunDirectory.sample_codes`.
+        content: content id of the prior that they must be of.
         count: how many of them; None = all.
     """
     if not file.is_file():
         return None
     with np.load(file, allow_pickle=False) as saved:
+        if json.loads(str(saved["made_by"]))[0] != content:
+            return None
         levels = sorted(name for name in saved.files if name.startswith("level_"))
         return tuple(torch.from_numpy(saved[name][:count]).long() for name in levels)
 

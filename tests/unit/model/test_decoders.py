@@ -56,7 +56,7 @@ def codes() -> tuple[torch.Tensor]:
 
 
 @pytest.fixture
-def created(natural: ImageDecoder, coder: Coder) -> Decoders:
+def decoders(natural: ImageDecoder, coder: Coder) -> Decoders:
     return Decoders(Source(natural), coder)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -44,11 +45,12 @@ def test_pairs_are_those_of_the_audit_closest_first(run: api.Run) -> None:
 
 def test_codes_of_scored_scans(tmp_path: Path) -> None:
     file = tmp_path / "scored.npz"
-    assert scored_codes(file) is None
+    assert scored_codes(file, "mine") is None
     levels = {f"level_{n}": np.arange(6, dtype=np.uint8).reshape(3, 1, 2) + n for n in range(2)}
-    np.savez_compressed(file, made_by=np.array("x"), **levels)
-    codes = scored_codes(file, 2)
+    np.savez_compressed(file, made_by=np.array(json.dumps(["mine", 0, ""])), **levels)
+    codes = scored_codes(file, "mine", 2)
     assert codes is not None
+    assert scored_codes(file, "retrained") is None
     assert [level.tolist() for level in codes] == [[[[0, 1]], [[2, 3]]], [[[1, 2]], [[3, 4]]]]
 
 
