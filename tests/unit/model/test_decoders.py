@@ -34,6 +34,7 @@ class Source(ModelSource):
     """Has a decoder or not, and nothing else."""
 
     has_prior = False
+    calibration = None
 
     def __init__(self, decoder: ImageDecoder | None) -> None:
         self.decoder = decoder
