@@ -224,10 +224,12 @@ def _recipe(
         completed = parse_recipe(text, label=str(source_run), overrides=overrides)
     else:
         completed = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, overrides=overrides)
-    fixed_sections = ("data.", "preparation.", "tokenizer.", "training.tokenizer.")
-    fixed = [override for override in overrides if override.startswith(fixed_sections)]
+    fixed_sections = ["data.", "preparation.", "tokenizer.", "training.tokenizer."]
+    if tokenizer is not None and RunDirectory(Path(tokenizer)).decoder.best.is_file():
+        fixed_sections += ["decoder.", "training.decoder."]  # trained, and reused with its tokenizer
+    fixed = [override for override in overrides if override.startswith(tuple(fixed_sections))]
     if tokenizer is not None and fixed:
         raise ValueError(
-            f"--set {fixed[0]} cannot change the tokenizer of {tokenizer}, which is reused unchanged"
+            f"--set {fixed[0]} cannot change the trained parts of {tokenizer}, which are reused unchanged"
         )
     return completed if tokenizer is None else recipe_with_tokenizer(RunDirectory(Path(tokenizer)), completed)

@@ -72,6 +72,8 @@ def test_another_prior_keeps_the_decoder_of_its_tokenizer(trained: Path, tmp_pat
     names = [Path("decoder", "best.safetensors"), Path("decoder", "history.json")]
     assert all((tmp_path / "other" / name).read_bytes() == (trained / name).read_bytes() for name in names)
     assert other.model.decoders.decoder_of() == "natural"
+    with pytest.raises(ValueError, match=r"decoder\.channels=.* cannot change the trained parts"):
+        scanvq.fit(None, out=tmp_path / "no", tokenizer=trained, overrides=["decoder.channels=[4]"], epochs=1)
 
 
 def test_commands_name_the_decoder(scanvq: Command, refused: Refused, trained: Path, tmp_path: Path) -> None:

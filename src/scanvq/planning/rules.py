@@ -16,7 +16,7 @@ BATCH_CELLS = 4 * 48 * 40  # codes of one training batch of a prior, for a short
 LEARNING_RATE = {"fine": 2e-3, "coarse": 1e-3}
 L1 = {"fine": 3.0, "coarse": 1.0}  # beside SSIM of weight 1
 LONG_BUDGET = 2 * 3600  # seconds; from here on a CPU trains a wide network
-TEXTURE_BUDGET = 8 * 60  # seconds; from here on a CPU has time to train a natural decoder
+TEXTURE_BUDGET = 3600  # seconds; from here on a CPU has time for thousands of steps of a natural decoder
 FEW_SLICES = 4_000  # training slices; with fewer a prior overfits without dropout
 BUDGET_SHARES = {  # of tokenizer and prior
     "create": (0.5, 0.5),
