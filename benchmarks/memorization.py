@@ -1,7 +1,7 @@
 """Memorization of five priors: how many of their samples are copies, by patients and epochs.
 
 Every prior is trained on the codes of 25, 100 and all training patients of one run, whose tokenizer stays as
-it is, with the same number of steps of 16 images; so fewer patients are seen more often. At three of the
+it is, with the same number of steps of 8 images; so fewer patients are seen more often. At three of the
 steps, written as epochs, 96 samples at temperature 1 are decoded and audited beside the patients that were
 trained on, at a false-alarm rate of .01 where there are 99 held-out people, else .05.
 
@@ -45,20 +45,42 @@ from scanvq.storage.run_directory import RunDirectory
 from scanvq.training.datasets import CodeDataset
 from scanvq.types import UNKNOWN, CodePrior, Codes, Objective, SamplingParams
 
-BATCH, SCORED = 16, 64
+BATCH, SCORED = 8, 64
 PATIENTS = (25, 100, 788)
-SNAPSHOTS = (100, 300, 900)  # steps
+SNAPSHOTS = (120, 360, 1080)  # steps
 SAMPLES = 96
 PRIORS: dict[str, tuple[dict[str, Any], str, float]] = {  # spec, objective, learning rate
-    "PixelCNN": ({"kind": "pixelcnn", "channels": 96, "hidden": 48, "positions": True}, "next_code", 1e-3),
-    "gated PixelCNN": (
-        {"kind": "gated_pixelcnn", "channels": 64, "dilations": (1, 2, 1, 4), "positions": True},
+    "PixelCNN": (
+        {
+            "kind": "pixelcnn",
+            "channels": 96,
+            "hidden": 32,
+            "kernel": 5,
+            "codes_in": "embedded",
+            "embedding_dim": 32,
+            "positions": True,
+        },
         "next_code",
         1e-3,
     ),
-    "transformer": ({"kind": "transformer", "layers": 4, "channels": 128, "heads": 4}, "next_code", 1e-3),
-    "masked": ({"kind": "maskgit", "layers": 4, "channels": 128, "heads": 4}, "masked_codes", 1e-3),
-    "GAN": ({"kind": "latent_gan"}, "adversarial_codes", 2e-4),
+    "gated PixelCNN": (
+        {
+            "kind": "gated_pixelcnn",
+            "channels": 48,
+            "dilations": (1, 2, 1, 4),
+            "embedding_dim": 32,
+            "positions": True,
+        },
+        "next_code",
+        1e-3,
+    ),
+    "transformer": ({"kind": "transformer", "layers": 2, "channels": 128, "heads": 4}, "next_code", 1e-3),
+    "masked": (
+        {"kind": "maskgit", "layers": 2, "channels": 128, "heads": 4, "dropout": 0.0},
+        "masked_codes",
+        1e-3,
+    ),
+    "GAN": ({"kind": "latent_gan", "channels": 32}, "adversarial_codes", 2e-4),
 }
 COPIES = "copies, %"
 
