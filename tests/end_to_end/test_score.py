@@ -66,16 +66,13 @@ def test_planted_lesions_are_found(run: Path, planted: Path) -> None:
     scans = scan_files([planted / "scans"])
     masks = match_masks(scans, planted / "masks")
     lesions = LesionPixels()
-    scores: dict[bool, list[float]] = {True: [], False: []}
     for number, file in enumerate(score_files(model, scans, calibration=calibration, masks=masks)):
         assert file.mask is not None
         assert file.maps["anomaly"].shape == file.mask.shape == (1, 40, 40)
         lesions.add(file.pixels, file.maps, file.mask, chooses=number % 2 == 0)
-        scores[bool(file.mask.any())].append(float(file.scores["map"][0]))
     quality = lesions.quality()
     assert quality["anomaly"].auroc > 0.8
     assert quality["anomaly"].dice > quality["residual"].dice
-    assert np.median(scores[True]) > np.median(scores[False])
 
 
 def test_the_command_writes_scores_panels_and_maps_once(scanvq: Command, run: Path, planted: Path) -> None:
