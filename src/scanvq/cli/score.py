@@ -136,8 +136,8 @@ def score(
         output.show()
     for line in calibration_lines(calibration):
         print(line)
+    if out is not None:
+        print(f"wrote {output.table}, panels/ and maps/")
     if matched is not None:
         for line in lesion_lines(lesions.quality()):
             print(line)
-    if out is not None:
-        print(f"wrote {output.table}, panels/ and maps/")
