@@ -51,7 +51,7 @@ def test_a_page_of_large_scans_is_below_10_mb(report_data: ReportData) -> None:
             rank="worst",
         )
 
-    found = tuple(map(large, range(4)))
+    found = tuple(map(large, range(2)))
     heavy = replace(report_data, reconstructions=found, ranked=found, histories={})
     html = page(heavy, all_figures(heavy))
     assert len(html.encode()) < 10_000_000

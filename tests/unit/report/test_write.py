@@ -66,7 +66,7 @@ def test_a_complete_run(run: Path, scans: Path) -> None:
         assert r"\toprule" in (run / "tables" / f"{name}.tex").read_text(encoding="utf-8")
     card = (run / "README.md").read_text(encoding="utf-8")
     assert card.startswith("---\nlicense: unknown\n")
-    assert not [file.name for file in scans.iterdir() if file.stem in card]
+    assert not [file.name for file in scans.iterdir() if file.name in card]
     assert "real test scans · narrow" in html
     assert reported.keys() == {"report", "figures"}
     assert all(done[-1][0] == done[-1][1] for done in reported.values())
