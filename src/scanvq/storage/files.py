@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -11,8 +12,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
 
 TEMPORARY_PREFIX = ".writing-"
+
+# What safetensors and PyTorch say when a write fails; the last three are PyTorch's, for any failed write.
+_FULL_DISK = (
+    "No space left",
+    "os error 28",
+    "PytorchStreamWriter failed",
+    "inline_container",
+    "iostream error",
+)
 
 Value = TypeVar("Value")
 
@@ -27,6 +38,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     The temporary name keeps the suffixes, because some writers choose the format by them. After a crash the
     old file is unchanged.
+
+    Raises:
+        OSError: ENOSPC, in one sentence, if the disk is full, whichever library was writing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{''.join(path.suffixes[-2:])}"
@@ -36,8 +50,25 @@ def atomic_write(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        if not _is_full(error):
+            raise
+        raise OSError(
+            errno.ENOSPC,
+            f"no space left on the disk to write {path.name}; earlier files are complete. Free some space, "
+            "then run the command again (fit: with --resume)",
+            str(path),
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether a failed write is one of a full disk or quota; PyTorch and safetensors have no error number."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    message = str(error)
+    return any(part in message for part in _FULL_DISK)
 
 
 def remove_temporary_files(folder: Path) -> None:

@@ -31,6 +31,8 @@ from scanvq.imaging.formats.orientation import axis_codes
 from scanvq.imaging.formats.reading import UnreadableScan
 from scanvq.storage.files import write_bytes
 
+MOST_TILT = 1.0  # degrees; rounding of positions stays far below
+
 
 class Dicom(Format):
     """A file of one or many frames, or a series: the files of a folder (or FOLDER/SERIES UID).
@@ -142,6 +144,10 @@ class _Series:
         encodings = [pixel_encoding(path, data, _display_name(data, several)) for data in datasets]
         if len({(int(data.Rows), int(data.Columns)) for data in datasets}) > 1:
             raise UnreadableScan(path, "its slices differ in size; name the files one by one")
+        if len(patients := {str(data.get("PatientID") or "") for data in datasets}) > 1:
+            raise UnreadableScan(
+                path, f"its files are of {len(patients)} patients; name the files one by one"
+            )
         planes = [image_planes(data) for data in datasets]
         frames = sum(frame_count(data) for data in datasets)
         padding = sorted({encoding.padding for encoding in encodings if encoding.padding is not None})
@@ -164,6 +170,8 @@ class _Series:
             raise UnreadableScan(path, str(error)) from None
         if not stack.evenly_spaced:
             remarks = (*remarks, "slices are missing: the steps between slices differ")
+        if stack.tilt > MOST_TILT:
+            remarks = (*remarks, f"the stack is tilted by {stack.tilt:.0f} degrees")
         return cls(path, datasets, encodings, stack, remarks)
 
     @property
@@ -175,6 +183,12 @@ class _Series:
         """(S, H, W) of the slices of a plane. Raises UnreadableScan if they would cross missing slices."""
         if self.stack is not None and not self.stack.evenly_spaced and self.stack.cuts_across(plane):
             raise UnreadableScan(self.path, f"slices are missing, so they cannot be cut across; {plane} does")
+        if self.stack is not None and self.stack.tilt > MOST_TILT and self.stack.cuts_across(plane):
+            raise UnreadableScan(
+                self.path,
+                f"its stack is tilted by {self.stack.tilt:.1f} degrees, so {plane} slices would be skewed; "
+                "use the plane in which it was acquired, or resample it first",
+            )
         shape = (
             sum(map(frame_count, self.datasets)),
             int(self.datasets[0].Rows),

@@ -174,6 +174,10 @@ def _add_series(result: DicomScans, folder: Path, files: Sequence[tuple[Path, Fi
     for path, summary in files:
         files_of[summary.series].append((path, summary))
     for series, members in files_of.items():
+        if len({summary.patient for _, summary in members}) > 1:  # a number that several patients share
+            result.scans += [path for path, _ in members]
+            result.patients.update({path: summary.patient for path, summary in members if summary.patient})
+            continue
         if series and len(members) > 1 and all(summary.stackable for _, summary in members):
             scans = [folder if len(files_of) == 1 else folder / series]
         else:

@@ -40,11 +40,13 @@ class Stack:
         order: indices of the slices in order of position.
         affine: (4, 4), from (slice, row, column) to RAS millimeters.
         evenly_spaced: whether all steps between slices are equal.
+        tilt: degrees between the normal of the slices and the line of their positions (a tilted gantry).
     """
 
     order: tuple[int, ...]
     affine: np.ndarray
     evenly_spaced: bool
+    tilt: float = 0.0
 
     def orientation(self, plane: Plane) -> Orientation:
         """The orientation in which slices of a plane are displayed."""
@@ -136,7 +138,10 @@ def stack_planes(planes: Sequence[ImagePlane]) -> Stack:
     evenly_spaced = not len(steps) or bool(
         np.all(np.abs(steps - typical_step) <= _STEP_TOLERANCE * typical_step)
     )
-    return Stack(tuple(int(number) for number in order), affine, evenly_spaced)
+    length = float(np.linalg.norm(step) * np.linalg.norm(normal))
+    cosine = float(step @ normal) / length if length else 1.0
+    tilt = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+    return Stack(tuple(int(number) for number in order), affine, evenly_spaced, tilt)
 
 
 def _normal(directions: Sequence[float]) -> np.ndarray:

@@ -206,13 +206,9 @@ def has_image(data: Dataset) -> bool:
 
 def _scales(path: Path, data: Dataset, name: str) -> tuple[tuple[float, float], ...]:
     """Slope and intercept: of the file, or of every frame from its functional groups."""
-    if "RescaleSlope" in data or "RescaleIntercept" in data:
+    pairs = _frame_scales(path, data, name)
+    if not pairs and ("RescaleSlope" in data or "RescaleIntercept" in data):
         pairs = [(data.get("RescaleSlope"), data.get("RescaleIntercept"))]
-    else:
-        pairs = [
-            (item.get("RescaleSlope"), item.get("RescaleIntercept"))
-            for item in functional_group(data, "PixelValueTransformationSequence")
-        ]
     scales = {}
     for number, (slope, intercept) in enumerate(pairs or [(None, None)]):
         scales[number] = (float(1 if slope is None else slope), float(intercept or 0))
@@ -222,14 +218,33 @@ def _scales(path: Path, data: Dataset, name: str) -> tuple[tuple[float, float], 
     return per_frame[:1] if len(set(per_frame)) == 1 else per_frame
 
 
+def _frame_scales(path: Path, data: Dataset, name: str) -> list[tuple[Any, Any]]:
+    """Slope and intercept of every frame, or one pair for all; they precede those of the file.
+
+    Raises:
+        UnreadableScan: some frames have none.
+    """
+    group = "PixelValueTransformationSequence"
+    frames = list(data.get("PerFrameFunctionalGroupsSequence") or ())
+    having = sum(bool(frame.get(group)) for frame in frames)
+    items = functional_group(data, group)
+    if having and not items:
+        raise UnreadableScan(
+            path,
+            f"{name} has a rescale slope for {having} of its {frame_count(data)} frames; give all or none",
+        )
+    return [(item.get("RescaleSlope"), item.get("RescaleIntercept")) for item in items]
+
+
 def functional_group(data: Dataset, name: str) -> Sequence[Dataset]:
     """A functional group of an enhanced file: one item per frame, or the shared item."""
-    per_frame = [
-        frame[name].value[0]
-        for frame in data.get("PerFrameFunctionalGroupsSequence") or ()
-        if frame.get(name)
-    ]
-    if per_frame and len(per_frame) == frame_count(data):
-        return per_frame
     shared = data.get("SharedFunctionalGroupsSequence") or ()
-    return [shared[0][name].value[0]] if shared and shared[0].get(name) else []
+    common = shared[0][name].value[0] if shared and shared[0].get(name) else None
+    per_frame = [
+        frame[name].value[0] if frame.get(name) else common
+        for frame in data.get("PerFrameFunctionalGroupsSequence") or ()
+    ]
+    complete = [item for item in per_frame if item is not None]
+    if any(item is not common for item in complete) and len(complete) == frame_count(data):
+        return complete
+    return [] if common is None else [common]

@@ -10,7 +10,16 @@ import numpy as np
 from PIL import Image
 
 from scanvq.imaging.formats.format import Format, Header, Plane, Provenance, Scan, as_type
-from scanvq.imaging.formats.pixels import decode, parse_header, read_header, single_slice, to_gray
+from scanvq.imaging.formats.pixels import (
+    DISPLAY,
+    decode,
+    display_properties,
+    display_remarks,
+    parse_header,
+    read_header,
+    single_slice,
+    to_gray,
+)
 from scanvq.imaging.formats.reading import UnreadableScan, read_bytes
 from scanvq.storage.files import write_bytes
 
@@ -28,7 +37,7 @@ class Jpeg(Format):
 
     def _header(self, path: Path, plane: Plane) -> Header:
         image = read_header(path, "JPEG")
-        remarks = ("stored as RGB",) if image.mode == "RGB" else ()
+        remarks = (*(("stored as RGB",) if image.mode == "RGB" else ()), *display_remarks(image))
         dtype = np.dtype(np.uint8)
         return Header(slices=1, height=image.height, width=image.width, dtype=dtype, remarks=remarks)
 
@@ -42,7 +51,7 @@ class Jpeg(Format):
             pixels = to_gray(path, np.asarray(image), tolerance=_TOLERANCE)
         else:
             raise UnreadableScan(path, f"a JPEG of an unsupported mode ({image.mode}); save it as gray")
-        return Scan(slices=pixels[None], properties={"mode": image.mode})
+        return Scan(slices=pixels[None], properties={"mode": image.mode, **display_properties(image)})
 
     def write(self, path: Path, scan: Scan, provenance: Provenance | None = None) -> None:
         pixels = single_slice(scan.slices, "JPEG")
@@ -55,5 +64,6 @@ class Jpeg(Format):
             image = Image.merge("RGB", [image] * 3)
         buffer = io.BytesIO()
         comment = b"" if provenance is None else str(provenance).encode()
-        image.save(buffer, format="JPEG", quality=_QUALITY, subsampling=0, comment=comment)
+        display = {name: scan.properties[name] for name in DISPLAY if name in scan.properties}
+        image.save(buffer, format="JPEG", quality=_QUALITY, subsampling=0, comment=comment, **display)
         write_bytes(path, buffer.getvalue())

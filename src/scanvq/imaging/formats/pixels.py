@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,6 +18,8 @@ from scanvq.imaging.formats.reading import UnreadableScan, read_bytes
 
 _DECODERS: dict[str, type[ImageFile]] = {"PNG": PngImageFile, "JPEG": JpegImageFile}
 MOST_CHANNELS = 4  # of color images with transparency
+DISPLAY = ("exif", "dpi")
+_ORIENTATION = 0x0112  # tag of EXIF
 _HEADER_BYTES = 16_384  # holds the header of nearly every file
 
 
@@ -84,6 +88,20 @@ def to_gray(path: Path, colors: np.ndarray, *, tolerance: int) -> np.ndarray:
         share = float((spread > tolerance).mean())
         raise UnreadableScan(path, f"colored, not gray ({share:.1%} of its pixels); save it as gray")
     return np.rint(wide.mean(axis=-1)).astype(np.uint8)
+
+
+def display_properties(image: Image.Image) -> dict[str, Any]:
+    """How viewers show an image: EXIF data, which hold its orientation, and resolution; both are kept."""
+    return {name: image.info[name] for name in DISPLAY if image.info.get(name)}
+
+
+def display_remarks(image: Image.Image) -> tuple[str, ...]:
+    """A remark on pixels that viewers rotate or mirror: they are used as stored."""
+    try:
+        turned = image.getexif().get(_ORIENTATION, 1)
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error):  # damaged, and not needed
+        return ()
+    return () if turned in (0, 1) else (f"viewers turn it (EXIF orientation {turned}); used as stored",)
 
 
 def channel_axis(shape: tuple[int, ...]) -> int | None:

@@ -14,7 +14,16 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngInfo
 
 from scanvq.imaging.formats.format import Format, Header, Plane, Provenance, Scan, as_type
-from scanvq.imaging.formats.pixels import decode, parse_header, read_header, single_slice, to_gray
+from scanvq.imaging.formats.pixels import (
+    DISPLAY,
+    decode,
+    display_properties,
+    display_remarks,
+    parse_header,
+    read_header,
+    single_slice,
+    to_gray,
+)
 from scanvq.imaging.formats.reading import UnreadableScan, check_deflated, read_bytes
 from scanvq.storage.files import write_bytes
 
@@ -37,7 +46,7 @@ class Png(Format):
     def _header(self, path: Path, plane: Plane) -> Header:
         image = read_header(path, "PNG")
         _refuse_wide_colors(path, image)
-        remarks = (_REMARKS[image.mode],) if image.mode in _REMARKS else ()
+        remarks = (*((_REMARKS[image.mode],) if image.mode in _REMARKS else ()), *display_remarks(image))
         dtype = np.dtype(np.uint16 if image.mode.startswith("I") else np.uint8)
         return Header(slices=1, height=image.height, width=image.width, dtype=dtype, remarks=remarks)
 
@@ -72,7 +81,9 @@ class Png(Format):
             pixels, alpha = channels[..., 0].copy(), channels[..., 1].copy()
         else:
             raise UnreadableScan(path, f"a PNG of an unsupported mode ({mode})")
-        properties = {"mode": mode} if alpha is None else {"mode": mode, "alpha": alpha}
+        properties = {"mode": mode, **display_properties(image)}
+        if alpha is not None:
+            properties["alpha"] = alpha
         return Scan(slices=pixels[None], properties=properties)
 
     def write(self, path: Path, scan: Scan, provenance: Provenance | None = None) -> None:
@@ -85,7 +96,8 @@ class Png(Format):
         text = PngInfo()
         if provenance is not None:
             text.add_text("Description", str(provenance))
-        _image(pixels, mode, scan.properties.get("alpha")).save(buffer, format="PNG", pnginfo=text)
+        display = {name: scan.properties[name] for name in DISPLAY if name in scan.properties}
+        _image(pixels, mode, scan.properties.get("alpha")).save(buffer, format="PNG", pnginfo=text, **display)
         write_bytes(path, buffer.getvalue())
 
 

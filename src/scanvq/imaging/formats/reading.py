@@ -23,10 +23,10 @@ class UnreadableScan(ValueError):  # noqa: N818 - named for the user
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(path, reason)  # both in args, so that it survives a process pool
         self.path = Path(path)
-        self.reason = reason
+        self.reason = display_name(reason)
 
     def __str__(self) -> str:
-        return f"{display_name(self.path)}: {display_name(self.reason)}"
+        return f"{display_name(self.path)}: {self.reason}"
 
 
 @contextmanager
