@@ -85,6 +85,8 @@ def plan(
     write_text(out, planned.toml())
     for note in planned.survey.catalog.notes if planned.survey else ():
         print(f"note: {display_name(note)}")
+    for warning in planned.survey.fingerprint["odd"] if planned.survey else ():
+        print(f"warning: {display_name(warning)}")
     for path, reason in planned.survey.unreadable if planned.survey else ():
         print(f"left out {display_name(path)}: {display_name(reason)}")
     for choice in planned.choices:

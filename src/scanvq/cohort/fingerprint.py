@@ -17,6 +17,8 @@ from scanvq.imaging.formats import READABLE, Header, Plane, is_part_of_file
 from scanvq.imaging.geometry import resampled_size
 from scanvq.imaging.slice_selection import count_slices
 
+LARGE_SUBJECT = 10  # times the median number of slices
+MANY_SLICES = 1000
 EXAMPLES = 4  # files that illustrate the subject identification
 
 
@@ -90,6 +92,7 @@ def fingerprint(
             *pixels.problems,
             *_without_slices(readable, slices, pixels.used),
             *_irregularities(readable.headers, size_counts),
+            *_large_subjects(readable),
         ],
     }
 
@@ -195,6 +198,24 @@ def _without_slices(readable: _Readable, slices: str, sampled: Mapping[int, int]
     return (
         [f"{len(paths)} files have no slice selected by slices={slices}, such as {paths[0]}"] if paths else []
     )
+
+
+def _large_subjects(readable: _Readable) -> list[str]:
+    """A sentence about subjects with far more slices than the others: several people under one name?"""
+    counts: dict[str, float] = defaultdict(float)
+    for entry, _, count in readable:
+        counts[entry.subject] += count
+    if not counts:
+        return []
+    typical = float(np.median(list(counts.values())))
+    largest = max(counts, key=lambda subject: counts[subject])
+    is_typical = len(counts) > 1 and counts[largest] < LARGE_SUBJECT * typical
+    if is_typical or counts[largest] < MANY_SLICES:
+        return []
+    return [
+        f"subject {largest} has {round(counts[largest]):,} slices, a typical one {typical:.0f}: several "
+        "people under one name?"
+    ]
 
 
 def _irregularities(headers: Sequence[Header], sizes: Counter[str]) -> list[str]:

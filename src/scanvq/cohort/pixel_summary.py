@@ -18,6 +18,8 @@ VALUES = 50_000  # pixels per file, for the percentiles
 PERCENTILES = (0.1, 1, 50, 99, 99.9)
 FOREGROUND_THRESHOLD = 0.1  # relative to the range of the outer percentiles
 BOX_PERCENTILE = 95  # percent of the files whose foreground a side of the box encloses
+UNITS_FACTOR = 10.0  # between the bright percentiles of two groups of files
+LABEL_VALUES = 12
 MIN_FOREGROUND = 0.01  # fraction of foreground pixels in a row or column of the box
 
 
@@ -51,6 +53,7 @@ def summarize_pixels(
         slices: slice selection, see `choose_slices`.
     """
     pixels, boxes, problems = [], [], []
+    sampled: list[Entry] = []
     used: dict[int, int] = {}
     seen: dict[str, Entry] = {}
     for index in np.linspace(0, len(entries) - 1, min(SAMPLE, len(entries))).astype(int):
@@ -68,6 +71,7 @@ def summarize_pixels(
         if digest in seen:
             problems.append(f"{entry.path} has the same pixels as {seen[digest].path}")
         seen.setdefault(digest, entry)
+        sampled.append(entry)
         pixels.append(scan.slices.ravel()[:: max(1, scan.slices.size // VALUES)].astype(np.float64))
         chosen = choose_slices(scan.slices, slices)
         used[int(index)] = len(chosen)
@@ -77,8 +81,40 @@ def summarize_pixels(
         intensities=_intensities(np.concatenate(pixels)) if pixels else {},
         box=_enclosing_box(np.array(boxes)) if boxes else {},
         used=used,
-        problems=problems,
+        problems=[*problems, *_other_units(sampled, pixels), *_label_maps(sampled, pixels)],
     )
+
+
+def _other_units(entries: Sequence[Entry], pixels: Sequence[NDArray[np.float64]]) -> list[str]:
+    """A sentence if the files fall into two groups whose values differ by a large factor."""
+    bright = np.array([float(np.percentile(np.abs(values), 99)) for values in pixels])
+    order = np.argsort(bright)
+    levels = np.log10(np.maximum(bright[order], 1e-12))
+    if len(levels) < 2 or bright[order[0]] == 0:
+        return []
+    steps = np.diff(levels)
+    split = int(steps.argmax())
+    if steps[split] < np.log10(UNITS_FACTOR):
+        return []
+    low, high = order[: split + 1], order[split + 1 :]
+    factor = float(np.median(bright[high]) / np.median(bright[low]))
+    return [
+        f"values of {len(high)} of the {len(bright)} files looked at, such as {entries[high[0]].path}, are "
+        f"about {factor:.3g} times those of the others, such as {entries[low[0]].path}: other units or "
+        "scanners? With preparation.intensity=file every file has its own range"
+    ]
+
+
+def _label_maps(entries: Sequence[Entry], pixels: Sequence[NDArray[np.float64]]) -> list[str]:
+    """A sentence about files of a few whole numbers, if others have many."""
+    few = [len(np.unique(values)) <= LABEL_VALUES and not (values % 1).any() for values in pixels]
+    if not 0 < sum(few) < len(few):
+        return []
+    first = entries[few.index(True)].path
+    return [
+        f"{sum(few)} of the {len(few)} files looked at have {LABEL_VALUES} values or fewer, such as {first}: "
+        "segmentations?"
+    ]
 
 
 def _intensities(values: NDArray[np.float64]) -> dict[str, float]:

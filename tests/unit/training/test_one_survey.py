@@ -29,9 +29,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(path.name)
         return header(self, path, **options)
 
-    def counted_tree(folder):  # type: ignore[no-untyped-def]
+    def counted_tree(folder, **options):  # type: ignore[no-untyped-def]
         found.append("catalog")
-        return read_tree(folder)
+        return read_tree(folder, **options)
 
     monkeypatch.setattr(kind, "header", counted_header)
     monkeypatch.setattr(catalog_reader, "read_tree", counted_tree)
