@@ -10,7 +10,7 @@ with a training scan, and the same of held-out people; share of a sample's rare 
 that training people are nearer than as many held-out ones (.5 without memorization); bits of a code,
 by the likelihood of 64 images or, of the masked prior, the cross-entropy over masked codes.
 
-`--scans` takes a run, best with few codes an image, such as one of `scanvq fit FOLDER --detail coarse`.
+`--scans` takes a run, best with few codes an image, as of a plan with `--detail coarse`.
 """
 
 from __future__ import annotations

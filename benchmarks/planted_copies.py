@@ -39,7 +39,7 @@ from scanvq.audit.image_index import ImageIndex
 from scanvq.audit.prepare import prepare
 from scanvq.audit.scans import Images, Scans, batches
 from scanvq.metrics.auc import auc_within_folds
-from scanvq.metrics.false_alarms import chance_of_copies, fewest_held_out
+from scanvq.metrics.false_alarms import chance_of_copies, fewest_held_out, smallest_p
 from scanvq.model.model import Model
 from scanvq.storage.files import read_json
 from scanvq.storage.run_directory import RunDirectory
@@ -110,24 +110,25 @@ def false_alarms(domain: str, auditor: Auditor, innocent: Evidence, *, halves: i
     """Verdicts on one half of the held-out people by p-values of the other half."""
     people = auditor.held_out.people
     names, random = np.unique(people), np.random.default_rng(0)
-    rates: dict[float, list[float]] = {level: [] for level in LEVELS}
+    half, others = len(names) // 2, len(names) - len(names) // 2
+    levels = [one for one in LEVELS if half >= fewest_held_out(one)] or [smallest_p(half)]
+    rates: dict[float, list[float]] = {level: [] for level in levels}
     for _ in range(halves):
-        half = random.permutation(names)[: len(names) // 2]
-        known = np.isin(people, half)
+        known = np.isin(people, random.permutation(names)[:half])
         law = HeldOutEvidence.by_person(_part(innocent, known), people[known])
         p = law.p_values(_part(innocent, ~known))["all"]
-        for level in LEVELS:
-            rates[level].append(float((p <= level).mean()))
-    facts: dict[str, float | None] = {}
-    for level in LEVELS:
-        if len(names) // 2 >= fewest_held_out(level):
-            others = len(names) - len(names) // 2
-            mean, low, high = chance_of_copies(level, held_out=len(names) // 2, samples=others)
-            facts[f"false alarms at level {level:g}, %"] = 100 * float(np.mean(rates[level]))
-            facts[f"expected at level {level:g}, %"] = 100 * mean
-            inside = [low <= rate <= high for rate in rates[level]]
-            facts[f"halves inside the 95 % range at level {level:g}, %"] = 100 * float(np.mean(inside))
-    return Row(case=f"false alarms, {domain}, {len(names)} held-out people", seconds={}, facts=facts)
+        for level in levels:
+            rates[level].append(float((p <= level + 1e-12).mean()))
+    numbers: dict[str, dict[str, float | None]] = {}
+    for level in levels:
+        mean, low, high = chance_of_copies(level, held_out=half, samples=others)
+        numbers[f"level {level:.2g}"] = {
+            "false alarms, %": 100 * float(np.mean(rates[level])),
+            "expected, %": 100 * mean,
+            "halves in the 95 % range, %": 100 * float(np.mean([low <= one <= high for one in rates[level]])),
+        }
+    case = f"false alarms, {domain}, {len(names)} held-out people"
+    return Row(case=case, seconds={name: () for name in numbers}, numbers=numbers)
 
 
 def found_copies(domain: str, auditor: Auditor, model: Model, innocent: Evidence, count: int) -> Row:
@@ -160,7 +161,7 @@ def mosaics(auditor: Auditor, count: int) -> Row:
     """Codes of several patients side by side; is each region's largest source its patient?"""
     training, random = auditor.training, np.random.default_rng(2)
     _, height, width = training.codes.shape
-    facts: dict[str, float | None] = {}
+    numbers: dict[str, dict[str, float | None]] = {}
     for name, regions in {
         "2 halves": [(slice(None), slice(0, width // 2)), (slice(None), slice(width // 2, None))],
         "3 strips": [(slice(height * k // 3, height * (k + 1) // 3), slice(None)) for k in range(3)],
@@ -185,11 +186,13 @@ def mosaics(auditor: Auditor, count: int) -> Row:
                 right += bool(shares) and max(shares, key=lambda one: shares[one]) == person
                 cells.append(float((found[rare] == person).mean()) if rare.any() else 1.0)
             named.append(set(list(match.shares())[: len(regions)]) == {int(one) for one in people})
-        facts[f"{name}: region names its patient (top 1), %"] = 100 * right / (count * len(regions))
-        facts[f"{name}: rare cells that name their patient, %"] = 100 * float(np.mean(cells))
-        facts[f"{name}: the largest shares are the patients, %"] = 100 * float(np.mean(named))
+        numbers[name] = {
+            "regions that name their patient, %": 100 * right / (count * len(regions)),
+            "rare cells that do, %": 100 * float(np.mean(cells)),
+            "mosaics whose largest shares are the patients', %": 100 * float(np.mean(named)),
+        }
     case = f"mosaics of codes, {count} of each kind, {len(training)} training images"
-    return Row(case=case, seconds={}, facts=facts)
+    return Row(case=case, seconds={name: () for name in numbers}, numbers=numbers)
 
 
 def cost(samples: int, slices: int, height: int, width: int) -> Row:
