@@ -210,3 +210,15 @@ def test_labels_and_file_names_cannot_become_markup(report_data: ReportData) -> 
         generated=(replace(report_data.generated[0], label=hostile),),
     )
     assert "<script" not in page(report_data, all_figures(report_data))
+
+
+def test_the_short_form_of_scores_is_said(report_data: ReportData, metrics: dict) -> None:
+    samples = {
+        "form": "short",
+        **metrics["samples"],
+        "groups": {"label": {"AD": {"n": 3, "refused": "TooFew"}}},
+    }
+    short = replace(report_data, metrics={**metrics, "samples": samples}, histories={})
+    created = sections(page(short, all_figures(short)))["created"]
+    assert "The short form at the end of training" in created
+    assert "label · AD" in created
