@@ -42,14 +42,3 @@ def test_principal_components_are_scikit_learns() -> None:
     np.testing.assert_allclose(np.abs(ours.components @ theirs.components_.T), np.eye(4), atol=1e-6)
     assert ours.project(vectors).var(axis=0, ddof=1).mean() == pytest.approx(1)
     assert PrincipalComponents.of(vectors[:3], 20).project(vectors).shape == (50, 2)
-
-
-def test_texture_sees_what_the_components_leave_out() -> None:
-    random = np.random.default_rng(0)
-    images = random.uniform(size=(40, 1024))
-    components = PrincipalComponents.of(images, 5)
-    fine = components.texture(images)
-    assert fine.shape == (40, 3)
-    smooth = (images.reshape(40, 32, 32) + np.roll(images.reshape(40, 32, 32), 1, axis=2)) / 2
-    assert (components.texture(smooth.reshape(40, -1))[:, 1] < fine[:, 1]).all()
-    assert np.isfinite(components.texture(np.zeros((1, 1024)))).all()
