@@ -23,7 +23,8 @@ BUDGET_SHARES = {  # of tokenizer and prior
     "reconstruct": (0.85, 0.15),
     "compress": (0.5, 0.5),
 }
-GLOBAL_CODES = {"appearance": 24, "layout": 24}  # values; at least 8 training images for each
+SLICES_OF_PAIR = 8  # training slices for each pair of global codes, so that none of them names a single scan
+MOST_GLOBAL_CODES = 32
 HALVINGS = {"fine": 2, "coarse": 3}
 
 
@@ -36,7 +37,7 @@ def decide(facts: DatasetFacts, request: PlanRequest) -> tuple[Choice, ...]:
         *_data(facts, (height, width)),
         *_tokenizer(halvings, request),
         *_prior(facts, height >> halvings, width >> halvings, request),
-        *_global_code(),
+        *_global_code(facts),
         *_natural_decoder(request),
         *_tokenizer_training(facts, height * width, request),
         *_prior_training(facts, (height >> halvings) * (width >> halvings), request),
@@ -172,16 +173,22 @@ def _prior(facts: DatasetFacts, height: int, width: int, request: PlanRequest) -
     ]
 
 
-def _global_code() -> list[Choice]:
+def _global_code(facts: DatasetFacts) -> list[Choice]:
+    pairs = max(4.0, facts.slices / SLICES_OF_PAIR)
+    appearance = min(MOST_GLOBAL_CODES, round(1.2 * math.sqrt(pairs)))
+    layout = min(MOST_GLOBAL_CODES, int(pairs / appearance))
     return [
         _choice(
             "global_code.appearance",
-            GLOBAL_CODES["appearance"],
-            "fixed",
+            appearance,
+            "rule",
             "contrast and sharpness are drawn once for the whole image, so that its halves agree",
         ),
         _choice(
-            "global_code.layout", GLOBAL_CODES["layout"], "fixed", "so are shape and size of large structures"
+            "global_code.layout",
+            layout,
+            "rule",
+            f"so are large structures; about {SLICES_OF_PAIR} training slices for each pair of values",
         ),
     ]
 

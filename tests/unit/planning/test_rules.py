@@ -188,6 +188,12 @@ def test_the_goal_shares_the_budget() -> None:
     assert share("compress", "tokenizer") == share("compress", "prior")
 
 
+@pytest.mark.parametrize(("slices", "sizes"), [(3, (2, 2)), (796, (12, 8)), (100_000, (32, 32))])
+def test_a_pair_of_global_codes_has_some_slices(slices: int, sizes: tuple[int, int]) -> None:
+    code = planned(facts((192, 160), slices=slices), PlanRequest(budget=600)).global_code
+    assert (code["appearance"], code["layout"]) == sizes
+
+
 def test_volumes_are_conditional_on_the_slice_position() -> None:
     def conditions(of: DatasetFacts) -> object:
         return {c.key: c.value for c in decide(of, PlanRequest(budget=600))}.get("data.conditions")
