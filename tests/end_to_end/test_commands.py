@@ -176,7 +176,7 @@ def test_samples_in_every_format(trained: Path, scanvq: Command, tmp_path: Path)
     scanvq("sample", trained, "-n", 1, "--out", tmp_path / "nii", "--seed", 4, "--format", "nifti")
     with np.load(tmp_path / "npz" / "samples.npz") as saved:
         images = saved["images"]
-    assert images.shape == (2, 32, 32)
+    assert images.shape == (2, 30, 32)  # 240x256 slices, resized to 32x32
     assert images.dtype == np.float32
     for number in (0, 1):  # sample i of a seed does not depend on the number of samples
         picture = pixels(tmp_path / "png" / f"sample_{number:03}.png")[0]

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import scanvq
+from scanvq.evaluation.sample_scores import COMPARISONS
 from scanvq.model.model import Model
 from scanvq.storage.weights import WeightsError
 from tests.end_to_end.conftest import Command, Refused
@@ -102,9 +103,9 @@ def test_scores_and_page_say_which_decoder(trained: Path, tmp_path: Path) -> Non
     before = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert {"tokenizer", "prior", "decoder"} <= before["cost"].keys()
     scores = run.evaluate_samples(8)
-    assert {one["source"]["decoder"] for one in scores.values()} == {"natural"}
+    assert {scores[name]["source"]["decoder"] for name in COMPARISONS} == {"natural"}
     faithful = run.evaluate_samples(8, decoder="faithful")
-    assert {one["source"]["decoder"] for one in faithful.values()} == {"faithful"}
+    assert {faithful[name]["source"]["decoder"] for name in COMPARISONS} == {"faithful"}
     compared = [one["reconstructions_vs_reals"]["frechet"]["features"]["value"] for one in (scores, faithful)]
     assert compared[0] != compared[1]
     after = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))

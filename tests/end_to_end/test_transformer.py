@@ -45,7 +45,7 @@ def test_the_guidance_of_the_recipe_applies_to_samples_of_a_class(run: Path) -> 
     assert trained.model.sampling_params().guidance == 1
     assert trained.model.sampling_params(label="AD").guidance == 1.5
     assert trained.model.sampling_params(label="AD", guidance=3).guidance == 3
-    assert trained.sample(2).shape == trained.sample(2, label="AD").shape == (2, 48, 64)
+    assert trained.sample(2).shape == trained.sample(2, label="AD").shape == (2, 48, 51)
     plain, further = (
         trained.model.sample_codes(
             2, label="AD", params=trained.model.sampling_params(label="AD", guidance=guidance), seed=0

@@ -58,6 +58,15 @@ class Geometry:
         scaled = _center_pad_or_crop(pixels, self._scaled(shape, pixel_spacing), fill)
         return _resample(scaled, (shape[0], shape[1]))
 
+    def without_padding(self, shape: tuple[int, int], pixel_spacing: Spacing | None) -> tuple[int, int]:
+        """The size within (height, width) that a slice of `shape` takes, without its padding."""
+        height, width = self._scaled(shape, pixel_spacing)
+        return min(height, self.height), min(width, self.width)
+
+    def crop(self, pixels: Array, shape: tuple[int, int]) -> Array:
+        """The center of pixels (height, width) of size `shape`, see `without_padding`."""
+        return _center_pad_or_crop(pixels, shape, pixels.min())
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -114,20 +114,30 @@ class Preparation:
         return replace(slice, pixels=pixels)
 
     def to_native(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Created images (n, height, width) in [0, 1] to the size of the data set's slices, (n, H, W)."""
+        """Created images (n, height, width) without the padding of the data set's slices, (n, H, W).
+
+        Their size is that of the slices, after resampling where they are resampled for the network.
+        """
         if self.native is None:
             return images
-        shape = (self.native.height, self.native.width)
-        restored = [self.geometry.undo(image, shape, 0.0, self.native.spacing) for image in images]
+        shape = self._created_size(self.native)
+        restored = [self.geometry.crop(image, shape) for image in images]
         return np.stack(restored) if restored else np.zeros((0, *shape), np.float32)
 
     @property
     def native_spacing(self) -> Spacing | None:
         """Millimeters between rows and between columns of created images; None where not known."""
-        if self.native is not None:
+        if self.native is not None and self.native.spacing is not None and self.geometry.fit == "resize":
+            shape, taken = (self.native.height, self.native.width), self._created_size(self.native)
+            down, across = self.native.spacing
+            return down * shape[0] / taken[0], across * shape[1] / taken[1]
+        if self.native is not None and self.geometry.spacing is None:
             return self.native.spacing
         spacing = self.geometry.spacing
         return None if spacing is None else (spacing, spacing)
+
+    def _created_size(self, native: NativeFormat) -> tuple[int, int]:
+        return self.geometry.without_padding((native.height, native.width), native.spacing)
 
     def to_dict(self) -> dict[str, Any]:
         return {

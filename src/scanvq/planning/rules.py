@@ -176,7 +176,7 @@ def _prior(facts: DatasetFacts, height: int, width: int, request: PlanRequest) -
 def _global_code(facts: DatasetFacts) -> list[Choice]:
     pairs = max(4.0, facts.slices / SLICES_OF_PAIR)
     appearance = min(MOST_GLOBAL_CODES, round(1.2 * math.sqrt(pairs)))
-    layout = min(MOST_GLOBAL_CODES, int(pairs / appearance))
+    layout = min(MOST_GLOBAL_CODES, max(2, int(pairs / appearance)))
     return [
         _choice(
             "global_code.appearance",

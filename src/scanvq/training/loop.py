@@ -95,6 +95,7 @@ class _TrainingLoop:
         self.schedule = MonitoringSchedule(limit=stage.limit, steps_per_epoch=sampler.steps_per_epoch)
         self.averages = Averages()
         self.progress = ProgressPictures(stage.directory.progress)
+        self.began_in_run = stage.run_exists()
 
     def run(self, stop_request: StopRequest) -> None:
         state, limit = self.state, self.stage.limit
@@ -192,7 +193,7 @@ class _TrainingLoop:
                 stage.save(stage.directory.best)
 
     def _require_run(self) -> None:
-        if self.engine.is_main and not self.stage.run_exists():
+        if self.engine.is_main and self.began_in_run and not self.stage.run_exists():
             raise RunError(f"the run directory was removed while the {self.stage.name} was trained")
 
     def _criterion(self, values: dict[str, float]) -> float:

@@ -188,7 +188,9 @@ def test_the_goal_shares_the_budget() -> None:
     assert share("compress", "tokenizer") == share("compress", "prior")
 
 
-@pytest.mark.parametrize(("slices", "sizes"), [(3, (2, 2)), (796, (12, 8)), (100_000, (32, 32))])
+@pytest.mark.parametrize(
+    ("slices", "sizes"), [(3, (2, 2)), (36, (3, 2)), (796, (12, 8)), (100_000, (32, 32))]
+)
 def test_a_pair_of_global_codes_has_some_slices(slices: int, sizes: tuple[int, int]) -> None:
     code = planned(facts((192, 160), slices=slices), PlanRequest(budget=600)).global_code
     assert (code["appearance"], code["layout"]) == sizes
