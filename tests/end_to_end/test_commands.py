@@ -183,6 +183,7 @@ def test_samples_in_every_format(trained: Path, scanvq: Command, tmp_path: Path)
         np.testing.assert_allclose(picture, images[number] * 255, atol=0.51)
     np.testing.assert_allclose(pixels(tmp_path / "nii" / "sample_000.nii.gz")[0], images[0], atol=1e-5)
     assert sorted(path.name for path in (tmp_path / "png").iterdir()) == [
+        "audit.json",
         "codes.npz",
         "sample_000.png",
         "sample_001.png",

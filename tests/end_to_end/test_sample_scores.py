@@ -99,7 +99,10 @@ def test_the_command_scores_samples_and_refuses_too_few(
         assert len(found) == 3 * 7 + 1 + 2 + (8 if name == "reconstructions_vs_reals" else 0)
         for one in found:
             assert one["floor"] is not None
-            assert one["low"] <= one["value"] <= one["high"]
+            if one["value"] is None:  # samples of so small a run can be all alike
+                assert one["refused"].startswith("NoVariation: a left-right correlation needs")
+            else:
+                assert one["low"] <= one["value"] <= one["high"]
             low, high = one["floor_interval"] or (one["floor"], one["floor"])
             assert low <= one["floor"] <= high
     groups = scores["groups"]["label"]

@@ -47,7 +47,8 @@ def decode_file(model: Model, codes: Path, out: Path, *, progress: Progress) -> 
     provenance = read_provenance(codes) or model.provenance()
     images = model.coder.decode(levels)
     if not origins:
-        write_pictures(out, images[:, 0].numpy(), "png", provenance)
+        created = model.preparation.to_native(images[:, 0].numpy())
+        write_pictures(out, created, "png", provenance)
         return len(images)
     start = 0
     stems = stems_of([origin.name for origin in origins])
