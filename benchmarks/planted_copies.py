@@ -17,7 +17,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -51,14 +51,17 @@ SHARES = (0.01, 0.05, 0.2)
 PLANTED, MOSAICS, HALVES, LEVELS = 50, 60, 200, (0.01, 0.02, 0.05, 0.1)
 
 
+def _quiet(name: str) -> Callable[[int, int], None]:
+    return lambda done, total: None
+
+
 def rows(setup: Setup) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as scratch:
         run = opened(setup, Path(scratch))
         model = Model.load(run, device=setup.device.type)
-        quiet = lambda name: lambda done, total: None  # noqa: E731
         cache = Path(scratch) / "cache"
         cache = None if setup.scans is not None and (setup.scans / "recipe.toml").is_file() else cache
-        auditor = prepare(model, RunDirectory(run), "scans", cache=cache, progress_for=quiet).auditor
+        auditor = prepare(model, RunDirectory(run), "scans", cache=cache, progress_for=_quiet).auditor
         planted = 4 if setup.short else PLANTED
         for domain in ("scans", "decoded"):
             innocent = evidence_of(auditor, *held_out(auditor, model, domain), auditor.held_out.people)

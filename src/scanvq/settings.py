@@ -79,9 +79,8 @@ class GlobalCodeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderStageSettings(StageSettings):
-    """The training stage of a decoder of created images; its defaults are those of the planned recipe."""
+    """The training stage of a decoder of created images; its defaults are those of plans."""
 
-    objective: Objective = "natural_images"  # type: ignore[assignment]  # a kind, completed like a table
     batch_size: PositiveInt = 4
     epochs: PositiveInt = 20
     learning_rate: PositiveFloat = 5e-4

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import sys
 
 
-class TerminalStream(io.TextIOBase):
+class TerminalStream:
     """Writes to standard error; once its terminal is closed, output is discarded.
 
     A closed terminal (a lost ssh connection) must not end the training with an error before it is saved.
@@ -16,7 +15,7 @@ class TerminalStream(io.TextIOBase):
         self._gone = False
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:
         """Of standard error."""
         return sys.stderr.encoding
 

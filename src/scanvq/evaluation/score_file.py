@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,4 +73,5 @@ class ScoreFile:
     def _keep(self, name: str, key: str, scores: Scores) -> None:
         self._stored |= {name: scores, f"{name}.key": np.array(key)}
         with atomic_write(self._path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **self._stored)  # type: ignore[arg-type]
+            arrays: dict[str, Any] = dict(self._stored)
+            np.savez(file, **arrays)

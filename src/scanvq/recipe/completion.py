@@ -15,6 +15,7 @@ from scanvq.spec import SpecError, complete, complete_part, derived_names, did_y
 from scanvq.types import CodePrior, Objective, Tokenizer
 
 SECTIONS = ("data", "preparation", "tokenizer", "prior", "global_code", "decoder", "training", "sampling")
+DEFAULT_OBJECTIVE: Mapping[str, Mapping[str, str]] = {"decoder": {"objective": "natural_images"}}
 NO_DECODER = "none"  # a kind of decoder that leaves the section out
 ABOUT = ("name", "summary", "source", "expect", "plan")
 
@@ -40,7 +41,7 @@ def complete_recipe(table: Mapping[str, Any]) -> Recipe:
     for stage, settings_type in STAGES.items():
         if stage == "decoder" and decoder is None:
             continue
-        settings = training.pop(stage, {})
+        settings = {**DEFAULT_OBJECTIVE.get(stage, {}), **training.pop(stage, {})}
         stages[stage] = complete(settings_type, settings, where=f"training.{stage}", tables=TABLES)
         _check_objective(stage, stages[stage]["objective"]["kind"])
     for key in training:
