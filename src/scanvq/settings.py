@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from scanvq.spec import Share
 from scanvq.types import Objective
@@ -69,18 +69,28 @@ class TokenizerStageSettings(StageSettings):
     codebook_monitor: Literal["off", "warn", "adjust"] = "adjust"
 
 
+def _none_or_several(size: int) -> int:
+    if size == 1:
+        raise ValueError("a code of one value says nothing; use 0 for none, or at least 2")
+    return size
+
+
+GlobalCodeSize = Annotated[int, Field(ge=0, le=1024), AfterValidator(_none_or_several)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class GlobalCodeSettings:
     """Number of values of each code of the whole image, of which the prior is conditional; 0 = none."""
 
-    appearance: Annotated[int, Field(ge=0, le=1024)] = 0  # from the frequencies of the codes
-    layout: Annotated[int, Field(ge=0, le=1024)] = 0  # from the vectors averaged in 8x8 regions
+    appearance: GlobalCodeSize = 0  # from the frequencies of the codes
+    layout: GlobalCodeSize = 0  # from the vectors averaged in 8x8 regions
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderStageSettings(StageSettings):
-    """The training stage of a decoder of created images; its defaults are those of plans."""
+    """The training stage of a decoder of created images; its defaults are those of the planned recipe."""
 
+    objective: Objective = "natural_images"  # type: ignore[assignment]  # a kind, completed like a table
     batch_size: PositiveInt = 4
     epochs: PositiveInt = 20
     learning_rate: PositiveFloat = 5e-4

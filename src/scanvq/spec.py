@@ -56,6 +56,8 @@ def complete(
     Raises:
         SpecError: an unknown name, an invalid value, or a missing setting without a default.
     """
+    if not isinstance(given, Mapping):
+        raise SpecError(f"{where} is {given!r}; it must be a table of settings.")
     hints = _settings(factory)
     for name in given:
         if name not in hints:

@@ -89,8 +89,7 @@ SCORE_NAMES: Mapping[str, ScoreName] = {
     "symmetry": ScoreName(
         label="left-right correlation",
         meaning="How alike the left and the right half of a scan are, in brightness and in sharpness. Far "
-        "below "
-        "the floor: the halves were made as if they were of two scans.",
+        "below the floor: the halves were made as if they were of two scans.",
         better="higher",
     ),
     "band_error": ScoreName(

@@ -15,7 +15,6 @@ from scanvq.spec import SpecError, complete, complete_part, derived_names, did_y
 from scanvq.types import CodePrior, Objective, Tokenizer
 
 SECTIONS = ("data", "preparation", "tokenizer", "prior", "global_code", "decoder", "training", "sampling")
-DEFAULT_OBJECTIVE: Mapping[str, Mapping[str, str]] = {"decoder": {"objective": "natural_images"}}
 NO_DECODER = "none"  # a kind of decoder that leaves the section out
 ABOUT = ("name", "summary", "source", "expect", "plan")
 
@@ -33,6 +32,8 @@ def complete_recipe(table: Mapping[str, Any]) -> Recipe:
     for needed in ("name", "tokenizer", "prior", "training"):
         if needed not in table:
             raise SpecError(f"the recipe has no {needed}; `scanvq recipes show tiny` shows a complete one.")
+    if not isinstance(table["training"], Mapping):
+        raise SpecError(f"training is {table['training']!r}; it must be a table of stages.")
     training = dict(table["training"])
     decoder = _decoder(table)
     if decoder is None and "decoder" in table:
@@ -41,7 +42,7 @@ def complete_recipe(table: Mapping[str, Any]) -> Recipe:
     for stage, settings_type in STAGES.items():
         if stage == "decoder" and decoder is None:
             continue
-        settings = {**DEFAULT_OBJECTIVE.get(stage, {}), **training.pop(stage, {})}
+        settings = training.pop(stage, {})
         stages[stage] = complete(settings_type, settings, where=f"training.{stage}", tables=TABLES)
         _check_objective(stage, stages[stage]["objective"]["kind"])
     for key in training:

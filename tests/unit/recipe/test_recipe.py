@@ -202,3 +202,17 @@ def test_a_decoder_has_a_stage_with_defaults() -> None:
 def test_decoders_that_cannot_be_are_refused(override: str, message: str) -> None:
     with pytest.raises(SpecError, match=re.escape(message)):
         read_recipe("tiny", overrides=[override])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.prior=3", "training.prior is 3; it must be a table of settings."),
+        ("training=5", "training is 5; it must be a table of stages."),
+        ("global_code=3", "global_code is 3; it must be a table of settings."),
+        ("global_code.layout=1", "use 0 for none, or at least 2"),
+    ],
+)
+def test_values_in_place_of_tables_and_codes_of_one_value_are_refused(override: str, message: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(message)):
+        read_recipe("tiny", overrides=[override])

@@ -65,10 +65,7 @@ def make_stage(path: Path) -> tuple[Stage, WeightAverage]:
             save_file({name: value.clone() for name, value in decoder.state_dict().items()}, file)
 
     settings = complete(
-        DecoderStageSettings,
-        {"objective": "natural_images", "precision": "fp32", "batch_size": 3},
-        where="stage",
-        tables=TABLES,
+        DecoderStageSettings, {"precision": "fp32", "batch_size": 3}, where="stage", tables=TABLES
     )
     stage = Stage(
         name="decoder",
