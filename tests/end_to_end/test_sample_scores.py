@@ -169,7 +169,8 @@ def test_the_short_form_is_kept_until_there_is_a_full_one(run: Run, monkeypatch:
 def test_the_short_form_refuses_few_images_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(short_form_module, "BATCH", 1000)
     tested = metrics_of(run.directory.path)["tokenizer"]["test"]["n"]
-    (line,) = short_form(run, ProgressDisplay(quiet=True))
+    line, audited = short_form(run, ProgressDisplay(quiet=True))
+    assert audited.startswith("audit: no verdict, TooFewSubjects: ")
     assert line == (
         f"samples not scored, TooFewImages: {tested} test images; the short form needs at least 1000 "
         "(`scanvq evaluate RUN --samples N`: 4)"
@@ -177,7 +178,7 @@ def test_the_short_form_refuses_few_images_in_one_line(run: Run, monkeypatch: py
     stored = metrics_of(run.directory.path)["samples"]
     assert stored["form"] == "short"
     assert stored["samples_vs_reals"]["refused"].startswith("TooFewImages: ")
-    assert not run.directory.sample_codes.exists()
+    assert len(run.directory.read(run.directory.audit)["samples"]) == 16
     run.evaluate()
     assert metrics_of(run.directory.path)["samples"] == stored
 

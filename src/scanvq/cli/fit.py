@@ -74,7 +74,10 @@ def fit(
     ] = False,
     no_sample_scores: Annotated[
         bool,
-        typer.Option("--no-sample-scores", help="Do not score samples at the end (about a minute)."),
+        typer.Option(
+            "--no-sample-scores",
+            help="Make no samples at the end, to be scored and audited (about a minute).",
+        ),
     ] = False,
     allow_synthetic: SyntheticOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -90,8 +93,8 @@ def fit(
 ) -> None:
     """Train a tokenizer and a prior on a folder of scans, then evaluate them and write the report.
 
-    At the end at most 64 samples are scored beside the test scans, which takes about a minute; see
-    `scanvq evaluate --help`.
+    At the end at most 64 samples are scored beside the test scans and audited for copies of training scans,
+    which takes about a minute; see `scanvq evaluate --help` and `scanvq audit --help`.
 
     Ctrl-C saves and stops; `--resume` continues, also after a crash or a killed job.
 

@@ -18,10 +18,13 @@ from scanvq.cohort.catalog import Catalog
 from scanvq.cohort.condition_sources import LABEL, POSITION
 from scanvq.cohort.conditions import used_columns
 from scanvq.cohort.entries import Entries
+from scanvq.cohort.splits import SPLITS
 from scanvq.cohort.subject_tables import subject_tables
 from scanvq.cohort.survey import Survey
 from scanvq.conditions.space import CategoryCondition, ConditionSpace, NumberCondition
+from scanvq.evaluation.short_form import MOST
 from scanvq.model.coder import stored_type
+from scanvq.planning.audit_cost import AuditCost
 from scanvq.planning.dry_run import ERROR, DryRunMeasurements
 from scanvq.planning.short_form_cost import ShortFormCost
 from scanvq.recipe.recipe import Recipe
@@ -67,7 +70,7 @@ def estimate_cost(
         survey: of the scans.
         budget: seconds of training.
         skip_bad: leave unreadable files out instead of failing.
-        sample_scores: whether samples are scored at the end.
+        sample_scores: whether samples are scored and audited at the end.
         device: as for `fit`.
 
     Raises:
@@ -76,11 +79,17 @@ def estimate_cost(
     catalog = survey.catalog
     measured = dry_run(recipe, catalog, skip_bad=skip_bad, sample_scores=sample_scores, device=device)
     files = len(catalog.entries)
-    test_images = measured.slices * sum(entry.split == "test" for entry in catalog.entries)
-    seconds = measured.prepare * files + budget + measured.evaluate * test_images
+    images = {
+        split: round(measured.slices * sum(entry.split == split for entry in catalog.entries))
+        for split in SPLITS
+    }
+    seconds = measured.prepare * files + budget + measured.evaluate * images["test"]
     if measured.short_form is not None:
-        train_images = measured.slices * sum(entry.split == "train" for entry in catalog.entries)
-        seconds += ShortFormCost(**measured.short_form).seconds(round(min(test_images, train_images)))
+        seconds += ShortFormCost(**measured.short_form).seconds(min(images["test"], images["train"]))
+    if measured.audit is not None:
+        seconds += AuditCost(**measured.audit).seconds(
+            training=images["train"], held_out=images["validation"] + images["test"], samples=MOST
+        )
     total_slices = round(measured.slices * files)
     tokenizer = make_tokenizer(recipe.tokenizer)
     preparation = recipe.preparation

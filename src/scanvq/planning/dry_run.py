@@ -18,6 +18,7 @@ from scanvq.evaluation.evaluate_run import evaluate_run
 from scanvq.model.model import Model
 from scanvq.model.source import RunSource
 from scanvq.nn.device import choose_device
+from scanvq.planning.audit_cost import measure_audit
 from scanvq.planning.short_form_cost import measure_short_form
 from scanvq.recipe.reading import read_recipe
 from scanvq.storage.run_directory import RunDirectory, StageDirectory
@@ -48,6 +49,7 @@ class DryRunMeasurements:
         progress_bytes: bytes of the progress pictures of a complete run.
         short_form: seconds of the parts of the sample scores at the end, as of `ShortFormCost`; None
             without them.
+        audit: the same of the audit, as of `AuditCost`.
     """
 
     prepare: float
@@ -57,6 +59,7 @@ class DryRunMeasurements:
     slices: float
     progress_bytes: float
     short_form: Mapping[str, float] | None
+    audit: Mapping[str, float] | None
 
 
 def measure_run(
@@ -68,7 +71,7 @@ def measure_run(
         folder: has scans.csv and recipe.toml; the run and its cache are written there.
         device: as for `fit`.
         skip_bad: leave unreadable files out instead of failing.
-        sample_scores: whether to measure those, too.
+        sample_scores: whether to measure those and the audit, too.
     """
     cache, run = folder / "cache", RunDirectory(folder / "run")
     started: dict[str, float] = {}
@@ -97,7 +100,8 @@ def measure_run(
     started["evaluate"] = time.perf_counter()
     evaluate_run(model, run, cache=cache)
     ended["evaluate"] = time.perf_counter()
-    short_form = measure_short_form(model, run, data.dataset("train")) if sample_scores else None
+    short_form = asdict(measure_short_form(model, run, data.dataset("train"))) if sample_scores else None
+    audit = asdict(measure_audit(model, data.dataset("train"))) if sample_scores else None
     seconds = {name: ended[name] - started[name] for name in ("prepare", "evaluate")}
     files = len(data.catalog.entries)
     return DryRunMeasurements(
@@ -109,7 +113,8 @@ def measure_run(
         progress_bytes=_progress_bytes(run.tokenizer, 2 * PROGRESS_IMAGES)
         + _progress_bytes(run.prior, PROGRESS_SAMPLES)
         + (_progress_bytes(run.decoder, DECODER_IMAGES) if recipe.decoder is not None else 0.0),
-        short_form=None if short_form is None else asdict(short_form),
+        short_form=short_form,
+        audit=audit,
     )
 
 

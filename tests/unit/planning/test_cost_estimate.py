@@ -16,6 +16,7 @@ from scanvq.cohort.splits import assign_splits
 from scanvq.cohort.survey import survey_folder
 from scanvq.nn.condition_embedding import ConditionEmbedding
 from scanvq.planning import cost_estimate as module
+from scanvq.planning.audit_cost import AuditCost
 from scanvq.planning.cost_estimate import DryRunError, dry_run, estimate_cost
 from scanvq.planning.dry_run import DryRunMeasurements
 from scanvq.planning.make import make_plan
@@ -32,6 +33,7 @@ MEASURED = DryRunMeasurements(
     slices=3,
     progress_bytes=2 * 2**20,
     short_form={"sample": 2.0, "describe": 0.01, "pair": 0.001, "compare": 3.0},
+    audit={"change": 0.002, "describe": 0.05, "find": 0.1},
 )
 
 
@@ -42,11 +44,17 @@ def test_the_estimate_is_the_sum_of_the_parts(scans: Path, monkeypatch: pytest.M
     monkeypatch.setattr(module, "dry_run", lambda *_, **__: MEASURED)
     found = estimate_cost(read_recipe("tiny"), survey, budget=60, device="cpu")
     files = len(catalog.entries)
+    trained = sum(entry.split == "train" for entry in catalog.entries)
     short = ShortFormCost(**MEASURED.short_form).seconds(3 * tested)
-    assert found.minutes == pytest.approx((0.5 * files + 60 + 0.25 * 3 * tested + short) / 60, abs=0.01)
-    monkeypatch.setattr(module, "dry_run", lambda *_, **__: replace(MEASURED, short_form=None))
+    audit = AuditCost(**MEASURED.audit).seconds(
+        training=3 * trained, held_out=3 * (files - trained), samples=64
+    )
+    assert found.minutes == pytest.approx(
+        (0.5 * files + 60 + 0.25 * 3 * tested + short + audit) / 60, abs=0.01
+    )
+    monkeypatch.setattr(module, "dry_run", lambda *_, **__: replace(MEASURED, short_form=None, audit=None))
     shorter = estimate_cost(read_recipe("tiny"), survey, budget=60, sample_scores=False, device="cpu")
-    assert found.minutes - shorter.minutes == pytest.approx(short / 60, abs=0.02)
+    assert found.minutes - shorter.minutes == pytest.approx((short + audit) / 60, abs=0.02)
     codes = 3 * files * 16 * 16 / 2**20  # 64x64 in codes of 4x4 pixels, a byte each
     assert found.memory_mb == pytest.approx(500 + codes, abs=0.1)
     without = replace(MEASURED, progress_bytes=0)
@@ -65,6 +73,16 @@ def test_the_short_form_is_short_where_sampling_is_slow_or_images_are_few() -> N
     assert slow.seconds(15) == 0  # refused
     compare = ShortFormCost(sample=0, describe=0, pair=0, compare=4)
     assert compare.seconds(32) == pytest.approx(compare.seconds(64) / 2)
+
+
+def test_the_audit_takes_longer_with_more_images_and_fits_its_features_to_at_most_150() -> None:
+    change = AuditCost(change=1, describe=0, find=0)
+    assert change.seconds(training=10, held_out=5, samples=5) == 4 * 10
+    assert change.seconds(training=1000, held_out=5, samples=5) == 4 * 150
+    describe = AuditCost(change=0, describe=1, find=0)
+    assert describe.seconds(training=10, held_out=5, samples=7) == 15
+    find = AuditCost(change=0, describe=0, find=1)
+    assert find.seconds(training=10, held_out=5, samples=7) == 12
 
 
 def test_weights_have_the_size_of_those_of_the_run_s_conditions(tmp_path: Path) -> None:
