@@ -115,9 +115,9 @@ def objective_of_prior(kind: str) -> str:
     return getattr(TABLES[CodePrior].get(kind), "objective", "")
 
 
-def make_decoder(spec: Mapping[str, Any]) -> ImageDecoder:
-    """Builds a decoder of created images from a completed spec, for images of one channel."""
-    decoder: ImageDecoder = make_part(ImageDecoder, spec, tables=TABLES)
+def make_decoder(spec: Mapping[str, Any], *, tokenizer: Tokenizer) -> ImageDecoder:
+    """Builds a decoder of created images, for the codes of a tokenizer, from a completed spec."""
+    decoder: ImageDecoder = make_part(ImageDecoder, spec, tables=TABLES, tokenizer=tokenizer)
     return decoder
 
 

@@ -93,7 +93,7 @@ class DecoderStageSettings(StageSettings):
     objective: Objective = "natural_images"  # type: ignore[assignment]  # a kind, completed like a table
     batch_size: PositiveInt = 4
     epochs: PositiveInt = 20
-    learning_rate: PositiveFloat = 5e-4
+    learning_rate: PositiveFloat = 3e-4
     clip_norm: NonNegativeFloat = 1.0
     betas: tuple[Share, Share] = (0.5, 0.99)
     schedule: Literal["constant", "cosine"] = "cosine"

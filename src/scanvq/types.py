@@ -96,6 +96,9 @@ class Tokenizer(nn.Module, ABC):
     """Turns images (B, C, H, W) with intensities in [0, 1] into codes, and back."""
 
     multiple: int  # height and width of an image must be divisible by this
+    decoder: nn.Sequential  # `vectors` to images, less `input_mean` and over `input_std`
+    input_mean: float
+    input_std: float
 
     @property
     @abstractmethod
@@ -132,6 +135,10 @@ class Tokenizer(nn.Module, ABC):
     @abstractmethod
     def decode(self, codes: Codes) -> Tensor:
         """Codes to images (B, C, H, W)."""
+
+    @abstractmethod
+    def vectors(self, codes: Codes) -> Tensor:
+        """Codes to what `decoder` makes images of, (B, D, h, w) with the size of the finest grid."""
 
     def decode_coarsest(self, codes: Codes) -> Tensor | None:
         """Codes of the first levels alone to images (B, C, H, W); None for a single level."""

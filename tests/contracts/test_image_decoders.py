@@ -1,6 +1,8 @@
-"""The contract of every decoder of created images in the build table."""
+"""The contract of every decoder of created images in the build table, with every kind of tokenizer."""
 
 from __future__ import annotations
+
+from itertools import product
 
 import pytest
 import torch
@@ -8,60 +10,82 @@ import torch
 from scanvq.build import TABLES, make_decoder
 from scanvq.decoders.image_decoder import ImageDecoder, image_noise, image_seeds
 from scanvq.recipe.completion import complete_part
+from scanvq.types import Tokenizer
+from tests.contracts.test_tokenizers import TOKENIZERS
 
-SIZES = [(32, 16), (33, 19), (6, 5)]
+Case = tuple[ImageDecoder, Tokenizer]
 
 
-@pytest.fixture(params=TABLES[ImageDecoder])
-def decoder(request: pytest.FixtureRequest) -> ImageDecoder:
+@pytest.fixture(params=product(TABLES[ImageDecoder], TOKENIZERS), ids=str)
+def untrained(request: pytest.FixtureRequest) -> Case:
     torch.manual_seed(0)
-    made = make_decoder(complete_part(ImageDecoder, request.param, where="decoder", tables=TABLES))
-    for parameter in made.parameters():  # as if trained: the last layer begins with 0
+    kind, name = request.param
+    tokenizer = TOKENIZERS[name]().eval()
+    spec = complete_part(ImageDecoder, kind, where="decoder", tables=TABLES)
+    return make_decoder(spec, tokenizer=tokenizer).eval(), tokenizer
+
+
+@pytest.fixture
+def case(untrained: Case) -> Case:
+    for parameter in untrained[0].parameters():  # as if trained: last convolutions begin with 0
         torch.nn.init.normal_(parameter, std=0.1)
-    return made.eval()
+    return untrained
 
 
-def decoded(decoder: ImageDecoder, images: torch.Tensor, seed: int = 0) -> torch.Tensor:
-    noise = image_noise(decoder.noise_shapes(*images.shape[-2:]), image_seeds(seed, len(images)))
+def codes_of(tokenizer: Tokenizer, count: int = 3) -> tuple[torch.Tensor, ...]:
+    side = 2 * tokenizer.multiple
+    sizes = zip(tokenizer.code_shapes(side, side), tokenizer.codebook_sizes, strict=True)
+    random = torch.Generator().manual_seed(0)
+    return tuple(torch.randint(size, (count, *shape), generator=random) for shape, size in sizes)
+
+
+def decoded(
+    decoder: ImageDecoder, tokenizer: Tokenizer, codes: tuple[torch.Tensor, ...], seed: int = 0
+) -> torch.Tensor:
     with torch.no_grad():
-        return decoder(images, noise)
+        vectors = tokenizer.vectors(codes)
+        noise = image_noise(decoder.noise_shapes(*vectors.shape[-2:]), image_seeds(seed, len(vectors)))
+        return decoder(vectors, noise)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_any_size_is_kept_and_the_seed_decides(decoder: ImageDecoder, size: tuple[int, int]) -> None:
-    images = torch.rand(3, 1, *size)
-    first = decoded(decoder, images)
-    assert first.shape == images.shape
-    assert torch.equal(first, decoded(decoder, images))
-    assert not torch.allclose(first, decoded(decoder, images, seed=1), atol=1e-4)
+def test_an_untrained_decoder_gives_the_tokenizer_s_images(untrained: Case) -> None:
+    decoder, tokenizer = untrained
+    codes = codes_of(tokenizer)
+    with torch.no_grad():
+        assert torch.equal(decoded(decoder, tokenizer, codes), tokenizer.decode(codes))
 
 
-def test_an_image_does_not_depend_on_the_others(decoder: ImageDecoder) -> None:
-    images = torch.rand(4, 1, 32, 16)
-    changed = images.clone()
-    changed[1:] = 0.5
-    assert torch.equal(decoded(decoder, images)[0], decoded(decoder, changed)[0])
+def test_the_seed_decides(case: Case) -> None:
+    codes = codes_of(case[1])
+    first = decoded(*case, codes)
+    assert first.shape == case[1].decode(codes).shape
+    assert torch.equal(first, decoded(*case, codes))
+    assert not torch.allclose(first, decoded(*case, codes, seed=1), atol=1e-4)
 
 
-def test_equal_images_get_different_texture(decoder: ImageDecoder) -> None:
-    first, second = decoded(decoder, torch.full((2, 1, 32, 16), 0.5))
+def test_an_image_does_not_depend_on_the_others(case: Case) -> None:
+    codes = codes_of(case[1])
+    changed = tuple(level.clone() for level in codes)
+    for level in changed:
+        level[1:] = 0
+    assert torch.equal(decoded(*case, codes)[0], decoded(*case, changed)[0])
+
+
+def test_equal_codes_get_different_texture(case: Case) -> None:
+    same = tuple(level[:1].expand(2, -1, -1) for level in codes_of(case[1]))
+    first, second = decoded(*case, same)
     assert not torch.allclose(first, second, atol=1e-4)
 
 
-def test_every_parameter_gets_a_gradient(decoder: ImageDecoder) -> None:
-    images = torch.rand(2, 1, 32, 16)
-    noise = image_noise(decoder.noise_shapes(32, 16), image_seeds(0, 2))
-    decoder(images, noise).square().sum().backward()
-    assert all(
-        parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in decoder.parameters()
-    )
-
-
-def test_an_untrained_decoder_returns_its_input() -> None:
-    for kind in TABLES[ImageDecoder]:
-        made = make_decoder(complete_part(ImageDecoder, kind, where="decoder", tables=TABLES)).eval()
-        images = torch.rand(2, 1, 32, 16)
-        assert torch.equal(decoded(made, images), images)
+def test_the_decoder_learns_and_the_tokenizer_does_not(case: Case) -> None:
+    decoder, tokenizer = case
+    decoder.train()
+    with torch.no_grad():
+        vectors = tokenizer.vectors(codes_of(tokenizer))
+    noise = image_noise(decoder.noise_shapes(*vectors.shape[-2:]), image_seeds(0, len(vectors)))
+    decoder(vectors, noise).square().sum().backward()
+    assert all(one.grad is not None and one.grad.abs().sum() > 0 for one in decoder.parameters())
+    assert all(one.grad is None for one in tokenizer.parameters())
 
 
 def test_the_noise_of_an_image_depends_on_its_seed_alone() -> None:

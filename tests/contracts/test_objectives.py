@@ -38,6 +38,10 @@ def tokenizer(quantizer: Quantizer) -> VQVAE:
     return VQVAE(quantizer=quantizer, channels=(8, 8), norm="batch", residual_channels=4)
 
 
+def natural_images(trained: VQVAE) -> NaturalImages:
+    return NaturalImages(decoder=NaturalDecoder(tokenizer=trained), faithful=trained)
+
+
 def prior(
     *, levels: int = 1, conditions: ConditionSpace = NO_CONDITIONS, dropout: float = 0.2
 ) -> HierarchicalPrior:
@@ -136,11 +140,7 @@ CASES: dict[str, Case] = {
         lambda: code_batch(2, LABELS),
     ),
     "natural_images": (
-        lambda: NaturalImages(
-            decoder=NaturalDecoder(channels=(8, 8)),
-            faithful=tokenizer(NearestQuantizer(codebook_size=K, code_dim=4)).eval(),
-            critic_channels=(8, 8),
-        ),
+        lambda: natural_images(tokenizer(NearestQuantizer(codebook_size=K, code_dim=4)).eval()),
         coded_image_batch,
     ),
     "adversarial_codes": (lambda: AdversarialCodes(prior=gan()), code_batch),

@@ -18,18 +18,18 @@ _STRIDE = 0x9E3779B97F4A7C15  # the golden ratio in 64 bits: streams of neighbor
 
 
 class ImageDecoder(nn.Module, ABC):
-    """A decoder of created images, which starts from the images of the tokenizer's decoder.
+    """A decoder of created images, beside the decoder of a tokenizer.
 
     What it adds is invented: it is never used for reconstructions, compression or scores of them.
     """
 
     @abstractmethod
-    def forward(self, faithful: Tensor, noise: Noise) -> Tensor:
-        """Images (B, C, H, W) of the tokenizer's decoder, in [0, 1], and noise to images, not clamped."""
+    def forward(self, vectors: Tensor, noise: Noise) -> Tensor:
+        """Vectors (B, D, h, w) of `Tokenizer.vectors`, and noise, to images (B, C, H, W), not clamped."""
 
     @abstractmethod
     def noise_shapes(self, height: int, width: int) -> tuple[tuple[int, ...], ...]:
-        """The shapes of the noise of one image of this size."""
+        """The shapes of the noise of one image whose vectors have this height and width."""
 
 
 def image_noise(shapes: tuple[tuple[int, ...], ...], seeds: tuple[int, ...]) -> Noise:

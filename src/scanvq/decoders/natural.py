@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from copy import deepcopy
+from dataclasses import dataclass
 
 import torch
 from pydantic import PositiveInt
@@ -11,97 +12,129 @@ from torch.nn import functional as F
 
 from scanvq.decoders.image_decoder import ImageDecoder, Noise
 from scanvq.spec import Derived
+from scanvq.types import Tokenizer
 
 SLOPE = 0.2  # of the leaky ReLU below 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Upsampling:
+    """A layer of a decoder that makes its input larger, or the last one.
+
+    Attributes:
+        layer: its number.
+        channels: of its input.
+        scale: of its input: how much larger than the vectors.
+        factor: by how much it makes it larger.
+        outputs: channels of its output.
+    """
+
+    layer: int
+    channels: int
+    scale: int
+    factor: int
+    outputs: int
+
+
 class NaturalDecoder(ImageDecoder):
-    """Images of the faithful decoder to images with the texture of scans.
+    """A copy of the tokenizer's decoder, with noise at every resolution (arXiv 1812.04948, section 3.2).
 
-    The faithful decoder, that of the tokenizer, averages over everything that the codes do not hold, such as
-    noise: its images are smooth. This network adds a residual, computed from its image and from noise at n
-    resolutions (as in StyleGAN, arXiv 1812.04948, section 3.2). With n = 2 and c = channels:
+    The tokenizer's decoder, the faithful one, averages over everything that the codes do not hold, such as
+    noise: its images are smooth. The copy learns to add that back. Before each layer that doubles,
 
-        image (1, H, W) ─ s2d 4 ─ conv ▸ c1 ─ residual blocks ─ scale, shift ─ 1x1, d2s ─┐
-                                    ▴ noise (N, H/4, W/4)  └─ mean ─▴─ noise (Z)         │
-                        ─ s2d 2 ───────────────────────────────────────────── conv ▸ c2 ◂┘ ─ scale, shift
-                                                         noise (N, H/2, W/2) ▴                  │
-                        ─ + ◂─────────────────────────────────────────────── conv, d2s ▸ 1 ◂────┘
+        features (c, h, w) ─┬─────────────────────────────────────── + ─▸ the layer
+                  noise (N) ┴ conv ▸ c ─ leaky ReLU ─ conv ▸ c ──────┘
 
-    s2d moves blocks of pixels into channels, d2s the reverse. Scale and shift of each channel come from the
-    mean features of the whole image, so that its texture is the same everywhere. The last convolution begins
-    with 0: an untrained network returns its input. The texture is invented: it follows the distribution of
-    the training scans, not any particular scan.
+    and the features before the last layer give, in the same way, a residual of the image itself. The first of
+    these also has noise for the whole image (Z). All last convolutions begin with 0: an untrained decoder
+    gives the images of the tokenizer's decoder. Texture is invented: it follows the distribution of the
+    training scans, not any particular scan.
     """
 
     def __init__(
         self,
         *,
-        channels: tuple[PositiveInt, ...] = (32, 24),
-        residual_blocks: PositiveInt = 2,
         noise_channels: PositiveInt = 4,
         style_dim: PositiveInt = 8,
-        image_channels: Derived[int] = 1,
+        residual_channels: PositiveInt = 24,
+        tokenizer: Derived[Tokenizer],
     ) -> None:
         """
         Args:
-            channels: width at each resolution, coarse to fine; the last is half the resolution of the image.
-            residual_blocks: at the coarsest resolution.
             noise_channels: N of the noise at each resolution.
             style_dim: Z of the noise of the whole image.
-            image_channels: C of the images.
-
-        Raises:
-            ValueError: no channels.
+            residual_channels: width of the branch that makes the residual of the image.
+            tokenizer: whose decoder is copied.
         """
         super().__init__()
-        if not channels:
-            raise ValueError("channels is empty; give the width at each resolution, such as (32, 24)")
         self.noise_channels, self.style_dim = noise_channels, style_dim
-        self.factors = tuple(2 ** (number + 1) for number in reversed(range(len(channels))))
-        carried = (0, *channels[1:])
-        self.stages = nn.ModuleList(
-            nn.Conv2d(image_channels * factor**2 + before + noise_channels, width, 3, padding=1)
-            for factor, before, width in zip(self.factors, carried, channels, strict=True)
+        self.mean, self.std = tokenizer.input_mean, tokenizer.input_std
+        self.layers = deepcopy(tokenizer.decoder).train().requires_grad_(True)
+        *self.doublings, self.last = _upsamplings(tokenizer)
+        if self.last.factor > 1:
+            self.doublings.append(self.last)
+        self.branches = nn.ModuleList(
+            _branch(one.channels + noise_channels, one.channels, one.channels) for one in self.doublings
         )
-        self.blocks = nn.ModuleList(
-            nn.Conv2d(channels[0], channels[0], 3, padding=1) for _ in range(residual_blocks)
-        )
-        self.styles = nn.ModuleList(nn.Linear(channels[0] + style_dim, 2 * width) for width in channels)
-        self.expansions = nn.ModuleList(nn.Conv2d(coarse, 4 * fine, 1) for coarse, fine in pairwise(channels))
-        self.last = nn.Conv2d(channels[-1], 4 * image_channels, 3, padding=1)
-        for layer in (self.last, *self.styles):
-            for parameter in layer.parameters():
-                nn.init.zeros_(parameter)
+        self.style = nn.Linear(style_dim, self.doublings[0].channels)
+        outputs = self.last.factor**2 * self.last.outputs  # made pixels by a shuffle
+        self.residual = _branch(self.last.channels + noise_channels, residual_channels, outputs)
+        for parameter in self.style.parameters():
+            nn.init.zeros_(parameter)
 
-    def forward(self, faithful: Tensor, noise: Noise) -> Tensor:
-        """Images (B, C, H, W) of the faithful decoder, and noise, to images, not clamped."""
-        padded, (height, width) = self._padded(faithful), faithful.shape[-2:]
-        features: Tensor | None = None
-        pooled: Tensor | None = None
-        for number, (factor, stage) in enumerate(zip(self.factors, self.stages, strict=True)):
-            inputs = [F.pixel_unshuffle(padded, factor), noise[number + 1]]
-            if features is not None:
-                inputs.append(F.pixel_shuffle(self.expansions[number - 1](features), 2))
-            features = F.leaky_relu(stage(torch.cat(inputs, 1)), SLOPE)  # (B, c, h, w)
-            if pooled is None:
-                for block in self.blocks:
-                    features = features + F.leaky_relu(block(features), SLOPE)
-                pooled = torch.cat([features.mean(dim=(2, 3)), noise[0]], 1)  # (B, c1 + Z)
-            scale, shift = self.styles[number](pooled)[..., None, None].chunk(2, dim=1)
-            features = features * (1 + scale) + shift
-        residual = F.pixel_shuffle(self.last(features), 2)[..., :height, :width]  # (B, C, H, W)
-        return faithful + residual.float()
+    def forward(self, vectors: Tensor, noise: Noise) -> Tensor:
+        """Vectors (B, D, h, w) and noise to images (B, C, H, W), not clamped."""
+        features, residual, branch = vectors, vectors, 0
+        for number, layer in enumerate(self.layers):
+            if branch < len(self.doublings) and number == self.doublings[branch].layer:
+                seen = torch.cat([features, noise[branch + 1]], 1)
+                features = features + self.branches[branch](seen)
+                if branch == 0:
+                    features = features + self.style(noise[0])[..., None, None]
+                branch += 1
+            if number == self.last.layer:
+                seen = torch.cat([features, noise[-1]], 1)
+                residual = F.pixel_shuffle(self.residual(seen), self.last.factor)
+            features = layer(features)
+        return features.float() * self.std + self.mean + residual.float()
 
     def noise_shapes(self, height: int, width: int) -> tuple[tuple[int, ...], ...]:
-        """The shapes of the noise of one image of this size: (Z,), then (N, h, w) for each resolution."""
-        largest = self.factors[0]
-        rows, columns = -(-height // largest), -(-width // largest)
-        grids = [(rows * largest // factor, columns * largest // factor) for factor in self.factors]
-        return ((self.style_dim,), *((self.noise_channels, *grid) for grid in grids))
+        """(Z,), then (N, h, w) before each doubling and before the last layer."""
+        scales = [one.scale for one in (*self.doublings, self.last)]
+        grids = [(self.noise_channels, height * scale, width * scale) for scale in scales]
+        return ((self.style_dim,), *grids)
 
-    def _padded(self, images: Tensor) -> Tensor:
-        """Images with their border repeated up to a size that the coarsest resolution divides."""
-        height, width = images.shape[-2:]
-        missing = (-width % self.factors[0], -height % self.factors[0])
-        return F.pad(images, (0, missing[0], 0, missing[1]), mode="replicate") if any(missing) else images
+
+def _branch(inputs: int, width: int, outputs: int) -> nn.Sequential:
+    """Two convolutions, the second of which begins with 0."""
+    last = nn.Conv2d(width, outputs, 3, padding=1)
+    for parameter in last.parameters():
+        nn.init.zeros_(parameter)
+    return nn.Sequential(nn.Conv2d(inputs, width, 3, padding=1), nn.LeakyReLU(SLOPE), last)
+
+
+@torch.no_grad()
+def _upsamplings(tokenizer: Tokenizer) -> list[Upsampling]:
+    """The layers of a decoder that make features larger, and its last one, as a small image shows."""
+    device = next(tokenizer.parameters()).device
+    shapes = tokenizer.code_shapes(tokenizer.multiple, tokenizer.multiple)
+    codes = tuple(torch.zeros(1, *shape, dtype=torch.int64, device=device) for shape in shapes)
+    features = tokenizer.vectors(codes)
+    smallest, found = features.shape[-1], []
+    layers = deepcopy(tokenizer.decoder).eval()  # statistics of batches stay as they are
+    for number, layer in enumerate(layers):
+        larger = layer(features)
+        factor = larger.shape[-1] // features.shape[-1]
+        if factor > 1 or number == len(layers) - 1:
+            scale = features.shape[-1] // smallest
+            found.append(
+                Upsampling(
+                    layer=number,
+                    channels=features.shape[1],
+                    scale=scale,
+                    factor=factor,
+                    outputs=larger.shape[1],
+                )
+            )
+        features = larger
+    return found

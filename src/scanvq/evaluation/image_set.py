@@ -18,7 +18,7 @@ class ImageSet:
 
     Attributes:
         name: of the source, as a reader sees it.
-        images: (n, H, W) float32 in [0, 1].
+        images: (n, H, W) float32 in [0, 1], see `at_8_bits`.
         subjects: (n,) int64, whose image it is; a created image is of a subject of its own.
         conditions: by name (n,), category indices or numbers as in `Condition`; none where not known.
     """
@@ -48,6 +48,16 @@ class ImageSet:
         if name not in self._described:
             self._described[name] = describe(self.images)
         return self._described[name]
+
+
+def at_8_bits(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Images in [0, 1] rounded to 256 gray values, as picture files have them.
+
+    All images are compared so. Otherwise a classifier would tell scans, which are whole numbers in their
+    files, from the floating-point numbers of a decoder, where nobody sees a difference.
+    """
+    rounded: NDArray[np.float32] = np.rint(images * np.float32(255)) / np.float32(255)
+    return rounded
 
 
 def draw(

@@ -18,7 +18,7 @@ from scanvq.types import Progress, ProgressFactory
 
 COMPARISONS = ("samples_vs_reconstructions", "reconstructions_vs_reals", "samples_vs_reals")
 Form = Literal["full", "short"]
-VERSION = 2
+VERSION = 3
 """Version of the computation; stored scores of another version are recomputed."""
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from scanvq.evaluation.created_images import CreatedImages
-from scanvq.evaluation.image_set import ImageSet, draw
+from scanvq.evaluation.image_set import ImageSet, at_8_bits, draw
 from scanvq.evaluation.references import FLOORS
 from scanvq.evaluation.split_images import SplitImages
 from scanvq.metrics.refusal import FEWEST_IMAGES, TooFewImages, require_subjects
@@ -106,7 +106,7 @@ def as_image_set(created: CreatedImages) -> ImageSet:
     count = len(created.images)
     return ImageSet(
         name="created",
-        images=created.images,
+        images=at_8_bits(created.images),
         subjects=np.arange(count, dtype=np.int64) - count,  # below 0: of nobody else
         conditions=created.conditions,
     )
@@ -115,7 +115,7 @@ def as_image_set(created: CreatedImages) -> ImageSet:
 def reconstructions_of(reals: ImageSet, reconstruct: Reconstruct) -> ImageSet:
     """Real images through the tokenizer and back."""
     images = reconstruct(torch.from_numpy(reals.images)[:, None])[:, 0].numpy()
-    return replace(reals, name="reconstructions", images=images, _described={})
+    return replace(reals, name="reconstructions", images=at_8_bits(images), _described={})
 
 
 def _digest(sets: Sequence[ImageSet]) -> str:

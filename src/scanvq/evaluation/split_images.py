@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.evaluation.image_set import ImageSet
+from scanvq.evaluation.image_set import ImageSet, at_8_bits
 from scanvq.store.run_data import RunData
 
 BATCH = 16  # images read at once
@@ -43,7 +43,7 @@ class SplitImages:
         parts = np.split(chosen, range(BATCH, len(chosen), BATCH))
         return ImageSet(
             name=name,
-            images=np.concatenate([dataset.batch(part)[0][:, 0].numpy() for part in parts]),
+            images=at_8_bits(np.concatenate([dataset.batch(part)[0][:, 0].numpy() for part in parts])),
             subjects=self.subjects[chosen],
             conditions={condition: values[chosen] for condition, values in dataset.conditions.items()},
         )

@@ -59,6 +59,16 @@ class Coder:
         return torch.cat([self._images(self.tokenizer.decode(self._to_device(batch))) for batch in batches])
 
     @torch.no_grad()
+    def vectors(self, codes: Codes) -> Tensor:
+        """Codes of one batch to the vectors (n, D, h, w) that a decoder sees, on `device`.
+
+        Raises:
+            ValueError: codes outside the codebook, or a wrong number of levels.
+        """
+        self._check(codes)
+        return self.tokenizer.vectors(self._to_device(codes))
+
+    @torch.no_grad()
     def decode_coarsest(self, codes: Codes) -> Tensor | None:
         """Images (n, 1, H, W) decoded from the coarsest level alone; None for a single level."""
         images = self.tokenizer.decode_coarsest(self._to_device(codes[:1]))

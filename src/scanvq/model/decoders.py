@@ -86,18 +86,13 @@ def decode_with_texture(coder: Coder, decoder: ImageDecoder, codes: Codes, *, se
     if not count:
         return coder.decode(codes)
     missing = -count % BATCH
-    faithful = coder.decode(
-        tuple(torch.cat([grid, grid[-1:].expand(missing, *grid.shape[1:])]) for grid in codes)
-    )
-    seeds = image_seeds(seed, len(faithful))
-    shapes = decoder.noise_shapes(*faithful.shape[-2:])
+    padded = tuple(torch.cat([grid, grid[-1:].expand(missing, *grid.shape[1:])]) for grid in codes)
+    seeds = image_seeds(seed, count + missing)
     images = []
-    for start in range(0, len(faithful), BATCH):
-        noise = image_noise(shapes, seeds[start : start + BATCH])
+    for start in range(0, count, BATCH):
+        vectors = coder.vectors(tuple(grid[start : start + BATCH] for grid in padded))
+        noise = image_noise(decoder.noise_shapes(*vectors.shape[-2:]), seeds[start : start + BATCH])
         with torch.no_grad(), torch.autocast(coder.device.type, enabled=False):
-            decoded = decoder(
-                faithful[start : start + BATCH].to(coder.device),
-                tuple(part.to(coder.device) for part in noise),
-            )
+            decoded = decoder(vectors, tuple(part.to(coder.device) for part in noise))
         images.append(decoded.float().clamp(0, 1).cpu())
     return torch.cat(images)[:count]

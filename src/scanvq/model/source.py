@@ -102,7 +102,9 @@ class RunSource(ModelSource):
         return load_prior(self._directory.prior.best, tokenizer_id=self.header.id)
 
     def load_decoder(self) -> tuple[ImageDecoder, DecoderHeader]:
-        return load_decoder(self._directory.decoder.best, tokenizer_id=self.header.id)
+        return load_decoder(
+            self._directory.decoder.best, tokenizer=self.tokenizer, tokenizer_id=self.header.id
+        )
 
 
 class FileSource(ModelSource):
@@ -150,7 +152,8 @@ class FileSource(ModelSource):
             raise WeightsError(
                 f"{self._path} has a decoder of tokenizer {header.tokenizer}, not of its own; save it again"
             )
-        return decoder_of(header, self._tensors(_DECODER), self._path), header
+        decoder = decoder_of(header, self._tensors(_DECODER), self._path, tokenizer=self.tokenizer)
+        return decoder, header
 
     def _tensors(self, prefix: str) -> dict[str, Tensor]:
         found = self._weights.tensors.items()

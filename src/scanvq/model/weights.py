@@ -36,7 +36,9 @@ def load_prior(path: Path, *, tokenizer_id: str) -> tuple[HierarchicalPrior, Pri
     return prior_of(weights.header, weights.tensors, path), weights.header
 
 
-def load_decoder(path: Path, *, tokenizer_id: str) -> tuple[ImageDecoder, DecoderHeader]:
+def load_decoder(
+    path: Path, *, tokenizer: Tokenizer, tokenizer_id: str
+) -> tuple[ImageDecoder, DecoderHeader]:
     """Loads a decoder of created images in evaluation mode, and its header.
 
     Raises:
@@ -48,7 +50,7 @@ def load_decoder(path: Path, *, tokenizer_id: str) -> tuple[ImageDecoder, Decode
             f"{path} was trained on images of tokenizer {weights.header.tokenizer}, not of {tokenizer_id}; "
             "train a decoder on this tokenizer"
         )
-    return decoder_of(weights.header, weights.tensors, path), weights.header
+    return decoder_of(weights.header, weights.tensors, path, tokenizer=tokenizer), weights.header
 
 
 def tokenizer_of(header: TokenizerHeader, tensors: Mapping[str, Tensor], path: Path) -> Tokenizer:
@@ -72,9 +74,11 @@ def prior_of(header: PriorHeader, tensors: Mapping[str, Tensor], path: Path) -> 
     return prior.eval()
 
 
-def decoder_of(header: DecoderHeader, tensors: Mapping[str, Tensor], path: Path) -> ImageDecoder:
-    """Builds the decoder of a header; `path` is for messages."""
-    decoder = make_decoder(header.spec)
+def decoder_of(
+    header: DecoderHeader, tensors: Mapping[str, Tensor], path: Path, *, tokenizer: Tokenizer
+) -> ImageDecoder:
+    """Builds the decoder of a header, for the codes of `tokenizer`; `path` is for messages."""
+    decoder = make_decoder(header.spec, tokenizer=tokenizer)
     _load(decoder, tensors, path, "decoder")
     return decoder.eval()
 

@@ -103,7 +103,7 @@ def estimate_cost(
         conditions=_conditions(recipe, survey),
         global_code=recipe.global_code,
     )
-    decoders = [] if recipe.decoder is None else [make_decoder(recipe.decoder)]
+    decoders = [] if recipe.decoder is None else [make_decoder(recipe.decoder, tokenizer=tokenizer)]
     weights = sum(
         value.numel() * value.element_size()
         for part in (tokenizer, prior, *decoders)

@@ -16,7 +16,7 @@ BATCH_CELLS = 4 * 48 * 40  # codes of one training batch of a prior, for a short
 LEARNING_RATE = {"fine": 2e-3, "coarse": 1e-3}
 L1 = {"fine": 3.0, "coarse": 1.0}  # beside SSIM of weight 1
 LONG_BUDGET = 2 * 3600  # seconds; from here on a CPU trains a wide network
-TEXTURE_BUDGET = 3600  # seconds; from here on a CPU has time for thousands of steps of a natural decoder
+TEXTURE_BUDGET = 600  # seconds; from here on a tenth is enough for the hundreds of steps of a natural decoder
 FEW_SLICES = 4_000  # training slices; with fewer a prior overfits without dropout
 BUDGET_SHARES = {  # of tokenizer and prior
     "create": (0.5, 0.5),
@@ -202,7 +202,7 @@ def _natural_decoder(request: PlanRequest) -> list[Choice]:
     share = "training.decoder.budget_share"
     return [
         _choice("decoder.kind", "natural", "rule", "created images have the texture that codes leave out"),
-        _choice(share, 0.33, "rule", "a quarter of the budget; reconstructions are not affected"),
+        _choice(share, 0.1, "rule", "an eleventh of the budget: a few hundred steps are enough"),
     ]
 
 

@@ -29,12 +29,6 @@ _LABELS = {
     ),
     "l1_coarse": ("error of 4x4 means", "Absolute error of means over 4x4 pixels; lower is better."),
     "spectrum": ("spectrum error", "Difference of the mean log power from that of scans; lower is better."),
-    "spectrum_of_each": ("spectrum error of each image", "The same for each image with its own scan."),
-    "texture": ("texture error", "Difference of the strength of texture, place by place; lower is better."),
-    "decoder_loss": ("decoder loss", "The weighted sum; it may rise as the critic improves."),
-    "critic_real": ("critic, real patches", "Share classified as real; near 0.5 is chance."),
-    "critic_fake": ("critic, decoded patches", "Share classified as decoded; near 0.5 is chance."),
-    "critic_loss": ("critic loss", "Hinge loss: 2 is chance, near zero the decoder gets little gradient."),
     "discriminator_loss": ("discriminator loss", "Near zero the generator gets little gradient."),
 }  # fmt: skip
 

@@ -135,9 +135,17 @@ class VQVAE(Tokenizer):
 
     def decode(self, codes: Codes) -> Tensor:
         """Codes (B, h, w) of every level to images (B, C, H, W), not clamped."""
+        return self._images(self.vectors(codes))
+
+    def vectors(self, codes: Codes) -> Tensor:
+        """Codes (B, h, w) of every level to their vectors (B, D, h, w).
+
+        Raises:
+            ValueError: another number of levels.
+        """
         if len(codes) != len(self.levels):
             raise ValueError(f"got codes of {len(codes)} levels; this tokenizer has {len(self.levels)}")
-        return self._images(self.quantizer.embed(codes))
+        return self.quantizer.embed(codes)
 
     def decode_coarsest(self, codes: Codes) -> Tensor | None:
         """Codes of only the first levels to images (B, C, H, W); None with a single level.

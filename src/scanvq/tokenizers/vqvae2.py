@@ -147,7 +147,7 @@ class VQVAE2(Tokenizer):
             for name, loss in level.losses.items()
         }
         if self.top_weight > 0:
-            top_images = self._from_coarsest([levels[0].vectors[::TOP_EVERY]])
+            top_images = self._images(self._joined([levels[0].vectors[::TOP_EVERY]]))
             target = images[::TOP_EVERY].float()
             error = F.mse_loss(top_images, target, reduction="sum") / max(target.numel(), 1)
             losses["top"] = self.top_weight * error / self.input_std**2
@@ -165,9 +165,17 @@ class VQVAE2(Tokenizer):
 
     def decode(self, codes: Codes) -> Tensor:
         """Codes (B, h, w) of every level to images (B, C, H, W), not clamped."""
+        return self._images(self.vectors(codes))
+
+    def vectors(self, codes: Codes) -> Tensor:
+        """Codes (B, h, w) of every level to the joined vectors (B, D, h, w) of all grids.
+
+        Raises:
+            ValueError: another number of levels.
+        """
         if len(codes) != len(self.levels):
             raise ValueError(f"got codes of {len(codes)} levels; this tokenizer has {len(self.levels)}")
-        return self.decode_coarsest(codes)
+        return self._joined(self._embedded(codes))
 
     def decode_coarsest(self, codes: Codes) -> Tensor:
         """Codes of only the first levels to images (B, C, H, W).
@@ -182,12 +190,16 @@ class VQVAE2(Tokenizer):
         """
         if not 1 <= len(codes) <= len(self.levels):
             raise ValueError(f"got codes of {len(codes)} levels; give 1 to {len(self.levels)}")
+        return self._images(self._joined(self._embedded(codes)))
+
+    def _embedded(self, codes: Codes) -> list[Tensor]:
+        """Codes of the first levels to their vectors (B, D, h, w), a tensor a grid."""
         vectors, remaining = [], codes
         for quantizer in self._quantizers():
             grids, remaining = remaining[: len(quantizer.levels)], remaining[len(quantizer.levels) :]
             if grids:
                 vectors.append(quantizer.embed(grids))  # (B, D, h, w)
-        return self._from_coarsest(vectors)
+        return vectors
 
     def code_shapes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
         """(h, w) per level, coarse to fine. Raises ValueError for a size that `multiple` does not divide."""
@@ -223,15 +235,15 @@ class VQVAE2(Tokenizer):
             state = torch.cat([decoded, levels[-1].vectors], 1)  # (B, 2D, 2h, 2w)
         return levels, state
 
-    def _from_coarsest(self, vectors: list[Tensor]) -> Tensor:
-        """Vectors (B, D, h, w) of the first levels, mean vectors for the others, to images (B, C, H, W)."""
+    def _joined(self, vectors: list[Tensor]) -> Tensor:
+        """Vectors (B, D, h, w) of the first grids, mean vectors for the others, to what the decoder sees."""
         state = vectors[0]
         for number, (expansion, mean) in enumerate(zip(self.expansions, self._means(), strict=True), start=1):
             decoded = expansion(state)  # (B, D, 2h, 2w)
             missing = number >= len(vectors)
             finer = mean.mean[None, :, None, None].expand_as(decoded) if missing else vectors[number]
             state = torch.cat([decoded, finer], 1)  # (B, 2D, 2h, 2w)
-        return self._images(state)
+        return state
 
     def _images(self, state: Tensor) -> Tensor:
         decoded: Tensor = self.decoder(state)  # (B, C, H, W)

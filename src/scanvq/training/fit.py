@@ -231,7 +231,8 @@ def _check_parts(recipe: Recipe, data: RunData) -> None:
     make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer)
     make_objective(recipe.objective("prior"), prior=prior)
     if recipe.decoder is not None:
-        make_objective(recipe.objective("decoder"), decoder=make_decoder(recipe.decoder), faithful=tokenizer)
+        decoder = make_decoder(recipe.decoder, tokenizer=tokenizer)
+        make_objective(recipe.objective("decoder"), decoder=decoder, faithful=tokenizer)
 
 
 def _encoding(run: RunDirectory, recipe: Recipe, data: RunData, engine: Engine) -> Encoding:

@@ -14,31 +14,28 @@ from scanvq.types import Losses
 
 
 class WeightAverage:
-    """An exponential moving average of weights, as a callback of the loop (Polyak averaging).
+    """An exponential moving average of weights, as a callback of the loop (Polyak averaging)."""
 
-    A player of an adversarial objective circles around its optimum; the average of its weights is steadier.
-    """
-
-    def __init__(self, network: nn.Module, *, decay: float, part: str) -> None:
+    def __init__(self, network: nn.Module, *, decay: float) -> None:
         """
         Args:
             network: the network in training, on its device.
             decay: share of the old average at each step; less in the first steps.
-            part: the loss part that only this network's turns have.
         """
-        self._network, self._decay, self._part = network, decay, part
+        self._network, self._decay = network, decay
         self._average = deepcopy(network).requires_grad_(False)
         self._steps = 0
 
     @torch.no_grad()
     def after_step(self, losses: Losses) -> None:
-        if self._part not in losses.parts:
-            return
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
         self._steps += 1
         own = self._network.state_dict()
         for name, value in self._average.state_dict().items():
-            value.lerp_(own[name], 1 - decay)
+            if value.is_floating_point():
+                value.lerp_(own[name], 1 - decay)
+            else:  # a count
+                value.copy_(own[name])
 
     def after_validation(self, values: Mapping[str, float], *, final: bool) -> dict[str, float]:
         return {}

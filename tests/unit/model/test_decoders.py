@@ -16,15 +16,16 @@ from scanvq.model.source import ModelSource
 from scanvq.model.weights import load_decoder
 from scanvq.recipe.completion import complete_part
 from scanvq.storage.weights import WeightsError, save_weights
+from scanvq.tokenizers import VQVAE
 
 SPEC = complete_part(ImageDecoder, "natural", where="decoder", tables=TABLES)
 HEADER = DecoderHeader(id="0" * 16, spec=SPEC, recipe="tiny", tokenizer="a" * 16)
 
 
 @pytest.fixture(scope="module")
-def natural() -> ImageDecoder:
+def natural(tokenizer: VQVAE) -> ImageDecoder:
     torch.manual_seed(0)
-    decoder = make_decoder(SPEC).eval()
+    decoder = make_decoder(SPEC, tokenizer=tokenizer).eval()
     for parameter in decoder.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return decoder
@@ -96,13 +97,13 @@ def test_decoders_that_do_not_exist_are_refused(decoders: Decoders, coder: Coder
 
 
 def test_a_weights_file_comes_back_and_is_refused_for_another_tokenizer(
-    natural: ImageDecoder, tmp_path: Path
+    natural: ImageDecoder, tokenizer: VQVAE, tmp_path: Path
 ) -> None:
     file = tmp_path / "best.safetensors"
     save_weights(file, natural.state_dict(), HEADER)
-    loaded, header = load_decoder(file, tokenizer_id="a" * 16)
+    loaded, header = load_decoder(file, tokenizer=tokenizer, tokenizer_id="a" * 16)
     assert header == HEADER
     own = natural.state_dict()
     assert all(torch.equal(value, own[name]) for name, value in loaded.state_dict().items())
     with pytest.raises(WeightsError, match=f"images of tokenizer {'a' * 16}, not of {'b' * 16}; train"):
-        load_decoder(file, tokenizer_id="b" * 16)
+        load_decoder(file, tokenizer=tokenizer, tokenizer_id="b" * 16)

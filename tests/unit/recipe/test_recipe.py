@@ -180,9 +180,9 @@ def test_a_recipe_without_a_decoder_has_no_section_for_it() -> None:
 
 
 def test_a_decoder_has_a_stage_with_defaults() -> None:
-    recipe = read_recipe("tiny", overrides=["decoder.kind=natural", "decoder.channels=[8, 4]"])
+    recipe = read_recipe("tiny", overrides=["decoder.kind=natural", "decoder.residual_channels=8"])
     assert recipe.decoder is not None
-    assert recipe.decoder["channels"] == [8, 4]
+    assert recipe.decoder["residual_channels"] == 8
     assert recipe.stages == ("tokenizer", "prior", "decoder")
     assert recipe.objective("decoder")["kind"] == "natural_images"
     assert parse_recipe(recipe.toml(), label="again") == recipe

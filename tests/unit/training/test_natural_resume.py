@@ -1,4 +1,4 @@
-"""A decoder, its critic and its averaged weights: stopped and resumed without a trace."""
+"""A decoder and its averaged weights: stopped and resumed without a trace."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class Slices:
 def make_stage(path: Path) -> tuple[Stage, WeightAverage]:
     torch.manual_seed(0)
     tokenizer = VQVAE(quantizer=NearestQuantizer(codebook_size=8, code_dim=4), channels=(4, 4)).eval()
-    decoder = NaturalDecoder(channels=(4, 4))
-    average = WeightAverage(decoder, decay=0.9, part="decoder_loss")
+    decoder = NaturalDecoder(tokenizer=tokenizer)
+    average = WeightAverage(decoder, decay=0.9)
 
     def save(file: Path) -> None:
         with average.applied():
@@ -69,7 +69,7 @@ def make_stage(path: Path) -> tuple[Stage, WeightAverage]:
     )
     stage = Stage(
         name="decoder",
-        objective=NaturalImages(decoder=decoder, faithful=tokenizer, critic_channels=(4, 4)),
+        objective=NaturalImages(decoder=decoder, faithful=tokenizer),
         dataset=Slices(),
         settings=DecoderStageSettings(**settings),
         limit=TrainingLimit(steps=12),
@@ -107,15 +107,12 @@ def test_stop_and_resume_give_the_same_weights(tmp_path: Path) -> None:
     assert any(not torch.equal(value, own[name]) for name, value in kept[0].items())  # the average is kept
 
 
-def test_the_average_moves_in_the_turns_of_its_network_only() -> None:
+def test_the_average_follows_the_weights() -> None:
     network = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.zeros_(network.weight)
-    average = WeightAverage(network, decay=0.5, part="decoder_loss")
+    average = WeightAverage(network, decay=0.5)
     torch.nn.init.ones_(network.weight)
-    one = torch.ones(())
-    average.after_step(Losses(total=one, parts={"critic_loss": one}))
-    assert average.state_dict()["average"]["weight"].item() == 0
-    average.after_step(Losses(total=one, parts={"decoder_loss": one}))
+    average.after_step(Losses(total=torch.ones(()), parts={}))
     assert average.state_dict()["average"]["weight"].item() == pytest.approx(0.9)
     with average.applied():
         assert network.weight.item() == pytest.approx(0.9)

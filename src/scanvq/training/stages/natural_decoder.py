@@ -51,10 +51,9 @@ def train_decoder(
     torch.manual_seed(seed)
     spec = dict(recipe.decoder)
     settings = recipe.stage("decoder")
-    decoder = make_decoder(spec).to(engine.device)
-    tokenizer.to(engine.device).eval()
+    decoder = make_decoder(spec, tokenizer=tokenizer.to(engine.device).eval()).to(engine.device)
     objective = make_objective(recipe.objective("decoder"), decoder=decoder, faithful=tokenizer)
-    average = WeightAverage(decoder, decay=settings.average_decay, part="decoder_loss")
+    average = WeightAverage(decoder, decay=settings.average_decay)
     validation = _dataset(run, data, "validation")
 
     def save(path: Path) -> None:
@@ -79,10 +78,10 @@ def train_decoder(
         rows = np.linspace(0, len(validation) - 1, count).astype(np.int64)
         batch = validation.batch(rows, np.full(count, NO_AUGMENTATION), engine.device)
         assert batch.codes is not None
-        faithful = tokenizer.decode(batch.codes).clamp(0, 1)
-        noise = image_noise(decoder.noise_shapes(*faithful.shape[-2:]), image_seeds(seed, count))
+        vectors = tokenizer.vectors(batch.codes)
+        noise = image_noise(decoder.noise_shapes(*vectors.shape[-2:]), image_seeds(seed, count))
         with average.applied():
-            images = decoder(faithful, tuple(part.to(engine.device) for part in noise))
+            images = decoder(vectors, tuple(part.to(engine.device) for part in noise))
         return images[:, 0].float().clamp(0, 1).cpu().numpy()
 
     stage = Stage(
