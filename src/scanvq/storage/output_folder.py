@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -21,8 +22,11 @@ from scanvq.storage.output_record import (
     OutputSet,
     WrittenFile,
     covers,
-    record_file,
 )
+
+_LOCK = "lock"
+_WRITING = "writing-"
+_PATIENCE = 60  # seconds to wait while another process moves its files
 
 
 class OutputError(ValueError):
@@ -35,10 +39,10 @@ def output_folder(
 ) -> Iterator[Path]:
     """Yields an empty folder to write files to; if the block raises nothing, they are moved to `out`.
 
-    Files that are written together are a set, which `out` has completely or not at all. They are recorded with
-    their digests in a hidden folder of `out`, so that later calls know them. A new set is refused if one of
-    its names is taken; with `overwrite` it replaces the earlier sets that share a name with it, whole. Files
-    that are not recorded, or that were changed since, are never replaced or removed.
+    Files that are written together are a set, which `out` has completely or not at all. They are recorded
+    with their digests in a hidden folder of `out`, so that later calls know them. A new set is refused if one
+    of its names is taken; with `overwrite` it replaces the earlier sets that share a name with it, whole.
+    Files that are not recorded, or that were changed since, are never replaced or removed.
 
     If the process is killed while the files are moved, which takes milliseconds, the next call for `out`
     moves the earlier set back.
@@ -60,30 +64,27 @@ def output_folder(
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file, but outputs need a folder; choose another --out")
     is_new = not out.exists()
-    hidden = out / HIDDEN
-    hidden.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(hidden / "lock", blocking=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise OutputError(
-            f"another process is writing to {out}; wait until it ends, or choose another --out"
-        ) from None
     move = _Move(out)
+    own_lock = FileLock(move.lock, blocking=False)
     try:
-        move.undo()  # what a killed process left
-        _earlier(out, set(planned), overwrite=overwrite, owned=owned)
-        move.new.mkdir(parents=True)
+        with _locked(out):
+            _undo_killed(out)
+            _earlier(out, set(planned), overwrite=overwrite, owned=owned)
+            move.new.mkdir(parents=True)
+            own_lock.acquire()
         yield move.new
         written = _files_below(move.new)
-        move.do(_earlier(out, written.union(planned), overwrite=overwrite, owned=owned), written)
+        with _locked(out):
+            move.do(_earlier(out, written.union(planned), overwrite=overwrite, owned=owned), written)
     finally:
-        move.undo()
-        lock.release()
-        if not record_file(out).exists():
-            shutil.rmtree(hidden)
-            if is_new and not any(out.iterdir()):
-                out.rmdir()
+        with _locked(out):
+            move.undo()
+            own_lock.release()
+            move.remove()
+            if [path.name for path in (out / HIDDEN).iterdir()] == [_LOCK]:
+                shutil.rmtree(out / HIDDEN)  # nothing was written, and nobody is writing
+        if is_new and not any(out.iterdir()):
+            out.rmdir()
 
 
 @contextmanager
@@ -91,6 +92,17 @@ def output_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Yields a path to write a single file to, which becomes `path`; see `output_folder`."""
     with output_folder(path.parent, [path.name], overwrite=overwrite) as folder:
         yield folder / path.name
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Holds the lock of the record of a folder, for as long as files are compared or moved."""
+    (out / HIDDEN).mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(out / HIDDEN / _LOCK, timeout=_PATIENCE):
+            yield
+    except Timeout:
+        raise OutputError(f"another process is writing to {out}; wait until it ends") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,14 +170,20 @@ class _Journal(BaseModel):
 
 
 class _Move:
-    """Moves new files into a folder and old ones out of it; can be undone until it is complete."""
+    """Moves new files into a folder and old ones out of it; can be undone until it is complete.
 
-    def __init__(self, out: Path) -> None:
+    Attributes:
+        new: the folder of the new files.
+        lock: held by the process that writes them, and free after it was killed.
+    """
+
+    def __init__(self, out: Path, name: str | None = None) -> None:
         self._out = out
-        self._folder = out / HIDDEN / "writing"
+        self._folder = out / HIDDEN / (name or f"{_WRITING}{secrets.token_hex(4)}")
         self._old = self._folder / "old"
         self._journal = self._folder / "moves.json"
         self.new = self._folder / "new"
+        self.lock = self._folder / _LOCK
 
     def do(self, earlier: _Earlier, names: set[str]) -> None:
         """Replaces earlier files by those of these names in `new`, and records these."""
@@ -177,25 +195,44 @@ class _Move:
         _remove_empty_folders(self._out, earlier.files)
         for name in written:
             _rename(self.new / name, self._out / name)
-        OutputRecord(sets=(*earlier.kept, written)).write(self._out)
+        new = (written,) if written else ()
+        OutputRecord(sets=(*earlier.kept, *new)).write(self._out)
         self._journal.unlink()  # from here on the new set counts
 
     def undo(self) -> None:
-        """Moves everything back, unless the moves are complete; removes the temporary files."""
-        if self._journal.exists():
-            journal = validated(self._journal, read_json(self._journal), _Journal)
-            moved = {name for name in journal.new if not (self.new / name).exists()}
-            for name in moved:
-                if journal.new[name].is_still(self._out / name):
-                    (self._out / name).unlink()
-            _remove_empty_folders(self._out, moved)
-            for name in journal.old:
-                if os.path.lexists(self._old / name):
-                    _rename(self._old / name, self._out / name)
-            journal.record.write(self._out)
-            self._journal.unlink()
+        """Moves everything back, unless the moves are complete or have not begun."""
+        if not self._journal.exists():
+            return
+        journal = validated(self._journal, read_json(self._journal), _Journal)
+        moved = {name for name in journal.new if not (self.new / name).exists()}
+        for name in moved:
+            if journal.new[name].is_still(self._out / name):
+                (self._out / name).unlink()
+        _remove_empty_folders(self._out, moved)
+        for name in journal.old:
+            if os.path.lexists(self._old / name):
+                _rename(self._old / name, self._out / name)
+        journal.record.write(self._out)
+        self._journal.unlink()
+
+    def remove(self) -> None:
+        """Removes the temporary files."""
         if self._folder.exists():
             shutil.rmtree(self._folder)
+
+
+def _undo_killed(out: Path) -> None:
+    """Undoes the moves of processes that were killed, and removes their temporary files."""
+    for folder in (out / HIDDEN).glob(f"{_WRITING}*"):
+        move = _Move(out, folder.name)
+        lock = FileLock(move.lock, blocking=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            continue  # that process is still writing
+        move.undo()
+        lock.release()
+        move.remove()
 
 
 def _rename(source: Path, target: Path) -> None:
