@@ -54,8 +54,8 @@ def inpaint_file(
     scan = model.read(file)
     unknown = mask_of(scan, mask, keep)
     used = model.decoders.decoder_of(decoder)
-    targets = [completed_file(file, number) for number in range(count)]
-    written = [name for target, format in targets for name in format.written_files(Path(target))]
+    targets = [completed_file(Path(), file, number) for number in range(count)]
+    written = [name for target, format in targets for name in format.written_files(target)]
     with output_folder(out, written, overwrite=overwrite) as folder:
         completions = model.inpaint(
             scan,
@@ -94,8 +94,8 @@ def mask_of(scan: Scan, mask: Path | None, keep: str | None) -> NDArray[np.bool_
     return unknown
 
 
-def completed_file(file: Path, number: int) -> tuple[str, Format]:
-    """The file name of a completion, that of the scan with a number, and its file format.
+def completed_file(out: Path, file: Path, number: int) -> tuple[Path, Format]:
+    """The path of a completion, with the scan's name and a number, and its file format.
 
     Completions of lossy formats such as JPEG, which would change known pixels, and of images in an npz file
     are written as PNG.
@@ -103,5 +103,5 @@ def completed_file(file: Path, number: int) -> tuple[str, Format]:
     name, format = output_name(file)
     stem = stem_of(name)
     if not format.lossless:
-        return f"{stem}_{number}.png", FORMATS["png"]
-    return f"{stem}_{number}{name[len(stem) :]}", format
+        return out / f"{stem}_{number}.png", FORMATS["png"]
+    return out / f"{stem}_{number}{name[len(stem) :]}", format

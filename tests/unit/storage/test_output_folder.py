@@ -96,9 +96,10 @@ def test_a_changed_file_is_kept(tmp_path: Path) -> None:
 def test_names_that_the_caller_did_not_know_are_checked_before_anything_moves(tmp_path: Path) -> None:
     write(tmp_path, {"a": "1"})
     (tmp_path / "b").write_text("mine")
-    with pytest.raises(OutputError, match="b would be replaced"), output_folder(
-        tmp_path, ["a"], overwrite=True
-    ) as folder:
+    with (
+        pytest.raises(OutputError, match="b would be replaced"),
+        output_folder(tmp_path, ["a"], overwrite=True) as folder,
+    ):
         (folder / "a").write_text("2")
         (folder / "b").write_text("2")
     assert visible(tmp_path) == {"a": "1", "b": "mine"}
