@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from scanvq.storage.run_directory import RunError
 
 Call = Callable[..., tuple[int, str]]
 Contents = dict[str, bytes]
+Command = tuple[tuple[object, ...], str, str]
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +69,7 @@ FAILING = {
 
 
 @pytest.fixture(params=COMMANDS)
-def command(
-    request: pytest.FixtureRequest, run: Path, scans: Path, tmp_path: Path, call: Call
-) -> Iterator[tuple[tuple[object, ...], str, str]]:
+def command(request: pytest.FixtureRequest, run: Path, scans: Path, tmp_path: Path, call: Call) -> Command:
     name: str = request.param
     arguments, file, failing = COMMANDS[name]
     given = {
@@ -84,11 +83,12 @@ def command(
     if failing == "write_codes":
         module = {"sample": "sample", "encode": "encode"}[name]
         failing = f"scanvq.inference.{module}.write_codes"
-    yield (name, run, *(str(one).format(**given) for one in arguments)), file, FAILING.get(failing, failing)
+    called = (name, run, *(str(one).format(**given) for one in arguments))
+    return called, file, FAILING.get(failing, failing)
 
 
 def test_files_of_someone_else_are_never_replaced(
-    command: tuple[tuple[object, ...], str, str], tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+    command: Command, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments, file, failing = command
     out = tmp_path / "out"
@@ -107,7 +107,7 @@ def test_files_of_someone_else_are_never_replaced(
 
 
 def test_an_earlier_set_is_replaced_by_overwrite_only_and_whole(
-    command: tuple[tuple[object, ...], str, str], tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+    command: Command, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments, file, failing = command
     out = tmp_path / "out"
@@ -195,6 +195,6 @@ def test_a_model_file_replaces_model_files_only(run: Path, tmp_path: Path) -> No
     assert Model.load(file, device="cpu").id == model.id
     weights = run / "tokenizer" / "best.safetensors"
     file.write_bytes(weights.read_bytes())
-    with pytest.raises(ValueError, match="is not replaced: .*choose another name"):
+    with pytest.raises(ValueError, match=r"is not replaced: .*choose another name"):
         model.save(file)
     assert file.read_bytes() == weights.read_bytes()
