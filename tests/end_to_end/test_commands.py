@@ -182,7 +182,7 @@ def test_samples_in_every_format(trained: Path, scanvq: Command, tmp_path: Path)
         picture = pixels(tmp_path / "png" / f"sample_{number:03}.png")[0]
         np.testing.assert_allclose(picture, images[number] * 255, atol=0.51)
     np.testing.assert_allclose(pixels(tmp_path / "nii" / "sample_000.nii.gz")[0], images[0], atol=1e-5)
-    assert sorted(path.name for path in (tmp_path / "png").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "png").glob("[!.]*")) == [
         "audit.json",
         "codes.npz",
         "sample_000.png",
@@ -215,7 +215,7 @@ def test_known_pixels_come_back_bit_for_bit(
         "inpaint", trained, own_scans / name, "--mask", tmp_path / "mask.png", "-n", 2, "--out", out
     )
     assert "raster order" in reported.stderr
-    completions = sorted(out.iterdir())
+    completions = sorted(out.glob("[!.]*"))
     assert len(completions) == 2
     for completion in completions:
         after = pixels(completion)

@@ -16,12 +16,12 @@ from scanvq.audit.scans import Grids, Images
 from scanvq.evaluation.created_images import given_images, image_names, sampled_images
 from scanvq.inference.code_file import read_code_file
 from scanvq.inference.image_files import picture_names
+from scanvq.inference.sample import AUDIT, CODES
 from scanvq.model.model import Model
 from scanvq.storage.files import read_json
+from scanvq.storage.output_folder import output_file
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.types import ProgressFactory
-
-FILE = "audit.json"
 
 
 def audit_run(
@@ -105,7 +105,8 @@ def audit_sample_files(
 ) -> dict[str, Any]:
     """Audits what `sample_files` has written into a folder; writes audit.json there.
 
-    No picture is written, since it would show training scans outside the run.
+    No picture is written, since it would show training scans outside the run. An earlier audit.json is
+    replaced.
 
     Args:
         model: of the run.
@@ -118,17 +119,17 @@ def audit_sample_files(
         As `audit_run`.
     """
     progress_for = progress_for or (lambda name: lambda done, total: None)
-    levels, _ = read_code_file(out / "codes.npz", tokenizer_id=model.id)
+    levels, _ = read_code_file(out / CODES, tokenizer_id=model.id)
     prepared = prepare(model, directory, "decoded", cache=cache, progress_for=progress_for)
     images: Images = model.coder.decode(levels)[:, 0].numpy()
     codes: Grids = levels[0].numpy()
-    file = out / FILE
-    return audit_images(
-        prepared,
-        images,
-        codes,
-        picture_names(len(codes), kind, stem="sample"),
-        origin=f"{out}",
-        keep=partial(directory.write, file),
-        progress=progress_for("audit"),
-    )
+    with output_file(out / AUDIT, overwrite=True) as file:
+        return audit_images(
+            prepared,
+            images,
+            codes,
+            picture_names(len(codes), kind, stem="sample"),
+            origin=f"{out}",
+            keep=partial(directory.write, file),
+            progress=progress_for("audit"),
+        )

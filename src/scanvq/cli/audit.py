@@ -36,8 +36,8 @@ def audit(
     people say how similar a new person is; the p-value of a scan is the share of them that are at least as
     similar, and a scan counts as a copy where it is at most the level.
 
-    The result is kept every 32 scans: a call that was interrupted goes on where it stopped. The files name
-    and show patients' scans, so they are as confidential as these.
+    The result is kept every 32 scans: a call that was interrupted goes on where it stopped. Both files are
+    the run's own and are replaced. They name and show patients' scans, so they are as confidential as these.
 
     Example: `scanvq audit runs/first --samples 200`
 

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.overwrite_option import OverwriteOption
+
 
 def encode(
     run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
     files: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
     out: Annotated[Path, typer.Option(help="The npz file to write.")],
+    overwrite: OverwriteOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Encode scans: one npz file with a grid of integer codes for each slice.
@@ -28,7 +31,8 @@ def encode(
 
     scans = scan_files(files)
     model = Model.load(run, device=device)
-    slices = encode_files(model, scans, out, progress=ProgressDisplay().progress_for("encode"))
+    progress = ProgressDisplay().progress_for("encode")
+    slices = encode_files(model, scans, out, overwrite=overwrite, progress=progress)
     print(f"wrote the codes of {slices} slices of {len(scans)} scans to {out}")
 
 
@@ -36,6 +40,7 @@ def decode(
     run: Annotated[Path, typer.Argument(help="The run whose tokenizer encoded the codes.")],
     codes: Annotated[Path, typer.Argument(help="An npz file from `scanvq encode` or `scanvq sample`.")],
     out: Annotated[Path, typer.Option(help="The folder for the images.")],
+    overwrite: OverwriteOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Decode codes into images, with the size and units of the original scans.
@@ -50,5 +55,6 @@ def decode(
     from scanvq.model.model import Model
 
     model = Model.load(run, device=device)
-    files = decode_file(model, codes, out, progress=ProgressDisplay().progress_for("decode"))
+    progress = ProgressDisplay().progress_for("decode")
+    files = decode_file(model, codes, out, overwrite=overwrite, progress=progress)
     print(f"wrote {files} images to {out}")

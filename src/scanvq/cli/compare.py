@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scanvq.cli.overwrite_option import OverwriteOption
+
 if TYPE_CHECKING:
     from scanvq.report.tables.table import Table
 
@@ -29,6 +31,7 @@ def compare(
     list_only: Annotated[
         bool, typer.Option("--list", help="Only list the runs and their test sets, without scores.")
     ] = False,
+    overwrite: OverwriteOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Compare runs on the same test set: scores, cost, and the league of priors on the same codes.
@@ -39,8 +42,17 @@ def compare(
 
     Example: `scanvq compare runs/first runs/second --out comparison`
     """
+    from contextlib import ExitStack
+
     from scanvq.cli.progress_display import ProgressDisplay
-    from scanvq.comparison.compare import compared, read_runs, with_speed, write_comparison
+    from scanvq.comparison.compare import (
+        PAGE,
+        compared,
+        comparison_folder,
+        read_runs,
+        with_speed,
+        write_comparison,
+    )
     from scanvq.comparison.same_test_set import check_test_sets
     from scanvq.comparison.tables import listing
 
@@ -49,13 +61,19 @@ def compare(
         _print(listing(found))
         return
     check_test_sets(found)
-    if speed is not None:
-        progress = ProgressDisplay().progress_for("measure speed")
-        found = with_speed(found, speed, device=device, progress=progress)
-    for table in compared(found):
-        _print(table)
+    with ExitStack() as writing:
+        folder = None
+        if out is not None:
+            folder = writing.enter_context(comparison_folder(found, out, overwrite=overwrite))
+        if speed is not None:
+            progress = ProgressDisplay().progress_for("measure speed")
+            found = with_speed(found, speed, device=device, progress=progress)
+        for table in compared(found):
+            _print(table)
+        if folder is not None:
+            write_comparison(found, folder, device=device)
     if out is not None:
-        print(f"wrote {write_comparison(found, out, device=device)}")
+        print(f"wrote {out / PAGE}")
 
 
 def _print(table: Table) -> None:

@@ -63,9 +63,19 @@ def demo(
         return
     test_scans = sorted((scans / "keras_png_slices_test").glob("*.png"))
     chosen = test_scans[:: max(1, len(test_scans) // RECONSTRUCTED)][:RECONSTRUCTED]
-    reconstruct(out, chosen, out / "reconstructions", True, device)
+    # These folders are the demo's own: what an interrupted demo wrote to them is replaced.
+    reconstruct(out, chosen, out / "reconstructions", overwrite=True, device=device)
     for scan in chosen[:COMPLETED]:
-        inpaint(out, scan, out / "completions", keep="top-half", count=2, seed=seed, device=device)
-    sample(out, out / "samples", count=SAMPLED, seed=seed, device=device)
+        inpaint(
+            out,
+            scan,
+            out / "completions",
+            keep="top-half",
+            count=2,
+            seed=seed,
+            overwrite=True,
+            device=device,
+        )
+    sample(out, out / "samples", count=SAMPLED, seed=seed, overwrite=True, device=device)
     evaluate_and_report(run, display)
     print(f"samples {out / 'samples' / 'samples.png'}")

@@ -59,7 +59,7 @@ def evaluate(
     are SSIM of the foreground only, MS-SSIM, PSNR and the mean absolute error, each with its 95 % interval
     over subjects in brackets, and three rates in bits per pixel. metrics.json also has the error by frequency
     band and the scores of each group (value of a condition, position of the slice); RUN/test_scores.csv has
-    the scores of each image. An interrupted call goes on where it stopped.
+    the scores of each image. An interrupted call goes on where it stopped. Earlier scores are replaced.
 
     --data is first compared with the training scans of the run: subjects or scans in both are an error that
     lists them.

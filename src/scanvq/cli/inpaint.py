@@ -9,6 +9,7 @@ import typer
 
 from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, parse_conditions
 from scanvq.cli.decoder_option import DecoderOption, decoder_remark
+from scanvq.cli.overwrite_option import OverwriteOption
 
 
 def inpaint(
@@ -35,6 +36,7 @@ def inpaint(
     guidance: GuidanceOption = None,
     decoder: DecoderOption = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same completions.")] = 0,
+    overwrite: OverwriteOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Inpaint a region of a scan: sample several completions. Known pixels stay unchanged, bit for bit; for
@@ -65,6 +67,7 @@ def inpaint(
         ),
         decoder=used,
         seed=seed,
+        overwrite=overwrite,
     )
     if all(prior.inpainting_support == "later codes" for prior in model.prior.priors):
         typer.echo(

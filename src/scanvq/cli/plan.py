@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from scanvq.cli.goal_option import GoalOption
+from scanvq.cli.overwrite_option import OverwriteOption
 from scanvq.cli.slice_options import PlaneOption, SlicesOption, SpacingOption, SyntheticOption
 
 
@@ -41,6 +42,7 @@ def plan(
     seed: Annotated[int, typer.Option(min=0, help="Random seed of splits, weights and batches.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unusable files out.")] = False,
     allow_synthetic: SyntheticOption = False,
+    overwrite: OverwriteOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Plan the training on a folder of scans: every setting with its reason, and a cost estimate.
@@ -61,28 +63,28 @@ def plan(
     from scanvq.imaging.display import display_name
     from scanvq.planning.make import make_plan
     from scanvq.storage.files import write_text
+    from scanvq.storage.output_folder import output_file
     from scanvq.training.engine import Engine
     from scanvq.training.training_limit import parse_duration
 
     if out.suffix != ".toml":
         raise ValueError(f"{out} must end in .toml")
-    if out.exists():
-        raise ValueError(f"{out} exists already; choose another --out or remove it")
     display = ProgressDisplay()
-    planned = make_plan(
-        folder,
-        budget=parse_duration(budget),
-        detail=detail.value,
-        goal="create" if goal is None else goal.value,
-        overrides=with_slice_options(
-            overrides or (), plane, slices, spacing, allow_synthetic=allow_synthetic
-        ),
-        seed=seed,
-        skip_bad=skip_bad,
-        device=Engine(device=device).device,
-        progress=display.progress_for("inspect"),
-    )
-    write_text(out, planned.toml())
+    with output_file(out, overwrite=overwrite) as file:
+        planned = make_plan(
+            folder,
+            budget=parse_duration(budget),
+            detail=detail.value,
+            goal="create" if goal is None else goal.value,
+            overrides=with_slice_options(
+                overrides or (), plane, slices, spacing, allow_synthetic=allow_synthetic
+            ),
+            seed=seed,
+            skip_bad=skip_bad,
+            device=Engine(device=device).device,
+            progress=display.progress_for("inspect"),
+        )
+        write_text(file, planned.toml())
     for note in planned.survey.catalog.notes if planned.survey else ():
         print(f"note: {display_name(note)}")
     for warning in planned.survey.fingerprint["odd"] if planned.survey else ():

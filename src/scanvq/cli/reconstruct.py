@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.overwrite_option import OverwriteOption
+
 
 def reconstruct(
     run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
@@ -15,16 +17,18 @@ def reconstruct(
     panels: Annotated[
         bool, typer.Option(help="Also write PNG panels: original | codes | reconstruction.")
     ] = True,
+    overwrite: OverwriteOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Encode and decode scans; name, format, size, units and geometry stay those of the originals.
 
-    Every file is marked as synthetic, with the id of its model.
+    Every file is marked as synthetic, with the id of its model. The files appear together, once all scans are
+    reconstructed.
 
     Example: `scanvq reconstruct runs/first scans/sub-01.nii.gz --out rebuilt`
     """
     from scanvq.cli.progress_display import ProgressDisplay
-    from scanvq.inference.reconstruct import reconstruct_files
+    from scanvq.inference.reconstruct import panel_name, reconstruct_files
     from scanvq.inference.scan_files import scan_files
     from scanvq.model.model import Model
     from scanvq.report.figures.panels import save_panel
@@ -32,11 +36,12 @@ def reconstruct(
     scans = scan_files(files)
     model = Model.load(run, device=device)
     progress = ProgressDisplay().progress_for("reconstruct")
-    for number, reconstruction in enumerate(reconstruct_files(model, scans, out), start=1):
+    reconstructed = reconstruct_files(model, scans, out, panels=panels, overwrite=overwrite)
+    for number, reconstruction in enumerate(reconstructed, start=1):
         if panels:
             middle = len(reconstruction.images) // 2
             save_panel(
-                out / "panels" / reconstruction.stem.with_name(f"{reconstruction.stem.name}.png"),
+                reconstruction.folder / panel_name(reconstruction.stem),
                 reconstruction.images[middle],
                 [level[middle] for level in reconstruction.codes],
                 reconstruction.decoded[middle],

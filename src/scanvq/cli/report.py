@@ -31,6 +31,7 @@ def report(
     """Write RUN/report.html, a self-contained page, and RUN/README.md, a model card.
 
     Also writes every figure as PNG and SVG to RUN/figures, and every table as CSV and LaTeX to RUN/tables.
+    All of them replace those of the earlier report.
     What you say for the card is kept in RUN/card.json; what is not known stands in it as unknown. A README.md
     that was edited, and whose first comment was deleted, is left as it is.
 

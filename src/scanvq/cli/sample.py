@@ -9,6 +9,7 @@ import typer
 
 from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, parse_conditions
 from scanvq.cli.decoder_option import DecoderOption, decoder_remark
+from scanvq.cli.overwrite_option import OverwriteOption
 
 if TYPE_CHECKING:
     from scanvq.cli.progress_display import ProgressDisplay
@@ -42,12 +43,14 @@ def sample(
     audit: Annotated[
         bool, typer.Option("--audit/--no-audit", help="Look for copies of training scans among the samples.")
     ] = True,
+    overwrite: OverwriteOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Generate new images: sample codes from the prior and decode them.
 
-    Writes the images, the contact sheet `samples.png`, and `codes.npz`. Every file is marked as synthetic,
-    with the model and the seed, and with the decoder if it is natural: its fine texture is invented.
+    Writes the images, the contact sheet `samples.png`, and `codes.npz`, all at once. Every file is marked as
+    synthetic, with the model and the seed, and with the decoder if it is natural: its fine texture is
+    invented.
 
     Conditions that are not requested, such as label or age, are sampled from the joint distribution of the
     training set, given those that are.
@@ -79,6 +82,7 @@ def sample(
         decoder=used,
         seed=seed,
         kind=format,
+        overwrite=overwrite,
         progress=display.progress_for("sample"),
     )
     print(f"wrote {count} synthetic images to {out}; contact sheet: {sheet}")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.overwrite_option import OverwriteOption
+
 
 class SignName(StrEnum):
     """Anomalies beside what the model expects."""
@@ -66,7 +68,7 @@ def score(
         bool,
         typer.Option("--residual-only", help="Use the tokenizer alone: for a model without a likelihood."),
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the scores in --out.")] = False,
+    overwrite: OverwriteOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Score scans: how improbable is each of them, and where?
@@ -80,8 +82,8 @@ def score(
     scans are like those of these people, p is at most .05 in 5 % of them. The comparison is computed once,
     and kept in RUN/calibration.json and in files that `Model.save` writes.
 
-    --out writes scores.csv, panels/ and maps/ (npz, of the size of the scan), each file as soon as it is
-    scored.
+    --out writes scores.csv, panels/ and maps/ (npz, of the size of the scan) at the end. After Ctrl-C or a
+    file that cannot be read, they hold what was scored before; with --overwrite, the earlier scores stay.
 
     Examples:
 
@@ -94,11 +96,11 @@ def score(
         scanvq score model.safetensors scan.png --residual-only --calibrate none
     """
     from scanvq.cli.progress_display import ProgressDisplay
-    from scanvq.cli.score_output import ScoreOutput, calibration_lines, lesion_lines
+    from scanvq.cli.score_output import TABLE, ScoreOutput, calibration_lines, lesion_lines
     from scanvq.inference.calibrated import calibration_for
     from scanvq.inference.lesion_scores import LesionPixels, chooses_threshold
     from scanvq.inference.mask_files import match_masks
-    from scanvq.inference.scan_files import scan_files
+    from scanvq.inference.scan_files import names_of, scan_files, stems_of
     from scanvq.inference.score import require_likelihood, score_files
     from scanvq.model.model import Model
 
@@ -108,36 +110,39 @@ def score(
     if not residual_only:
         require_likelihood(model, str(run))
     display = ProgressDisplay()
-    output = ScoreOutput(out, model, overwrite=overwrite)
-    calibration = None
-    if calibrate is not CalibrationName.NONE:
-        calibration = calibration_for(
-            model,
-            run,
-            split=calibrate.value,
-            restorations=restorations,
-            with_prior=not residual_only,
-            sign=None if anomalies is None else anomalies.value,
-            progress=display.progress_for("calibrate"),
+    output = ScoreOutput(out, stems_of(names_of(scans)), model, overwrite=overwrite)
+    with output:
+        calibration = None
+        if calibrate is not CalibrationName.NONE:
+            calibration = calibration_for(
+                model,
+                run,
+                split=calibrate.value,
+                restorations=restorations,
+                with_prior=not residual_only,
+                sign=None if anomalies is None else anomalies.value,
+                progress=display.progress_for("calibrate"),
+            )
+        if matched is not None:
+            count = sum(mask is not None for mask in matched)
+            print(f"masks: {count} for {len(scans)} scans; scans without a mask have no lesion")
+        progress, lesions = display.progress_for("score"), LesionPixels()
+        scored = score_files(
+            model, scans, calibration=calibration, with_prior=not residual_only, masks=matched
         )
-    if matched is not None:
-        count = sum(mask is not None for mask in matched)
-        print(f"masks: {count} for {len(scans)} scans; scans without a mask have no lesion")
-    progress, lesions = display.progress_for("score"), LesionPixels()
-    scored = score_files(model, scans, calibration=calibration, with_prior=not residual_only, masks=matched)
-    try:
-        for number, file in enumerate(scored, start=1):
-            output.add(file)
-            if file.mask is not None:
-                name = file.name.as_posix()
-                lesions.add(file.pixels, file.maps, file.mask, chooses=chooses_threshold(name))
-            progress(number, len(scans))
-    finally:  # also what was scored before Ctrl-C, or before a file that cannot be read
-        output.show()
+        try:
+            for number, file in enumerate(scored, start=1):
+                output.add(file)
+                if file.mask is not None:
+                    name = file.name.as_posix()
+                    lesions.add(file.pixels, file.maps, file.mask, chooses=chooses_threshold(name))
+                progress(number, len(scans))
+        finally:  # also what was scored before Ctrl-C, or before a file that cannot be read
+            output.show()
     for line in calibration_lines(calibration):
         print(line)
     if out is not None:
-        print(f"wrote {output.table}, panels/ and maps/")
+        print(f"wrote {out / TABLE}, panels/ and maps/")
     if matched is not None:
         for line in lesion_lines(lesions.quality()):
             print(line)

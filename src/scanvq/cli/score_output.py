@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,38 +24,55 @@ TITLES = {"bits_per_pixel": "bits/pixel", "residual": "residual", "map": "map"}
 
 
 class ScoreOutput:
-    """The files and lines of one command; each file is written as soon as it is scored.
+    """The files and lines of one command.
+
+    The files appear in the folder together at the end of a `with` block; also after an error or Ctrl-C, which
+    end it early, unless scores that are complete would be replaced.
 
     Args:
         out: the folder; None = only lines.
+        stems: of the scans.
         model: for the scale of the panels.
-        overwrite: replace scores that are there.
+        overwrite: replace earlier scores, see `output_folder`.
 
     Raises:
-        ValueError: `out` has scores, and `overwrite` is False.
+        OutputError: when the block begins; an output is in `out` already.
     """
 
-    def __init__(self, out: Path | None, model: Model, *, overwrite: bool) -> None:
+    def __init__(self, out: Path | None, stems: Sequence[Path], model: Model, *, overwrite: bool) -> None:
         from scanvq.metrics.rate import bits_per_pixel
 
         self._out = out
+        self._names = [Path(TABLE), *map(_panel, stems), *map(_maps, stems)]
+        self._overwrite = overwrite
+        self._moving = ExitStack()
+        self._folder = Path()
         geometry, sizes = model.preparation.geometry, model.tokenizer.codebook_sizes
         self._brightest = 2 * bits_per_pixel(model.code_shapes, sizes, geometry.height, geometry.width)
         self._lines: list[list[str]] = []
         self._titles: list[str] = []
-        self._begun = False
-        if out is not None and self.table.exists() and not overwrite:
-            raise ValueError(
-                f"{self.table} is there already; choose another --out, or replace it by --overwrite"
-            )
+        self._rows: list[dict[str, Any]] = []
 
-    @property
-    def table(self) -> Path:
-        """The path of the CSV."""
-        return (self._out or Path()) / TABLE
+    def __enter__(self) -> ScoreOutput:
+        from scanvq.storage.output_folder import output_folder
+
+        if self._out is not None:
+            moving = output_folder(self._out, self._names, overwrite=self._overwrite)
+            self._folder = self._moving.enter_context(moving)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and self._overwrite:
+            self._moving.__exit__(kind, error, trace)
+            return
+        with self._moving:
+            if self._rows:
+                self._write_table()
 
     def add(self, file: ScoredFile) -> None:
-        """Writes rows of the CSV, the panel and the maps of a file, and keeps its line for `show`."""
+        """Writes the panel and the maps of a file, and keeps its rows and its line."""
         place = file.worst
         cells = {"slices": str(len(file.slices)), "highest": str(file.slices[place])}
         for name, title in TITLES.items():
@@ -65,25 +84,18 @@ class ScoreOutput:
         self._lines.append([file.name.as_posix(), *cells.values()])
         if self._out is None:
             return
-        self._write_rows(file)
-        self._write_panel(file, self._out / "panels" / file.stem.with_name(f"{file.stem.name}.png"))
-        self._write_maps(file, self._out / "maps" / file.stem.with_name(f"{file.stem.name}.npz"))
+        self._write_panel(file, self._folder / _panel(file.stem))
+        self._write_maps(file, self._folder / _maps(file.stem))
+        self._rows += file.rows()
 
-    def _write_rows(self, file: ScoredFile) -> None:
+    def _write_table(self) -> None:
         from scanvq.storage.files import write_text
 
-        rows = file.rows()
         text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-        if not self._begun:
-            writer.writeheader()
-        writer.writerows(rows)
-        if self._begun:
-            with self.table.open("a", encoding="utf-8") as table:
-                table.write(text.getvalue())
-        else:
-            write_text(self.table, text.getvalue())
-            self._begun = True
+        writer = csv.DictWriter(text, fieldnames=list(self._rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self._rows)
+        write_text(self._folder / TABLE, text.getvalue())
 
     def _write_panel(self, file: ScoredFile, path: Path) -> None:
         from scanvq.report.figures.score_panel import save_score_panel, score_row
@@ -128,6 +140,14 @@ class ScoreOutput:
         for cells in self._lines:
             columns.add_row(*cells)
         Console().print(columns)
+
+
+def _panel(stem: Path) -> Path:
+    return Path("panels") / stem.with_name(f"{stem.name}.png")
+
+
+def _maps(stem: Path) -> Path:
+    return Path("maps") / stem.with_name(f"{stem.name}.npz")
 
 
 def calibration_lines(calibration: Calibration | None) -> list[str]:

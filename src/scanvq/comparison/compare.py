@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 from scanvq.comparison.compared_run import ComparedRun
-from scanvq.comparison.pictures import comparison_sheets
+from scanvq.comparison.pictures import CREATED, RECONSTRUCTIONS, comparison_sheets
 from scanvq.comparison.same_test_set import check_test_sets
 from scanvq.comparison.sampling_speed import measure_speed
 from scanvq.comparison.tables import comparison_table, leagues, listing
@@ -20,6 +21,7 @@ from scanvq.report.tables.latex import latex
 from scanvq.report.tables.table import Table
 from scanvq.report.templates.rendering import render, style
 from scanvq.storage.files import write_bytes, write_text
+from scanvq.storage.output_folder import output_folder
 from scanvq.types import Progress
 
 PAGE = "compare.html"
@@ -63,16 +65,24 @@ def with_speed(
     return measured
 
 
-def write_comparison(runs: Sequence[ComparedRun], out: Path, *, device: str = "auto") -> Path:
+@contextmanager
+def comparison_folder(runs: Sequence[ComparedRun], out: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """The folder for `write_comparison`, see `output_folder`; files that are there are refused at once."""
+    tables = [table.name for table in _tables(runs)]
+    figures = [f"{FIGURES}/{name}" for name in (RECONSTRUCTIONS, CREATED)]
+    names = [f"{name}.{kind}" for name in tables for kind in ("csv", "tex")]
+    names += [f"{name}.{kind}" for name in figures for kind in ("png", "svg")]
+    with output_folder(out, [*names, PAGE], overwrite=overwrite) as folder:
+        yield folder
+
+
+def write_comparison(runs: Sequence[ComparedRun], folder: Path, *, device: str = "auto") -> None:
     """Writes compare.html, its tables as CSV and LaTeX, and its figures as PNG and SVG.
 
     Args:
         runs: of one test set.
-        out: the folder.
+        folder: that of `comparison_folder`.
         device: "auto", "cpu", "cuda" or "mps".
-
-    Returns:
-        The path of the page.
 
     Raises:
         DifferentTestSets: they are not of one test set.
@@ -82,14 +92,13 @@ def write_comparison(runs: Sequence[ComparedRun], out: Path, *, device: str = "a
     sheets, missing = comparison_sheets(runs, models)
     html, tables = page_of(runs, sheets, missing)
     for table in tables:
-        write_text(out / f"{table.name}.csv", table.csv())
-        write_text(out / f"{table.name}.tex", latex(table))
+        write_text(folder / f"{table.name}.csv", table.csv())
+        write_text(folder / f"{table.name}.tex", latex(table))
     for sheet in sheets:
         drawn = sheet.draw()
-        write_bytes(out / FIGURES / f"{sheet.name}.png", drawn.png)
-        write_text(out / FIGURES / f"{sheet.name}.svg", drawn.svg)
-    write_text(out / PAGE, html)
-    return out / PAGE
+        write_bytes(folder / FIGURES / f"{sheet.name}.png", drawn.png)
+        write_text(folder / FIGURES / f"{sheet.name}.svg", drawn.svg)
+    write_text(folder / PAGE, html)
 
 
 def page_of(
@@ -102,8 +111,7 @@ def page_of(
         sheets: pictures.
         missing: why pictures are missing.
     """
-    details = comparison_table(runs, main=False)
-    tables = [*compared(runs), *([details] if details.rows else []), listing(runs)]
+    tables = _tables(runs)
     images = PageImages(sheets)
     values = {
         "runs": runs,
@@ -118,3 +126,8 @@ def page_of(
         "version": version("scanvq"),
     }
     return render(PAGE, values), tables
+
+
+def _tables(runs: Sequence[ComparedRun]) -> list[Table]:
+    details = comparison_table(runs, main=False)
+    return [*compared(runs), *([details] if details.rows else []), listing(runs)]

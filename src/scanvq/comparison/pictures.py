@@ -15,6 +15,7 @@ from scanvq.report.pictures import images_of, spread
 from scanvq.store.run_data import open_data
 
 SHOWN = 4
+RECONSTRUCTIONS, CREATED = "reconstructions", "created"
 
 
 def comparison_sheets(runs: Sequence[ComparedRun], models: Sequence[Model]) -> tuple[list[Sheet], list[str]]:
@@ -43,8 +44,8 @@ def comparison_sheets(runs: Sequence[ComparedRun], models: Sequence[Model]) -> t
         elif run.prior:
             missing.append(f"Created scans of {run.name}: run `scanvq evaluate {run.name} --samples 200`.")
     sheets = [
-        Sheet(name="reconstructions", rows=tuple(rebuilt), columns=SHOWN, fixed=True),
-        Sheet(name="created", rows=tuple(created), columns=2 * SHOWN),
+        Sheet(name=RECONSTRUCTIONS, rows=tuple(rebuilt), columns=SHOWN, fixed=True),
+        Sheet(name=CREATED, rows=tuple(created), columns=2 * SHOWN),
     ]
     return [sheet for sheet in sheets if sheet.rows], missing
 

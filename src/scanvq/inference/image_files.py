@@ -51,6 +51,11 @@ def write_pictures(
         FORMATS[kind].write(out / name, Scan(slices=pixels[None], spacing=spacing), provenance)
 
 
+def picture_files(count: int, kind: str, *, stem: str) -> list[str]:
+    """The files that `write_pictures` writes."""
+    return list(dict.fromkeys(name.partition("#")[0] for name in picture_names(count, kind, stem=stem)))
+
+
 def picture_names(count: int, kind: str, *, stem: str) -> list[str]:
     """The file of each image that `write_pictures` writes; in one npz file, with `#number`."""
     if kind == "npz":

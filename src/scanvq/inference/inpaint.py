@@ -11,6 +11,7 @@ from scanvq.imaging.formats import FORMATS, Format, Scan, format_of, output_name
 from scanvq.model.inpaint import unknown_region
 from scanvq.model.model import Model
 from scanvq.model.requested_values import RequestedValues
+from scanvq.storage.output_folder import output_folder
 from scanvq.types import SamplingParams
 
 
@@ -26,6 +27,7 @@ def inpaint_file(
     params: SamplingParams,
     decoder: str | None = None,
     seed: int,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Writes several completions of a scan, each marked as synthetic.
 
@@ -40,31 +42,33 @@ def inpaint_file(
         params: sampling parameters.
         decoder: of the completions, see `Decoders.decoder_of`.
         seed: of the first completion; completion i uses seed + i.
+        overwrite: replace earlier outputs, see `output_folder`.
 
     Returns:
         The written files.
 
     Raises:
         ValueError: an invalid mask or half, or a prior that cannot inpaint.
+        OutputError: an output is there already.
     """
     scan = model.read(file)
-    completions = model.inpaint(
-        scan,
-        mask_of(scan, mask, keep),
-        count=count,
-        condition=condition,
-        params=params,
-        decoder=decoder,
-        seed=seed,
-    )
+    unknown = mask_of(scan, mask, keep)
     used = model.decoders.decoder_of(decoder)
-    out.mkdir(parents=True, exist_ok=True)
-    written = []
-    for number, completion in enumerate(completions):
-        target, format = completed_file(out, file, number)
-        format.write(target, completion, model.provenance(seed=seed + number, decoder=used))
-        written.append(target)
-    return written
+    targets = [completed_file(Path(), file, number) for number in range(count)]
+    written = [name for target, format in targets for name in format.written_files(target)]
+    with output_folder(out, written, overwrite=overwrite) as folder:
+        completions = model.inpaint(
+            scan,
+            unknown,
+            count=count,
+            condition=condition,
+            params=params,
+            decoder=decoder,
+            seed=seed,
+        )
+        for number, (completion, (target, format)) in enumerate(zip(completions, targets, strict=True)):
+            format.write(folder / target, completion, model.provenance(seed=seed + number, decoder=used))
+    return [out / target for target, _ in targets]
 
 
 def mask_of(scan: Scan, mask: Path | None, keep: str | None) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanvq.imaging.formats import Plane, Scan, format_of, is_readable, stem_of
-from scanvq.inference.scan_files import names_of
+from scanvq.inference.scan_files import names_of, visible_files
 
 
 def match_masks(scans: Sequence[Path], folder: Path) -> list[Path | None]:
@@ -23,7 +23,7 @@ def match_masks(scans: Sequence[Path], folder: Path) -> list[Path | None]:
     """
     if not folder.is_dir():
         raise ValueError(f"--masks is {folder}; there is no such folder")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and is_readable(path))
+    files = sorted(folder / path for path in visible_files(folder) if is_readable(path))
     stems = [stem_of(path) for path in files]
     wanted = [stem_of(name) for name in names_of(scans)]
     found: list[Path | None] = []

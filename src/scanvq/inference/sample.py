@@ -6,12 +6,16 @@ from pathlib import Path
 
 from scanvq.imaging.formats import FORMATS, Scan
 from scanvq.inference.code_file import write_codes
-from scanvq.inference.image_files import check_kind, contact_sheet, write_pictures
+from scanvq.inference.image_files import check_kind, contact_sheet, picture_files, write_pictures
 from scanvq.model.model import Model
 from scanvq.model.requested_values import RequestedValues
+from scanvq.storage.output_folder import output_folder
 from scanvq.types import Progress, SamplingParams
 
 SHEET = "samples.png"
+CODES = "codes.npz"
+AUDIT = "audit.json"
+"""Written beside the samples when they are audited, and replaced with them."""
 
 
 def sample_files(
@@ -24,6 +28,7 @@ def sample_files(
     decoder: str | None = None,
     seed: int,
     kind: str = "png",
+    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Writes sampled images, `codes.npz` and a contact sheet of all images, each marked as synthetic.
@@ -37,6 +42,7 @@ def sample_files(
         decoder: of the images, see `Decoders.decoder_of`.
         seed: image i depends on the seed and on i alone.
         kind: "png", "nifti" or "npz".
+        overwrite: replace earlier outputs, see `output_folder`; an earlier audit of samples, too.
         progress: called with samples done and all.
 
     Returns:
@@ -44,15 +50,18 @@ def sample_files(
 
     Raises:
         ValueError: an unsupported kind, or a condition that the prior was not trained with.
+        OutputError: an output is there already.
     """
     check_kind(kind)
     model.decoders.decoder_of(decoder)  # a missing decoder is an error before sampling
-    codes = model.sample_codes(count, condition=condition, params=params, seed=seed, progress=progress)
-    decoded = model.decoders.decode(codes, decoder=decoder, seed=seed)[:, 0].numpy()
-    images = model.preparation.to_native(decoded)
-    provenance = model.provenance(seed=seed, decoder=model.decoders.decoder_of(decoder))
-    spacing = model.preparation.native_spacing
-    write_pictures(out, images, kind, provenance, stem="sample", spacing=spacing)
-    write_codes(out / "codes.npz", model.id, codes, [], provenance=provenance)
-    FORMATS["png"].write(out / SHEET, Scan(slices=contact_sheet(images)[None]), provenance)
+    names = [*picture_files(count, kind, stem="sample"), CODES, SHEET, AUDIT]
+    with output_folder(out, names, overwrite=overwrite) as folder:
+        codes = model.sample_codes(count, condition=condition, params=params, seed=seed, progress=progress)
+        decoded = model.decoders.decode(codes, decoder=decoder, seed=seed)[:, 0].numpy()
+        images = model.preparation.to_native(decoded)
+        provenance = model.provenance(seed=seed, decoder=model.decoders.decoder_of(decoder))
+        spacing = model.preparation.native_spacing
+        write_pictures(folder, images, kind, provenance, stem="sample", spacing=spacing)
+        write_codes(folder / CODES, model.id, codes, [], provenance=provenance)
+        FORMATS["png"].write(folder / SHEET, Scan(slices=contact_sheet(images)[None]), provenance)
     return out / SHEET

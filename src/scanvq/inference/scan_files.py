@@ -19,8 +19,7 @@ def scan_files(named: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in named:
         if path.is_dir():
-            files = [p.relative_to(path) for p in path.rglob("*") if p.is_file() and p.name[0] != "."]
-            inside = [path / scan for scan in sorted(list_scans(path, files).scans)]
+            inside = [path / scan for scan in sorted(list_scans(path, visible_files(path)).scans)]
             if not inside:
                 raise ValueError(f"the folder {path} has no scans; readable are {', '.join(READABLE)}")
             found += inside
@@ -29,6 +28,12 @@ def scan_files(named: Sequence[Path]) -> list[Path]:
         else:
             raise ValueError(f"there is no file or folder {path}")
     return list(dict.fromkeys(found))
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """The files below a folder, relative to it, without hidden ones and those in hidden folders."""
+    below = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    return [path for path in below if not any(part[0] == "." for part in path.parts)]
 
 
 def names_of(scans: Sequence[Path]) -> list[Path]:
@@ -52,19 +57,17 @@ def stems_of(names: Sequence[str | Path]) -> list[Path]:
     return [stem if count[stem] == 1 else name for stem, name in zip(stems, inside, strict=True)]
 
 
-def outputs(scans: Sequence[Path], out: Path) -> list[Path]:
-    """An output path in `out` for every scan, with the same name.
+def output_names(scans: Sequence[Path], out: Path) -> list[Path]:
+    """The name in `out` of the output of every scan: that of the scan.
 
     Raises:
         ValueError: an output would overwrite the input.
     """
-    targets = [out / name for name in names_of(scans)]
-    for scan, target in zip(scans, targets, strict=True):
-        if scan.resolve() == target.resolve():
+    names = names_of(scans)
+    for scan, name in zip(scans, names, strict=True):
+        if scan.resolve() == (out / name).resolve():
             raise ValueError(f"--out {out} would overwrite {scan}; choose another folder")
-    for target in targets:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    return targets
+    return names
 
 
 def _common(folders: list[tuple[str, ...]]) -> tuple[str, ...]:

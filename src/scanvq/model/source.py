@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from importlib import resources
 from pathlib import Path
@@ -24,7 +25,7 @@ from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.recipe.reading import parse_recipe, read_recipe
 from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory, RunError
-from scanvq.storage.weights import Weights, WeightsError, content_id, read_weights, save_weights
+from scanvq.storage.weights import Weights, WeightsError, content_id, read_header, read_weights, save_weights
 from scanvq.types import Tokenizer
 
 SUFFIX = ".safetensors"
@@ -198,13 +199,15 @@ def shipped_models() -> dict[str, Path]:
 
 
 def write_model(path: Path, source: ModelSource) -> None:
-    """Writes the complete model to a single file, atomically.
+    """Writes the complete model to a single file, atomically; an earlier model file is replaced.
 
     Raises:
-        ValueError: a file name that does not end in .safetensors.
+        ValueError: a file name that does not end in .safetensors, or a file there that is no model file.
     """
     if path.suffix != SUFFIX:
         raise ValueError(f"the name of the model file is {path}; it must end in {SUFFIX}")
+    if os.path.lexists(path):
+        _require_model_file(path)
     tensors = {f"{_TOKENIZER}{name}": value for name, value in source.tokenizer.state_dict().items()}
     header = None
     if source.has_prior:
@@ -227,3 +230,11 @@ def write_model(path: Path, source: ModelSource) -> None:
             calibration=source.calibration,
         ),
     )
+
+
+def _require_model_file(path: Path) -> None:
+    """Raises ValueError for a file that `write_model` did not write."""
+    try:
+        read_header(path, ModelHeader)
+    except WeightsError as error:
+        raise ValueError(f"{path} is not replaced: {error}; choose another name, or move it away") from None

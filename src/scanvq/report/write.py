@@ -12,7 +12,8 @@ from scanvq.report.gather import gather
 from scanvq.report.page import page
 from scanvq.report.tables.latex import latex
 from scanvq.report.tables.run_tables import run_tables
-from scanvq.storage.files import atomic_write, write_text
+from scanvq.storage.files import write_bytes, write_text
+from scanvq.storage.output_folder import output_folder
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.types import ProgressFactory
 
@@ -22,7 +23,8 @@ def write_run_report(
 ) -> None:
     """Writes RUN/report.html, each figure as PNG and SVG, each table as CSV and LaTeX, and the model card.
 
-    A model card that was edited by hand is left as it is, see `has_own_edits`.
+    The files appear together and replace those of the earlier report; these names are the run's own. A model
+    card that was edited by hand is left as it is, see `has_own_edits`.
 
     Args:
         model: of the run; the sections of a missing prior are left out of the page.
@@ -32,19 +34,20 @@ def write_run_report(
     """
     report_data = gather(model, directory, progress=progress_for("report"), cache=cache)
     figures = all_figures(report_data, progress=progress_for("figures"))
-    for figure in figures.charts.values():
-        _save(figure, directory.figures)
-    for sheet in figures.sheets.values():
-        _save(sheet.draw(), directory.figures)
-    for table in run_tables(report_data).values():
-        write_text(directory.tables / f"{table.name}.csv", table.csv())
-        write_text(directory.tables / f"{table.name}.tex", latex(table))
-    write_text(directory.report, page(report_data, figures))
-    if not has_own_edits(directory):
-        write_text(directory.card, model_card(report_data, CardFacts.read(directory)))
+    with output_folder(directory.path, [directory.report.name], owned=True) as folder:
+        new = RunDirectory(folder)
+        for figure in figures.charts.values():
+            _save(figure, new.figures)
+        for sheet in figures.sheets.values():
+            _save(sheet.draw(), new.figures)
+        for table in run_tables(report_data).values():
+            write_text(new.tables / f"{table.name}.csv", table.csv())
+            write_text(new.tables / f"{table.name}.tex", latex(table))
+        write_text(new.report, page(report_data, figures))
+        if not has_own_edits(directory):
+            write_text(new.card, model_card(report_data, CardFacts.read(directory)))
 
 
 def _save(figure: RenderedFigure, folder: Path) -> None:
-    with atomic_write(folder / f"{figure.name}.png") as temporary:
-        temporary.write_bytes(figure.png)
+    write_bytes(folder / f"{figure.name}.png", figure.png)
     write_text(folder / f"{figure.name}.svg", figure.svg)

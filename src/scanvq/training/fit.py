@@ -16,6 +16,8 @@ from scanvq.recipe.reading import read_recipe
 from scanvq.recipe.recipe import Recipe
 from scanvq.settings import StageSettings
 from scanvq.storage.files import TEMPORARY_PREFIX, remove_temporary_files, validated, write_text
+from scanvq.storage.output_folder import output_file
+from scanvq.storage.output_record import HIDDEN, is_unchanged_output
 from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.store.run_data import RunData, data_record, prepare_data, reopen_data, survey_data
 from scanvq.training.engine import Engine
@@ -32,9 +34,14 @@ from scanvq.types import ProgressFactory
 
 
 def require_unused(run: RunDirectory) -> None:
-    """Raises RunError if training has begun in a run directory, or it has files of someone else."""
+    """Raises RunError if training has begun in a run directory, or it has files of someone else.
+
+    A start that failed before training may be repeated: its recipe is recorded, see `output_folder`.
+    """
     initial = {run.settings, run.recipe, run.fingerprint, run.environment, run.logs}
-    leftovers = (TEMPORARY_PREFIX, run.lock.name)
+    if not is_unchanged_output(run.recipe):
+        initial = set()
+    leftovers = (TEMPORARY_PREFIX, run.lock.name, HIDDEN)
     if any(file not in initial and not file.name.startswith(leftovers) for file in run.path.glob("*")):
         raise RunError(
             f"{run.path} exists and is not empty; continue it with --resume, or choose another --out"
@@ -45,8 +52,9 @@ def new_run(run: RunDirectory, recipe: Recipe, request: FitRequest) -> None:
     """Makes a run directory. Raises RunError, see `require_unused`."""
     require_unused(run)
     run.path.mkdir(parents=True, exist_ok=True)
+    with output_file(run.recipe, overwrite=True) as file:
+        write_text(file, recipe.toml())
     run.write_settings(asdict(request))
-    write_text(run.recipe, recipe.toml())
 
 
 def resumed_run(

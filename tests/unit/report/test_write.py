@@ -55,7 +55,10 @@ def test_a_complete_run(run: Path, scans: Path) -> None:
     def progress_for(name: str) -> Callable[[int, int], None]:
         return lambda done, total: reported.setdefault(name, []).append((done, total))
 
+    (run / "tables").mkdir()
+    (run / "tables" / "notes.txt").write_text("of the user", encoding="utf-8")
     api.load(run, device="cpu").write_report(progress_for=progress_for)
+    assert (run / "tables" / "notes.txt").is_file()
     html = (run / "report.html").read_text(encoding="utf-8")
     for section in ("summary", "data", "extremes", "codebook", "generated", "completions", "progress"):
         assert f'<section id="{section}"' in html

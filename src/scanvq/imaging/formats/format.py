@@ -158,6 +158,10 @@ class Format(ABC):
         except UnreadableScan:
             return None
 
+    def written_files(self, path: Path) -> Sequence[Path]:
+        """What `write` makes of a generated scan: `path`, which may be a folder, and files beside it."""
+        return (path,)
+
     def files(self, path: Path) -> Sequence[Path]:
         """The files of a scan: `path`, unless it names a series or a part of a file."""
         return (path,)

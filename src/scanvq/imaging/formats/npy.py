@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar
@@ -62,6 +63,9 @@ class Npy(Format):
     def provenance(self, path: Path) -> Provenance | None:
         beside = path.with_suffix(".json")
         return super().provenance(beside) if beside.is_file() else None
+
+    def written_files(self, path: Path) -> Sequence[Path]:
+        return path, path.with_suffix(".json")
 
     def write(self, path: Path, scan: Scan, provenance: Provenance | None = None) -> None:
         head = scan.properties.get("head") or _new_header(scan.slices)
