@@ -21,7 +21,7 @@ from tests.end_to_end.conftest import Command, Refused
 def trained(scans: Path, small: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with a natural decoder; tests must not change it."""
     run = tmp_path_factory.mktemp("natural") / "run"
-    overrides = (*small, "decoder.kind=natural", "decoder.channels=[8, 8]", "data.test=0.4")
+    overrides = (*small, "decoder.kind=natural", "decoder.residual_channels=8", "data.test=0.4")
     made = scanvq.fit(scans, out=run, recipe="tiny", overrides=overrides, epochs=1, device="cpu")
     assert made is not None
     made.evaluate()
@@ -73,8 +73,10 @@ def test_another_prior_keeps_the_decoder_of_its_tokenizer(trained: Path, tmp_pat
     names = [Path("decoder", "best.safetensors"), Path("decoder", "history.json")]
     assert all((tmp_path / "other" / name).read_bytes() == (trained / name).read_bytes() for name in names)
     assert other.model.decoders.decoder_of() == "natural"
-    with pytest.raises(ValueError, match=r"decoder\.channels=.* cannot change the trained parts"):
-        scanvq.fit(None, out=tmp_path / "no", tokenizer=trained, overrides=["decoder.channels=[4]"], epochs=1)
+    with pytest.raises(ValueError, match=r"decoder\.residual_channels=.* cannot change the trained parts"):
+        scanvq.fit(
+            None, out=tmp_path / "no", tokenizer=trained, overrides=["decoder.residual_channels=4"], epochs=1
+        )
 
 
 def test_commands_name_the_decoder(scanvq: Command, refused: Refused, trained: Path, tmp_path: Path) -> None:
