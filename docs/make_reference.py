@@ -135,10 +135,13 @@ def _arguments(maker: Any) -> dict[str, str]:
 
 def _python() -> str:
     lines = ["# Python", ""]
-    for function in (api.fit, api.load):
+    for function in (api.fit, api.load, api.plan):
         lines += [f"## scanvq.{function.__name__}", "", *_code(function, function.__name__), *_doc(function)]
     for shown in (api.Model, api.Run):
         lines += [f"## scanvq.{shown.__name__}", "", *_doc(shown)]
+        for name, attribute in inspect.getmembers(shown, lambda member: isinstance(member, property)):
+            if attribute.__doc__:
+                lines += [f"### {shown.__name__}.{name} (property)", "", *_doc(attribute)]
         for name, method in inspect.getmembers(shown, inspect.isroutine):
             if not name.startswith("_"):
                 lines += [f"### {shown.__name__}.{name}", "", *_code(method, name), *_doc(method)]

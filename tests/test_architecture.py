@@ -21,7 +21,7 @@ FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "misc", "manager", 
 
 # Lowest first. What stands in one row does not import each other.
 LAYERS = (
-    ("conditions", "sample_checks"),
+    ("conditions", "notebook", "sample_checks"),
     ("types",),
     ("spec",),
     ("settings",),
@@ -43,7 +43,7 @@ LAYERS = (
     ("training",),
     ("evaluation",),
     ("report", "export"),
-    ("audit", "comparison"),
+    ("audit", "comparison", "quiz"),
     ("planning",),
     ("run",),
     ("pretrained",),
@@ -96,7 +96,7 @@ def test_imports_go_down_only(path: Path) -> None:
 
 
 def test_no_file_is_two_things() -> None:
-    files = [*MODULES, *TESTS.rglob("*.py"), *SOURCE.rglob("*.html")]
+    files = [*MODULES, *TESTS.rglob("*.py"), *SOURCE.rglob("*.html"), *SOURCE.rglob("*.js")]
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert [f"{path.name} has {lines} lines" for path, lines in lengths.items() if lines > LONGEST] == []
 
@@ -128,7 +128,7 @@ def test_only_the_table_of_parts_knows_them_all() -> None:
 def test_public_names() -> None:
     from scanvq import Model, Run
 
-    assert scanvq.__all__ == ["Model", "Run", "__version__", "fit", "load"]
+    assert scanvq.__all__ == dir(scanvq) == ["Model", "Plan", "Run", "__version__", "fit", "load", "plan"]
     assert all(getattr(scanvq, name) for name in scanvq.__all__)
     assert {"decode", "encode", "evaluate", "inpaint", "reconstruct", "sample"} <= set(vars(Run))
     methods = {"decode", "encode", "inpaint", "load", "reconstruct", "sample", "save", "score"}

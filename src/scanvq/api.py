@@ -9,6 +9,8 @@ from pathlib import Path
 
 from scanvq.model.model import Model
 from scanvq.model.source import read_model
+from scanvq.nn.device import choose_device
+from scanvq.notebook.display import in_notebook
 from scanvq.planning.dataset_facts import Goal
 from scanvq.planning.document import Plan, read_plan
 from scanvq.planning.make import make_plan
@@ -22,16 +24,55 @@ from scanvq.training.engine import Engine
 from scanvq.training.fit import FitRequest, new_run, require_unused, resumed_run, train_run
 from scanvq.training.history import Logger, Loggers
 from scanvq.training.initialization import inherit_from, recipe_with_tokenizer, scan_folder
+from scanvq.training.loggers.notebook import NotebookLogger, notebook_progress
 from scanvq.training.relocate import relocate
 from scanvq.training.training_limit import parse_duration
 from scanvq.types import ProgressFactory
 
-__all__ = ["Model", "Run", "fit", "load"]
+__all__ = ["Model", "Plan", "Run", "fit", "load", "plan"]
 
 
 def load(path: str | Path, *, device: str = "auto") -> Run:
     """Loads a trained run from its directory."""
     return Run(path, device=device)
+
+
+def plan(
+    folder: str | Path,
+    *,
+    budget: str | float | None = None,
+    goal: Goal = "create",
+    overrides: Sequence[str] = (),
+    seed: int = 0,
+    skip_bad: bool = False,
+    dry_run: bool = True,
+    device: str = "auto",
+) -> Plan:
+    """Plans a run on a folder of scans: every setting with its reason. `fit(None, plan=...)` trains it.
+
+    Args:
+        folder: the scans.
+        budget: how long to train, as "10m" or in seconds; None = 30 minutes.
+        goal: "create", "reconstruct" or "compress".
+        overrides: settings that replace those of the plan, such as "prior.kind=transformer".
+        seed: of splits, weights and batches.
+        skip_bad: leave unreadable files out instead of stopping.
+        dry_run: whether to estimate the cost by a dry run on a few scans.
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        CatalogError: nothing usable in the folder. BadScans: unreadable files, without `skip_bad`.
+    """
+    return make_plan(
+        Path(folder),
+        budget=_seconds(budget),
+        goal=goal,
+        overrides=overrides,
+        seed=seed,
+        skip_bad=skip_bad,
+        device=choose_device(device),
+        dry_run=dry_run,
+    )
 
 
 def fit(
@@ -81,7 +122,8 @@ def fit(
         device: "auto", "cpu", "cuda" or "mps".
         cache: where prepared stores are kept; None = the cache folder of the user.
         loggers: makes the loggers, on the main process.
-        progress_for: returns, for the name of a task, a function of items done and all items.
+        progress_for: returns, for the name of a task, a function of items done and all items. A notebook
+            shows the progress by itself where neither this nor `loggers` is given.
 
     Returns:
         The trained run; None on all processes but the main process.
@@ -90,7 +132,9 @@ def fit(
         Interrupted: a stop was requested; the run is saved and can be resumed.
         LeakError: splits share subjects or scans.
     """
-    seconds = parse_duration(budget) if isinstance(budget, str) else budget
+    seconds = _seconds(budget)
+    if loggers is None and progress_for is None and in_notebook():
+        loggers, progress_for = (lambda engine, run: [NotebookLogger()]), notebook_progress
     run = RunDirectory(Path(out))
     if resume and overrides:
         raise ValueError(
@@ -180,6 +224,10 @@ def fit(
     trained = Run(out, device=device)
     trained.began = None if resume else began
     return trained
+
+
+def _seconds(budget: str | float | None) -> float | None:
+    return parse_duration(budget) if isinstance(budget, str) else budget
 
 
 def _read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,20 @@ from scanvq.evaluation.cost import cost_of
 from scanvq.evaluation.evaluate_run import evaluate_run
 from scanvq.evaluation.evaluate_samples import evaluate_samples
 from scanvq.evaluation.short_form import score_briefly
+from scanvq.inference.samples import Samples
 from scanvq.model.model import Model
 from scanvq.model.requested_values import RequestedValues
 from scanvq.model.scans import Array
 from scanvq.model.source import ModelSource, RunSource
 from scanvq.nn.device import choose_device
+from scanvq.notebook.display import show_png
+from scanvq.notebook.table import html_table
 from scanvq.planning.measured_cost import measure_cost
+from scanvq.report.overview import overview, run_facts
 from scanvq.report.write import write_run_report
-from scanvq.storage.run_directory import RunDirectory
+from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.store.run_data import open_data
+from scanvq.training.history import run_records
 from scanvq.types import ProgressFactory, SamplingParams
 
 
@@ -48,6 +54,46 @@ class Run:
         source: ModelSource = RunSource(self.directory)
         self.model = Model(source, device=choose_device(device))
         self.began: float | None = None
+
+    def __repr__(self) -> str:
+        sections = self.model.recipe.sections
+        prior = sections["prior"]["kind"] if self.model.has_prior else "no prior"
+        return f"Run({str(self.directory.path)!r}: {sections['tokenizer']['kind']}, {prior})"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Run {self.directory.path}", run_facts(self.model, self.directory))
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The scores in metrics.json. Raises RunError if the run was not evaluated yet."""
+        if not self.directory.metrics.is_file():
+            raise RunError(
+                f"{self.directory.path} is not evaluated yet; call run.evaluate(), or use `scanvq evaluate`"
+            )
+        found: dict[str, Any] = self.directory.read(self.directory.metrics)
+        return found
+
+    @property
+    def history(self) -> Any:
+        """Losses and validation scores of all stages, a row for each record.
+
+        A pandas DataFrame where pandas is installed, otherwise a list of dictionaries. Each row has
+        `stage`, `split` ("train" or "validation"), `step`, `epoch`, `seconds` and its values.
+        """
+        rows = run_records(self.directory)
+        if importlib.util.find_spec("pandas") is None:
+            return rows
+        from pandas import DataFrame
+
+        return DataFrame(rows)
+
+    def show(self) -> None:
+        """Shows real, reconstructed and created images, in a notebook or with the viewer of the desktop.
+
+        Raises:
+            DataChangedError: the scans of the run were removed or changed.
+        """
+        show_png(overview(self.model, self.directory).png())
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -96,6 +142,34 @@ class Run:
             decoder=decoder,
             seed=seed,
         )
+
+    def samples(
+        self,
+        count: int,
+        *,
+        condition: RequestedValues | None = None,
+        label: str | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        guidance: float | None = None,
+        decoder: str | None = None,
+        seed: int = 0,
+    ) -> Samples:
+        """New images as `sample`, in an object that shows itself: `run.samples(16).show()`."""
+        images = self.sample(
+            count,
+            condition=condition,
+            label=label,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            guidance=guidance,
+            decoder=decoder,
+            seed=seed,
+        )
+        used = self.model.decoders.decoder_of(decoder)
+        return Samples(images=images, provenance=self.model.provenance(seed=seed, decoder=used))
 
     def inpaint(
         self,

@@ -51,20 +51,6 @@ def tiny() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def small() -> tuple[str, ...]:
-    """Overrides that make an epoch of the recipe `tiny` take a second, from Python."""
-    return (
-        "preparation.size=[32, 32]",
-        "tokenizer.channels=[8, 8]",
-        "tokenizer.residual_channels=4",
-        "tokenizer.quantizer.codebook_size=16",
-        "prior.channels=8",
-        "training.tokenizer.batch_size=8",
-        "training.prior.batch_size=8",
-    )
-
-
-@pytest.fixture(scope="session")
 def scanvq(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Command:
     """Runs a command in a separate folder; asserts the exit code, and that there is no traceback."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")

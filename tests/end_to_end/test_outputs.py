@@ -58,6 +58,7 @@ COMMANDS = {
     "decode": (("{codes}", "--out", "{out}"), "s00_0.png", "restore_slices"),
     "score": (("{scan}", "--calibrate", "none", "--out", "{out}"), "maps/s00_0.npz", "_write_table"),
     "compare": (("--out", "{out}"), "compare.html", "write_comparison"),
+    "quiz": (("-n", 4, "--out", "{out}/quiz.html"), "quiz.html", "html"),
 }
 FAILING = {
     "save_panel": "scanvq.report.figures.panels.save_panel",
@@ -65,6 +66,7 @@ FAILING = {
     "restore_slices": "scanvq.inference.encode.restore_slices",
     "_write_table": "scanvq.cli.score_output.ScoreOutput._write_table",
     "write_comparison": "scanvq.comparison.compare.write_comparison",
+    "html": "scanvq.quiz.page.Quiz.html",
 }
 
 

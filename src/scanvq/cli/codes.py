@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.model_argument import ModelArgument
 from scanvq.cli.overwrite_option import OverwriteOption
 
 
 def encode(
-    run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
+    run: ModelArgument,
     files: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
     out: Annotated[Path, typer.Option(help="The npz file to write.")],
     overwrite: OverwriteOption = False,
@@ -37,7 +38,7 @@ def encode(
 
 
 def decode(
-    run: Annotated[Path, typer.Argument(help="The run whose tokenizer encoded the codes.")],
+    run: ModelArgument,
     codes: Annotated[Path, typer.Argument(help="An npz file from `scanvq encode` or `scanvq sample`.")],
     out: Annotated[Path, typer.Option(help="The folder for the images.")],
     overwrite: OverwriteOption = False,

@@ -56,7 +56,9 @@ def fit(
     initial_model: Annotated[
         Path | None,
         typer.Option(
-            "--from", help="Initialize with the weights of this run or model file.", show_default=False
+            "--from",
+            help="Initialize with the weights of this run, model file, or model of `scanvq models list`.",
+            show_default=False,
         ),
     ] = None,
     tokenizer: Annotated[

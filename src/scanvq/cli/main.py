@@ -19,7 +19,9 @@ from scanvq.cli import (
     evaluate,
     fit,
     inpaint,
+    models,
     plan,
+    quiz,
     recipes,
     reconstruct,
     report,
@@ -34,7 +36,6 @@ SHOW_CURSOR = "\x1b[?25h"
 app = typer.Typer(
     name="scanvq",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="""Train tokenizers and priors on medical images; reconstruct, inpaint and generate scans.
@@ -45,6 +46,7 @@ distribution of the codes. Start with `scanvq demo`, then `scanvq fit FOLDER` on
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.add_typer(recipes.app, name="recipes")
+app.add_typer(models.app, name="models")
 app.command("plan")(plan.plan)
 app.command("fit")(fit.fit)
 app.command("reconstruct")(reconstruct.reconstruct)
@@ -55,6 +57,7 @@ app.command("inpaint")(inpaint.inpaint)
 app.command("evaluate")(evaluate.evaluate)
 app.command("audit")(audit.audit)
 app.command("score")(score.score)
+app.command("quiz")(quiz.quiz)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 

@@ -33,19 +33,9 @@ class ProgressDisplay:
 
     def progress_for(self, name: str) -> Callable[[int, int], None]:
         """A progress bar for counted work; it appears at the first call and ends when all is done."""
-        logger = self.terminal()
-        started = False
+        from scanvq.training.loggers.counting import counted
 
-        def count(done: int, total: int) -> None:
-            nonlocal started
-            if not started:
-                logger.begin(name)
-                started = True
-            logger.count(done, total)
-            if done >= total:
-                logger.end(name)
-
-        return count
+        return counted(self.terminal(), name)
 
     def loggers(self, names: Sequence[str]) -> Callable[[Engine, RunDirectory], Sequence[Logger]]:
         """Makes the loggers of a training: this terminal and the named trackers."""

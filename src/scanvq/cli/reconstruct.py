@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.model_argument import ModelArgument
 from scanvq.cli.overwrite_option import OverwriteOption
 
 
 def reconstruct(
-    run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`.")],
+    run: ModelArgument,
     files: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
     out: Annotated[Path, typer.Option(help="The folder for the reconstructions.")],
     panels: Annotated[
-        bool, typer.Option(help="Also write PNG panels: original | codes | reconstruction.")
+        bool, typer.Option(help="Also write PNG panels: original | codes | reconstruction | difference.")
     ] = True,
     overwrite: OverwriteOption = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",

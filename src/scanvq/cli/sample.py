@@ -9,6 +9,7 @@ import typer
 
 from scanvq.cli.condition_options import ConditionOption, GuidanceOption, LabelOption, parse_conditions
 from scanvq.cli.decoder_option import DecoderOption, decoder_remark
+from scanvq.cli.model_argument import ModelArgument
 from scanvq.cli.overwrite_option import OverwriteOption
 
 if TYPE_CHECKING:
@@ -17,9 +18,20 @@ if TYPE_CHECKING:
 
 
 def sample(
-    run: Annotated[Path, typer.Argument(help="A run directory of `scanvq fit`.")],
+    run: ModelArgument,
     out: Annotated[Path, typer.Option(help="Output folder of the samples.")],
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of samples.")] = 64,
+    count: Annotated[
+        int | None,
+        typer.Option("-n", "--count", min=1, help="Number of samples. Default: 64.", show_default=False),
+    ] = None,
+    per_label: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Number of samples of each class, in place of --count; labels.csv is their table.",
+            show_default=False,
+        ),
+    ] = None,
     condition: ConditionOption = None,
     label: LabelOption = None,
     temperature: Annotated[
@@ -59,7 +71,11 @@ def sample(
     whether it looks like a copy, see `scanvq audit`. A model file has no training codes, so its samples are
     not audited.
 
-    Example: `scanvq sample runs/first -n 16 --label AD --condition age=70 --top-p 0.9 --out samples`
+    Examples:
+
+        scanvq sample runs/first -n 16 --label AD --condition age=70 --top-p 0.9 --out samples
+
+        scanvq sample runs/first --per-label 100 --out classes
     """
     from scanvq.cli.progress_display import ProgressDisplay
     from scanvq.inference.image_files import check_kind
@@ -68,24 +84,32 @@ def sample(
 
     check_kind(format)
     requested = parse_conditions(condition, label)
+    if count is not None and per_label is not None:
+        raise ValueError("--count and --per-label are both given; give one of them")
     model = Model.load(run, device=device)
     used = model.decoders.decoder_of(decoder)
     display = ProgressDisplay()
     sheet = sample_files(
         model,
         out,
-        count,
+        per_label or count or 64,
         condition=requested,
         params=model.sampling_params(
-            condition=requested, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
+            condition={**requested, "label": "each"} if per_label else requested,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            guidance=guidance,
         ),
         decoder=used,
         seed=seed,
         kind=format,
+        per_label=per_label is not None,
         overwrite=overwrite,
         progress=display.progress_for("sample"),
     )
-    print(f"wrote {count} synthetic images to {out}; contact sheet: {sheet}")
+    made = per_label * len(model.labels) if per_label else count or 64
+    print(f"wrote {made} synthetic images to {out}; contact sheet: {sheet}")
     print(decoder_remark(used))
     if audit:
         print(_audit(run, model, out, format, display))

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from scanvq.cli.model_argument import ModelArgument
 from scanvq.cli.overwrite_option import OverwriteOption
 
 
@@ -28,7 +29,7 @@ class CalibrationName(StrEnum):
 
 
 def score(
-    run: Annotated[Path, typer.Argument(help="A run made by `scanvq fit`, or a saved model file.")],
+    run: ModelArgument,
     files: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
     out: Annotated[
         Path | None,

@@ -17,6 +17,7 @@ def read_catalog(
     *,
     images: Images = "original",
     subject: str = "",
+    suffix: str = "",
     check_tables: bool = True,
     allow_synthetic: bool = False,
 ) -> Catalog:
@@ -26,17 +27,18 @@ def read_catalog(
         folder: folder of scans, a CSV with path, subject, split and label, or a single scan.
         images: "segmented" lists the segmentations instead of the scans, if the layout has both.
         subject: regular expression for subject identification, see `subjects_by_pattern`; "" = by the layout.
+        suffix: of BIDS names, such as T2w; "" = the most common. Other layouts have none.
         check_tables: refuse tables of subjects of which few rows match, see `with_table_notes`.
         allow_synthetic: keep files that ScanVQ generated.
 
     Raises:
-        CatalogError: no such folder, no supported files, no segmentations, an unusable pattern, or a table
-            of subjects that does not match.
+        CatalogError: no such folder, no supported files, no segmentations, an unusable pattern, no scan
+            of the suffix, or a table of subjects that does not match.
     """
     folder = Path(folder)
     if not folder.exists():
         raise CatalogError(f"there is no folder {folder}")
-    tree = read_tree(folder.resolve(), allow_synthetic=allow_synthetic)
+    tree = read_tree(folder.resolve(), allow_synthetic=allow_synthetic, suffix=suffix)
     for layout in LAYOUTS:
         catalog = layout(tree, images)
         if catalog is not None:

@@ -116,6 +116,7 @@ def survey_folder(
     *,
     images: Images = "original",
     subject: str = "",
+    suffix: str = "",
     allow_synthetic: bool = False,
     plane: Plane = "axial",
     slices: str = "foreground",
@@ -131,6 +132,7 @@ def survey_folder(
         folder: folder of scans.
         images: "segmented" uses the segmentations instead of the scans.
         subject: regular expression for subject identification, see `read_catalog`.
+        suffix: of BIDS names, such as T2w; "" = the most common.
         allow_synthetic: keep files that ScanVQ generated.
         plane: slicing plane of volumes.
         slices: slice selection.
@@ -141,9 +143,17 @@ def survey_folder(
         progress: called with the numbers of headers read and of all files.
 
     Raises:
-        CatalogError: no supported files in the folder, or `spacing` is given and no file has a pixel spacing.
+        CatalogError: no supported files in the folder, a suffix without BIDS or without scans, or `spacing`
+            is given and no file has a pixel spacing.
         ValueError: an invalid value of `slices`.
     """
-    catalog = read_catalog(folder, images=images, subject=subject, allow_synthetic=allow_synthetic)
+    catalog = read_catalog(
+        folder, images=images, subject=subject, suffix=suffix, allow_synthetic=allow_synthetic
+    )
+    if suffix and catalog.layout != "BIDS":
+        raise CatalogError(
+            f"data.suffix is {suffix!r}, which chooses scans of a BIDS folder; {folder} has the layout "
+            f"{catalog.layout}: leave data.suffix out"
+        )
     catalog = assign_splits(catalog, seed=seed, validation=validation, test=test)
     return Survey.of(catalog, plane=plane, slices=slices, spacing=spacing, progress=progress)

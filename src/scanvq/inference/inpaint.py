@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.imaging.formats import FORMATS, Format, Scan, format_of, output_name, stem_of
+from scanvq.imaging.formats import FORMATS, Format, Plane, Scan, format_of, output_name, stem_of
+from scanvq.inference.reconstruct import panel_name
 from scanvq.model.inpaint import unknown_region
 from scanvq.model.model import Model
 from scanvq.model.requested_values import RequestedValues
@@ -15,6 +19,41 @@ from scanvq.storage.output_folder import output_folder
 from scanvq.types import SamplingParams
 
 
+@dataclass(frozen=True, kw_only=True)
+class InpaintedFile:
+    """A scan with its completions.
+
+    Attributes:
+        folder: of the files, until they appear in the output folder.
+        panel: name of the picture of all completions there, which the caller writes.
+        scan: as it was given.
+        unknown: (S, H, W), true where pixels were completed.
+        completions: of the scan.
+    """
+
+    folder: Path
+    panel: Path
+    scan: Scan
+    unknown: NDArray[np.bool_]
+    completions: Sequence[Scan]
+
+    @property
+    def shown_slice(self) -> int:
+        """The slice with the most unknown pixels; of several, the middle one."""
+        counts = self.unknown.sum(axis=(1, 2))
+        most = np.flatnonzero(counts == counts.max())
+        return int(most[len(most) // 2])
+
+    def panel_images(self) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
+        """Of the shown slice: the scan (H, W) in [0, 1], what is unknown, the completions (n, H, W)."""
+        number = self.shown_slice
+        slices = [scan.slices[number].astype(np.float64) for scan in (self.scan, *self.completions)]
+        low, high = np.min(slices[1:]), np.max(slices[1:])  # completions have the known pixels, too
+        unit = np.clip((np.stack(slices) - low) / max(high - low, 1e-12), 0, 1).astype(np.float32)
+        return unit[0], self.unknown[number], unit[1:]
+
+
+@contextmanager
 def inpaint_file(
     model: Model,
     file: Path,
@@ -28,14 +67,15 @@ def inpaint_file(
     decoder: str | None = None,
     seed: int,
     overwrite: bool = False,
-) -> list[Path]:
-    """Writes several completions of a scan, each marked as synthetic.
+) -> Iterator[InpaintedFile]:
+    """Writes several completions of a scan, each marked as synthetic; they appear when the block ends.
 
     Args:
         model: with a prior that can inpaint.
         file: the scan.
         out: the folder for the completions.
-        mask: an image of the scan's size, white where pixels are unknown.
+        mask: an image of the scan's size, white where pixels are unknown: of one slice, which is used for
+            all, or of as many slices as the scan.
         keep: the half that is known, instead of a mask: see `model.inpaint.REGIONS`.
         count: number of completions.
         condition: requested values by name, see `Model.inpaint`.
@@ -44,19 +84,17 @@ def inpaint_file(
         seed: of the first completion; completion i uses seed + i.
         overwrite: replace earlier outputs, see `output_folder`.
 
-    Returns:
-        The written files.
-
     Raises:
         ValueError: an invalid mask or half, or a prior that cannot inpaint.
         OutputError: an output is there already.
     """
     scan = model.read(file)
-    unknown = mask_of(scan, mask, keep)
+    unknown = mask_of(scan, mask, keep, plane=model.plane)
     used = model.decoders.decoder_of(decoder)
     targets = [completed_file(Path(), file, number) for number in range(count)]
     written = [name for target, format in targets for name in format.written_files(target)]
-    with output_folder(out, written, overwrite=overwrite) as folder:
+    panel = panel_name(Path(stem_of(output_name(file)[0])))
+    with output_folder(out, [*written, panel], overwrite=overwrite) as folder:
         completions = model.inpaint(
             scan,
             unknown,
@@ -68,30 +106,38 @@ def inpaint_file(
         )
         for number, (completion, (target, format)) in enumerate(zip(completions, targets, strict=True)):
             format.write(folder / target, completion, model.provenance(seed=seed + number, decoder=used))
-    return [out / target for target, _ in targets]
+        yield InpaintedFile(folder=folder, panel=panel, scan=scan, unknown=unknown, completions=completions)
 
 
-def mask_of(scan: Scan, mask: Path | None, keep: str | None) -> NDArray[np.bool_]:
-    """Mask (H, W), True where pixels are unknown, from a mask file or from the half that is kept.
+def mask_of(scan: Scan, mask: Path | None, keep: str | None, *, plane: Plane) -> NDArray[np.bool_]:
+    """Mask (S, H, W), True where pixels are unknown, from a mask file or from the half that is kept.
+
+    Args:
+        scan: the scan.
+        mask: the mask file; read in the plane of the scan.
+        keep: the half that is kept, instead of a mask.
+        plane: of the slices of the scan.
 
     Raises:
-        ValueError: an unknown half, or a mask with several slices or of another size than the scan.
+        ValueError: an unknown half, or a mask of another size than the scan.
+        UnreadableScan: a damaged mask.
     """
-    height, width = scan.slices.shape[1:]
+    count, height, width = scan.slices.shape
     if mask is None:
-        return unknown_region(keep or "", (height, width))
-    slices = format_of(mask).read(mask).slices
-    if len(slices) != 1:
-        raise ValueError(
-            f"the mask {mask} has {len(slices)} slices; give a mask of a single slice, which is used for all"
-        )
+        return np.repeat(unknown_region(keep or "", (height, width))[None], count, axis=0)
+    slices = format_of(mask).read(mask, plane=plane).slices
     if slices.shape[1:] != (height, width):
         raise ValueError(
             f"the mask {mask} is {'x'.join(map(str, slices.shape[1:]))}, but the scan is {height}x{width}; "
             "they must have the same size"
         )
-    unknown: NDArray[np.bool_] = slices[0] > slices.max() / 2
-    return unknown
+    if len(slices) not in (1, count):
+        raise ValueError(
+            f"the mask {mask} has {len(slices)} slices, the scan {count}; give a mask of a single slice, "
+            "which is used for all, or of as many slices as the scan"
+        )
+    unknown: NDArray[np.bool_] = slices > slices.max() / 2
+    return np.repeat(unknown, count, axis=0) if len(unknown) == 1 else unknown
 
 
 def completed_file(out: Path, file: Path, number: int) -> tuple[Path, Format]:

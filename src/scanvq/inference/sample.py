@@ -5,14 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from scanvq.imaging.formats import FORMATS, Scan
+from scanvq.inference.class_table import TABLE, sample_classes, write_label_table
 from scanvq.inference.code_file import write_codes
-from scanvq.inference.image_files import check_kind, contact_sheet, picture_files, write_pictures
+from scanvq.inference.image_files import (
+    check_kind,
+    contact_sheet,
+    picture_files,
+    picture_names,
+    write_pictures,
+)
 from scanvq.model.model import Model
 from scanvq.model.requested_values import RequestedValues
 from scanvq.storage.output_folder import output_folder
 from scanvq.types import Progress, SamplingParams
 
-SHEET = "samples.png"
+SHEET, STEM = "samples.png", "sample"
 CODES = "codes.npz"
 AUDIT = "audit.json"
 """Written beside the samples when they are audited, and replaced with them."""
@@ -29,6 +36,7 @@ def sample_files(
     seed: int,
     kind: str = "png",
     overwrite: bool = False,
+    per_label: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Writes sampled images, `codes.npz` and a contact sheet of all images, each marked as synthetic.
@@ -43,6 +51,7 @@ def sample_files(
         seed: image i depends on the seed and on i alone.
         kind: "png", "nifti" or "npz".
         overwrite: replace earlier outputs, see `output_folder`; an earlier audit of samples, too.
+        per_label: make `count` images of each label, and write `labels.csv`.
         progress: called with samples done and all.
 
     Returns:
@@ -54,14 +63,23 @@ def sample_files(
     """
     check_kind(kind)
     model.decoders.decoder_of(decoder)  # a missing decoder is an error before sampling
-    names = [*picture_files(count, kind, stem="sample"), CODES, SHEET, AUDIT]
+    total = count * len(model.labels) if per_label else count
+    names = [*picture_files(total, kind, stem=STEM), CODES, SHEET, AUDIT, *([TABLE] if per_label else [])]
     with output_folder(out, names, overwrite=overwrite) as folder:
-        codes = model.sample_codes(count, condition=condition, params=params, seed=seed, progress=progress)
+        if per_label:
+            codes, labels = sample_classes(
+                model, count, condition=condition, params=params, seed=seed, progress=progress
+            )
+            write_label_table(folder, picture_names(total, kind, stem=STEM), labels)
+        else:
+            codes = model.sample_codes(
+                count, condition=condition, params=params, seed=seed, progress=progress
+            )
         decoded = model.decoders.decode(codes, decoder=decoder, seed=seed)[:, 0].numpy()
         images = model.preparation.to_native(decoded)
         provenance = model.provenance(seed=seed, decoder=model.decoders.decoder_of(decoder))
         spacing = model.preparation.native_spacing
-        write_pictures(folder, images, kind, provenance, stem="sample", spacing=spacing)
+        write_pictures(folder, images, kind, provenance, stem=STEM, spacing=spacing)
         write_codes(folder / CODES, model.id, codes, [], provenance=provenance)
         FORMATS["png"].write(folder / SHEET, Scan(slices=contact_sheet(images)[None]), provenance)
     return out / SHEET

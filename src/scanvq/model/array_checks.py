@@ -59,17 +59,20 @@ def check_scan(scan: Scan) -> None:
     _check_numbers("the slices of the scan", scan.slices)
 
 
-def checked_mask(mask: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """A mask (H, W) of true and false: bool, or numbers that are 0 and one other value (1, 255).
+def checked_mask(mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """A mask (H, W) or (S, H, W) of true and false: bool, or numbers that are 0 and one other value (1, 255).
+
+    Args:
+        mask: the mask.
+        shape: (S, H, W) of the scan.
 
     Raises:
         ValueError: another shape or type, or other values.
     """
     values = as_numpy(mask)
-    if values.shape != tuple(shape):
-        given, scan = (str(tuple(size)) for size in (values.shape, shape))
-        if values.ndim == 2:
-            given, scan = ("x".join(map(str, size)) for size in (values.shape, shape))
+    if values.shape not in (tuple(shape), tuple(shape[1:])):
+        sizes = (values.shape, shape[1:] if values.ndim <= 2 else shape)
+        given, scan = ("x".join(map(str, size)) if values.ndim in (2, 3) else str(size) for size in sizes)
         raise ValueError(f"the mask is {given}, the scan {scan}; they must have the same size")
     if values.dtype.kind == "b":
         return values

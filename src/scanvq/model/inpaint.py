@@ -64,7 +64,8 @@ def inpaint_images(
         coder: of the tokenizer.
         prior: in evaluation mode, on `device`.
         images: the scan to complete.
-        mask: (H, W), True where a pixel is unknown; the same for every slice.
+        mask: (S, H, W), True where a pixel is unknown; or (H, W), the same for every slice. Slices are
+            completed one by one: each depends on its own known pixels only.
         count: number of completions.
         condition: of every slice, (n,) each; None = all absent.
         params: temperature, top-k, top-p.
@@ -81,11 +82,10 @@ def inpaint_images(
         ValueError: a mask of another size, nothing unknown or nothing known, or a prior that cannot inpaint.
     """
     scan, preparation = images.scan, images.preparation
-    if mask.shape != scan.slices.shape[1:]:
-        raise ValueError(
-            f"the mask is {mask.shape[0]}x{mask.shape[1]}, the scan {scan.slices.shape[1]}x"
-            f"{scan.slices.shape[2]}; they must have the same size"
-        )
+    if mask.shape not in (scan.slices.shape, scan.slices.shape[1:]):
+        given, size = ("x".join(map(str, shape)) for shape in (mask.shape, scan.slices.shape[-mask.ndim :]))
+        raise ValueError(f"the mask is {given}, the scan {size}; they must have the same size")
+    mask = np.broadcast_to(mask, scan.slices.shape)
     check_draws(count, seed, seeds=count)
     if not mask.any():
         raise ValueError("the mask marks nothing as unknown (white), so there is nothing to fill in")
@@ -98,7 +98,7 @@ def inpaint_images(
         )
     blanked = _blanked(scan, mask)
     codes = coder.encode(prepare_scan(blanked, preparation))
-    known = known_codes(codes, _prepared_mask(mask, scan.spacing, preparation))
+    known = known_codes(codes, _prepared_masks(mask, scan.spacing, preparation))
     completions = []
     for number in range(count):
         filled = fill_codes(
@@ -124,25 +124,30 @@ def known_codes(codes: Codes, unknown: Tensor) -> Codes:
 
     Args:
         codes: of every level, (n, h, w).
-        unknown: (H, W) bool.
+        unknown: (n, H, W) bool.
     """
     levels: list[Tensor] = []
     for level in codes:
-        touched = F.adaptive_max_pool2d(unknown.float()[None, None], level.shape[1:])
-        touched = F.max_pool2d(touched, 3, stride=1, padding=1)[0, 0] > 0
+        pooled = F.adaptive_max_pool2d(unknown.float()[:, None], level.shape[1:])
+        touched = F.max_pool2d(pooled, 3, stride=1, padding=1)[:, 0] > 0  # (n, h, w)
         if levels:
-            coarser = (levels[-1][:1] == UNKNOWN).float()[None]
-            touched |= F.interpolate(coarser, size=level.shape[1:])[0, 0] > 0
+            coarser = (levels[-1] == UNKNOWN).float()[:, None]
+            touched |= F.interpolate(coarser, size=level.shape[1:])[:, 0] > 0
         levels.append(torch.where(touched, UNKNOWN, level))
     return tuple(levels)
 
 
 def _blanked(scan: Scan, mask: NDArray[np.bool_]) -> Scan:
-    darkest = scan.slices[:, ~mask].min(axis=1)[:, None, None]
-    return replace(scan, slices=np.where(mask, darkest, scan.slices))
+    """The scan with the darkest known value of each slice, or of the scan, in place of unknown pixels."""
+    darkest = [
+        pixels[~unknown].min() if not unknown.all() else scan.slices[~mask].min()
+        for pixels, unknown in zip(scan.slices, mask, strict=True)
+    ]
+    blank = np.array(darkest, scan.slices.dtype)[:, None, None]
+    return replace(scan, slices=np.where(mask, blank, scan.slices))
 
 
-def _prepared_mask(mask: NDArray[np.bool_], spacing: Spacing | None, preparation: Preparation) -> Tensor:
-    """A mask in the network's geometry: padding is known, pixels that overlap the mask are unknown."""
-    prepared = preparation.geometry.apply(mask.astype(np.uint8) * 255, spacing)
-    return torch.from_numpy(prepared > 0)
+def _prepared_masks(mask: NDArray[np.bool_], spacing: Spacing | None, preparation: Preparation) -> Tensor:
+    """Masks (n, H, W) in the network's geometry: padding is known, pixels that overlap a mask are unknown."""
+    prepared = [preparation.geometry.apply(one.astype(np.uint8) * 255, spacing) for one in mask]
+    return torch.from_numpy(np.stack(prepared) > 0)

@@ -273,11 +273,11 @@ class Model:
         decoder: str | None = None,
         seed: int = 0,
     ) -> Array | list[Scan]:
-        """Samples completions of the pixels where `mask` (H, W) is true; all other pixels stay unchanged.
+        """Samples completions of the pixels where `mask` is true; all other pixels stay unchanged.
 
         Args:
             images: a scan, or an image (H, W).
-            mask: true where a pixel is unknown; the same for every slice.
+            mask: (H, W), the same for every slice, or (S, H, W); slices are completed one by one.
             count: number of completions.
             condition: requested values by name; other conditions are absent: the known part determines them.
             label: requested value of the condition `label`.
@@ -297,7 +297,7 @@ class Model:
             self.coder,
             self.prior,
             given,
-            checked_mask(mask, given.scan.slices.shape[1:]),
+            checked_mask(mask, given.scan.slices.shape),
             count=count,
             condition=self.conditions.parse(requested, len(given.scan.slices)),
             params=replace(params, guided=tuple(requested)),

@@ -21,21 +21,26 @@ def without_seam(completed: NDArray[Any], known: NDArray[Any], unknown: NDArray[
     Args:
         completed: (S, H, W), decoded pixels everywhere.
         known: (S, H, W) of the same type; used where `unknown` is false only.
-        unknown: (H, W), some true and some false.
+        unknown: (S, H, W); a slice that is unknown everywhere, or nowhere, stays as it is.
 
     Returns:
         (S, H, W) of the same type.
     """
+    corrected = completed.copy()
+    for number, mask in enumerate(unknown):
+        if mask.any() and not mask.all():
+            corrected[number] = _slice_without_seam(completed[number], known[number], mask)
+    return corrected
+
+
+def _slice_without_seam(own: NDArray[Any], other: NDArray[Any], unknown: NDArray[np.bool_]) -> NDArray[Any]:
     weight = ndimage.gaussian_filter((~unknown).astype(np.float64), SIGMA)
     distance = ndimage.distance_transform_edt(unknown)
     share = np.exp(-((distance / REACH) ** 2)) / np.maximum(weight, 1e-6)
-    corrected = np.empty_like(completed)
-    for number, (own, other) in enumerate(zip(completed, known, strict=True)):
-        difference = np.where(unknown, 0.0, other.astype(np.float64) - own)
-        values = own + share * ndimage.gaussian_filter(difference, SIGMA)
-        if completed.dtype.kind in "iu":
-            limits = np.iinfo(completed.dtype)
-            values = values.round().clip(limits.min, limits.max)
-        low, high = min(own.min(), other[~unknown].min()), max(own.max(), other[~unknown].max())
-        corrected[number] = values.clip(low, high)
-    return corrected
+    difference = np.where(unknown, 0.0, other.astype(np.float64) - own)
+    values: NDArray[Any] = own + share * ndimage.gaussian_filter(difference, SIGMA)
+    if own.dtype.kind in "iu":
+        limits = np.iinfo(own.dtype)
+        values = values.round().clip(limits.min, limits.max)
+    low, high = min(own.min(), other[~unknown].min()), max(own.max(), other[~unknown].max())
+    return values.clip(low, high)

@@ -194,8 +194,13 @@ def read_calibration(directory: RunDirectory) -> Calibration | None:
 
 def shipped_models() -> dict[str, Path]:
     """The model files shipped with ScanVQ, by name."""
-    folder = Path(str(resources.files("scanvq") / "pretrained"))
-    return {file.name.removesuffix(SUFFIX): file for file in sorted(folder.glob(f"*{SUFFIX}"))}
+    found = sorted(shipped_folder().glob(f"*{SUFFIX}"))
+    return {file.name.removesuffix(SUFFIX): file for file in found}
+
+
+def shipped_folder() -> Path:
+    """The folder of shipped models, each a file NAME.safetensors with its card NAME.md."""
+    return Path(str(resources.files("scanvq") / "pretrained"))
 
 
 def write_model(path: Path, source: ModelSource) -> None:

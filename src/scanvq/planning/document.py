@@ -12,6 +12,7 @@ import tomlkit
 from tomlkit.items import Table
 
 from scanvq.cohort.survey import Survey
+from scanvq.notebook.table import html_table
 from scanvq.planning.choice import Choice, table_of
 from scanvq.planning.cost_estimate import CostEstimate
 from scanvq.recipe.reading import read_recipe
@@ -33,7 +34,7 @@ NOTES = {
 KEYS = ("folder", "budget", "seed", "cost_estimate")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Plan:
     """A planned run: recipe, scans, budget and cost estimate.
 
@@ -55,7 +56,20 @@ class Plan:
     text: str = ""
     recipe: Recipe
     cost_estimate: CostEstimate | None = None
-    survey: Survey | None = field(default=None, repr=False, compare=False)
+    survey: Survey | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        sections = self.recipe.sections
+        parts = f"{sections['tokenizer']['kind']}, {sections['prior']['kind']}"
+        return f"Plan({self.folder!r}: {parts}, {self.budget / 60:.1f} minutes, seed {self.seed})"
+
+    def _repr_html_(self) -> str:
+        rows = [("budget", f"{self.budget / 60:.1f} minutes", NOTES["plan.budget"])]
+        if (cost := self.cost_estimate) is not None:
+            text = f"{cost.minutes:.1f} minutes, {cost.memory_mb:.0f} MB memory, {cost.disk_mb:.0f} MB disk"
+            rows.append(("estimated cost", text, NOTES["plan.cost_estimate.minutes"]))
+        rows += [(one.key, str(one.value), f"{one.basis}: {one.reason}") for one in self.choices]
+        return html_table(f"Plan for {self.folder}", rows)
 
     def toml(self) -> str:
         """The plan as TOML with the reasons as comments; `read_plan` reads it."""

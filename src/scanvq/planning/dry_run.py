@@ -85,7 +85,7 @@ def measure_run(
 
         return progress
 
-    recipe = read_recipe(folder / "recipe.toml", overrides=['data.subject=""'])
+    recipe = read_recipe(folder / "recipe.toml", overrides=['data.subject=""', 'data.suffix=""'])
     request = FitRequest(
         folder=str((folder / "scans.csv").resolve()),
         epochs=1,

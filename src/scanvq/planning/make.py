@@ -68,6 +68,7 @@ def make_plan(
         folder,
         images=data.images,
         subject=data.subject,
+        suffix=data.suffix,
         allow_synthetic=data.allow_synthetic,
         plane=data.plane,
         slices=data.slices,

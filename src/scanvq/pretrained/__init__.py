@@ -1,1 +1,1 @@
-"""Models that ship with ScanVQ: one safetensors file each, named as the model."""
+"""Models that ship with ScanVQ: NAME.safetensors each, with its card NAME.md."""

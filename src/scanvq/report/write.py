@@ -6,7 +6,8 @@ from pathlib import Path
 
 from scanvq.model.model import Model
 from scanvq.report.card import CardFacts, has_own_edits, model_card
-from scanvq.report.figures.all import all_figures
+from scanvq.report.figures.all import PROGRESS, all_figures
+from scanvq.report.figures.film import film
 from scanvq.report.figures.rendered_figure import RenderedFigure
 from scanvq.report.gather import gather
 from scanvq.report.page import page
@@ -21,7 +22,9 @@ from scanvq.types import ProgressFactory
 def write_run_report(
     model: Model, directory: RunDirectory, *, progress_for: ProgressFactory, cache: Path | None = None
 ) -> None:
-    """Writes RUN/report.html, each figure as PNG and SVG, each table as CSV and LaTeX, and the model card.
+    """Writes RUN/report.html, its figures and tables as files, and the model card.
+
+    Figures are PNG and SVG, the progress of training also a GIF, tables CSV and LaTeX.
 
     The files appear together and replace those of the earlier report; these names are the run's own. A model
     card that was edited by hand is left as it is, see `has_own_edits`.
@@ -40,6 +43,8 @@ def write_run_report(
             _save(figure, new.figures)
         for sheet in figures.sheets.values():
             _save(sheet.draw(), new.figures)
+            if sheet.name.endswith(PROGRESS):
+                write_bytes(new.figures / f"{sheet.name}.gif", film(sheet))
         for table in run_tables(report_data).values():
             write_text(new.tables / f"{table.name}.csv", table.csv())
             write_text(new.tables / f"{table.name}.tex", latex(table))

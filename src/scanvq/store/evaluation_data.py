@@ -91,7 +91,11 @@ def _prepared(
     """The prepared scans, and a sentence about files that do not match the pattern of the run."""
     unmatched = ""
     catalog = read_catalog(
-        folder, images=data.images, check_tables=False, allow_synthetic=data.allow_synthetic
+        folder,
+        images=data.images,
+        suffix=data.suffix,
+        check_tables=False,
+        allow_synthetic=data.allow_synthetic,
     )
     by_layout = {entry.subject for entry in catalog.entries}
     if data.subject:

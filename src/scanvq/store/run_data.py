@@ -90,6 +90,7 @@ def survey_data(folder: Path, data: DataSettings, preparation: PreparationSettin
         folder,
         images=data.images,
         subject=data.subject,
+        suffix=data.suffix,
         allow_synthetic=data.allow_synthetic,
         plane=data.plane,
         slices=data.slices,

@@ -12,8 +12,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.synthetic.contrast import draw_acquisition, tissue_of
-from scanvq.synthetic.deformation import Label, draw_anatomy
+from scanvq.synthetic.contrast import Acquisition, draw_acquisition, tissue_of
+from scanvq.synthetic.deformation import Anatomy, Label, draw_anatomy
 from scanvq.synthetic.templates import Templates, load_templates
 
 LEVELS = (-14.0, 56.0)
@@ -96,18 +96,35 @@ def make_scan(
     low, high = LEVELS
     spacing = (high - low) / slices
     first = low + spacing / 2 + generator.uniform(-0.3, 0.3) * min(spacing, 6.0)
-    pixel = max(FIELD_OF_VIEW[0] / height, FIELD_OF_VIEW[1] / width)
     result = []
     for index in range(slices):
         level = first + index * spacing
-        points, shifts = anatomy.slice_map(height=height, width=width, pixel=pixel, level=level)
-        inside, channels = templates.sample(points)
-        tissue = tissue_of(inside, channels, shifts[:, inside], sulci=anatomy.sulci)
-        depth = (2 * level - low - high) / (high - low)
-        image = acquisition.image(tissue, height=height, width=width, depth=depth, generator=generator)
-        segmentation = tissue.segmentation(height=height, width=width)
+        image, segmentation = draw_slice(
+            templates, anatomy, acquisition, level=level, height=height, width=width, generator=generator
+        )
         result.append(DemoSlice(image, segmentation, subject=subject, level=index, label=label))
     return result
+
+
+def draw_slice(
+    templates: Templates,
+    anatomy: Anatomy,
+    acquisition: Acquisition,
+    *,
+    level: float,
+    height: int,
+    width: int,
+    generator: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Image and segmentation (H, W) of a subject at a level in mm; the generator gives the noise."""
+    low, high = LEVELS
+    pixel = max(FIELD_OF_VIEW[0] / height, FIELD_OF_VIEW[1] / width)
+    points, shifts = anatomy.slice_map(height=height, width=width, pixel=pixel, level=level)
+    inside, channels = templates.sample(points)
+    tissue = tissue_of(inside, channels, shifts[:, inside], sulci=anatomy.sulci)
+    depth = (2 * level - low - high) / (high - low)
+    image = acquisition.image(tissue, height=height, width=width, depth=depth, generator=generator)
+    return image, tissue.segmentation(height=height, width=width)
 
 
 def label_of(subject: int) -> Label:

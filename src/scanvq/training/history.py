@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scanvq.metrics.code_usage import perplexity, used
+from scanvq.storage.run_directory import RunDirectory
 from scanvq.types import Losses
 
 Record = dict[str, Any]
@@ -62,6 +63,17 @@ class Loggers:
     def end(self, stage: str) -> None:
         for logger in self._loggers:
             logger.end(stage)
+
+
+def run_records(run: RunDirectory) -> list[Record]:
+    """The records of all stages of a run, each with the name of its `stage`."""
+    stages = (("tokenizer", run.tokenizer), ("prior", run.prior), ("decoder", run.decoder))
+    return [
+        {"stage": name, **record}
+        for name, stage in stages
+        if stage.history.is_file()
+        for record in run.read(stage.history)["history"]
+    ]
 
 
 class Averages:

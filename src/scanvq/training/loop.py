@@ -112,7 +112,7 @@ class _TrainingLoop:
                 )
                 state.elapsed, stop = elapsed, stopping > 0
                 self._require_run()
-                self._report()
+                self._record_losses()
                 if self.schedule.validation_is_due(
                     state.step,
                     state.elapsed,
@@ -120,6 +120,7 @@ class _TrainingLoop:
                     validation_seconds=state.validation_seconds,
                 ):
                     self._validate()
+                self._show()  # after the validation, so that the last values shown are the newest
                 if state.elapsed - saved_at >= self.stage.settings.save_every or stop:
                     self._save()
                     saved_at = state.elapsed
@@ -156,14 +157,17 @@ class _TrainingLoop:
         self.state.step += 1
         self.state.images += len(indices) * self.engine.processes
 
-    def _report(self) -> None:
+    def _record_losses(self) -> None:
         state = self.state
-        done = self.stage.limit.progress(state.step, state.elapsed)
         if self.schedule.record_is_due(state.step, state.elapsed):
             values = self.averages.take(self.engine.sum)
             self._check_finite([name for name, value in values.items() if not math.isfinite(value)])
             state.shown.update(values)
             self._record("train", values)
+
+    def _show(self) -> None:
+        state = self.state
+        done = self.stage.limit.progress(state.step, state.elapsed)
         left = (1 - done) / done * state.elapsed if done > 0 else math.inf
         self.loggers.step(done, left, state.shown)
 
@@ -215,6 +219,7 @@ class _TrainingLoop:
     def _finish(self) -> None:
         if self.state.validated_at < 1 or self.state.best is None:
             self._validate()
+            self._show()
         if self.engine.is_main:
             self.stage.save(self.stage.directory.last)
         self.state.finished = True

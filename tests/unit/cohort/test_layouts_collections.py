@@ -8,18 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from scanvq.cohort.catalog import Catalog, CatalogError
 from scanvq.cohort.catalog_reader import read_catalog
+from scanvq.cohort.survey import survey_folder
 from scanvq.imaging.formats import UnreadableScan, format_of
+from scanvq.settings import DataSettings, PreparationSettings
+from scanvq.store.run_data import survey_data
 
 
-def tree(root: Path, names: Sequence[str]) -> Catalog:
+def tree(root: Path, names: Sequence[str], *, suffix: str = "") -> Catalog:
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    return read_catalog(root)
+    return read_catalog(root, suffix=suffix)
 
 
 def reported(catalog: Catalog) -> list[tuple[str, str, str | None, str | None]]:
@@ -47,8 +51,30 @@ def test_bids_takes_one_contrast_and_the_labels_of_participants(tmp_path: Path) 
         ("sub-01/ses-2/anat/sub-01_ses-2_T1w.nii.gz", "sub-01", None, "AD"),
         ("sub-02/anat/sub-02_T1w.nii.gz", "sub-02", None, None),
     ]
-    assert catalog.notes[0].startswith("only T1w scans are used; ignored: 1 T2w")
-    assert catalog.notes[1].startswith("3 scans that are not anatomical")
+    assert catalog.notes[:2] == (
+        "only T1w scans are used, not 1 T2w; to choose: --set data.suffix=T2w",
+        "scans that are left out: 1 in derivatives/, 1 not anatomical (in func/), 1 masks or segmentations",
+    )
+
+
+def test_the_suffix_of_bids_can_be_chosen(tmp_path: Path) -> None:
+    files = [f"sub-{n}/anat/sub-{n}_{suffix}.nii.gz" for n in range(9) for suffix in ("T1w", "T2w")]
+    catalog = tree(tmp_path, files, suffix="T2w")
+    assert {entry.path.name for entry in catalog.entries} == {f"sub-{n}_T2w.nii.gz" for n in range(9)}
+    assert catalog.notes == ("only T2w scans are used, not 9 T1w; to choose: --set data.suffix=T1w",)
+    with pytest.raises(CatalogError, match=r"'FLAIR', but no scan .* there are T1w \(9\), T2w \(9\)"):
+        read_catalog(tmp_path, suffix="FLAIR")
+    survey = survey_data(tmp_path, DataSettings(suffix="T2w"), PreparationSettings(), seed=0)
+    assert {entry.path.name for entry in survey.catalog.entries} == {f"sub-{n}_T2w.nii.gz" for n in range(9)}
+
+
+def test_a_suffix_is_for_bids_only(tmp_path: Path) -> None:
+    for number in range(12):
+        Image.fromarray(np.full((9, 9), number, np.uint8)).save(tmp_path / f"s{number}.png")
+    with pytest.raises(CatalogError, match=r"chooses scans of a BIDS folder.* layout flat"):
+        survey_folder(tmp_path, suffix="T2w")
+    assert len(survey_folder(tmp_path).catalog.entries) == 12
+    assert len(read_catalog(tmp_path, suffix="T2w").entries) == 12  # other scans that a run is evaluated on
 
 
 def test_decathlon_takes_what_its_list_names(tmp_path: Path) -> None:

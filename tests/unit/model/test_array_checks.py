@@ -95,7 +95,12 @@ MASK[3:8, 5:9] = True
      MASK.tolist(), torch.from_numpy(MASK), torch.from_numpy(MASK).int()],
 )  # fmt: skip
 def test_masks_that_are_taken(given: Any) -> None:
-    assert np.array_equal(checked_mask(given, (14, 20)), MASK)
+    assert np.array_equal(checked_mask(given, (1, 14, 20)), MASK)
+
+
+def test_a_mask_of_each_slice() -> None:
+    masks = np.stack([MASK, ~MASK])
+    assert np.array_equal(checked_mask(masks, (2, 14, 20)), masks)
 
 
 @pytest.mark.parametrize(
@@ -109,13 +114,13 @@ def test_masks_that_are_taken(given: Any) -> None:
         (MASK.astype(complex), "the mask are of complex128"),
         (np.ones(20, bool), r"the mask is \(20,\), the scan \(14, 20\)"),
         (np.array(True), r"the mask is \(\)"),
-        (MASK[None], r"the mask is \(1, 14, 20\)"),
+        (np.stack([MASK, MASK]), "the mask is 2x14x20, the scan 1x14x20"),
         (MASK.T, "the mask is 20x14, the scan 14x20; they must have the same size"),
     ],
 )
 def test_masks_that_are_refused(given: Any, reported: str) -> None:
     with pytest.raises(ValueError, match=reported):
-        checked_mask(given, (14, 20))
+        checked_mask(given, (1, 14, 20))
 
 
 COARSE, FINE = np.zeros((2, 3, 4), np.int64), np.full((2, 6, 8), 7, np.uint8)

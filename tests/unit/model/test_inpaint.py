@@ -66,6 +66,22 @@ def test_known_pixels_stay_unchanged_bit_for_bit(
     assert not np.array_equal(completions[0].slices, completions[1].slices)
 
 
+def test_each_slice_can_have_a_mask_of_its_own(
+    coder: Coder, prior: HierarchicalPrior, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
+) -> None:
+    masks = np.stack([hole, np.roll(hole, 6, axis=1)])
+    (own,) = complete(coder, prior, scan, masks, preparation, count=1)
+    assert np.array_equal(own.slices[~masks], scan.slices[~masks])
+    for number, mask in enumerate(masks):
+        assert not np.array_equal(own.slices[number][mask], scan.slices[number][mask])
+    (same,) = complete(coder, prior, scan, hole, preparation, count=1)
+    assert np.array_equal(own.slices[0], same.slices[0])
+    masks = np.stack([np.zeros(SIZE, np.bool_), np.ones(SIZE, np.bool_)])  # one slice is new altogether
+    (new,) = complete(coder, prior, scan, masks, preparation, count=1)
+    assert np.array_equal(new.slices[0], scan.slices[0])
+    assert not np.array_equal(new.slices[1], scan.slices[1])
+
+
 def test_a_completion_does_not_depend_on_the_count(
     coder: Coder, prior: HierarchicalPrior, scan: Scan, hole: NDArray[np.bool_], preparation: Preparation
 ) -> None:
@@ -139,7 +155,7 @@ def test_codes_of_unknown_pixels_and_their_neighbors_are_unknown() -> None:
     codes = torch.arange(2 * 5 * 6).view(2, 5, 6)
     unknown = torch.zeros(20, 24, dtype=torch.bool)
     unknown[8, 11] = True  # the cell of row 2, column 2
-    (known,) = known_codes((codes,), unknown)
+    (known,) = known_codes((codes,), unknown.expand(2, -1, -1))
     touched = torch.zeros(5, 6, dtype=torch.bool)
     touched[1:4, 1:4] = True
     assert (known[:, touched] == UNKNOWN).all()
@@ -150,14 +166,14 @@ def test_a_finer_code_is_unknown_where_the_coarser_code_is() -> None:
     codes = (torch.zeros(1, 4, 4, dtype=torch.int64), torch.zeros(1, 8, 8, dtype=torch.int64))
     unknown = torch.zeros(32, 32, dtype=torch.bool)
     unknown[0, 0] = True
-    coarse, fine = known_codes(codes, unknown)
+    coarse, fine = known_codes(codes, unknown[None])
     assert (coarse[0, :2, :2] == UNKNOWN).all()
     assert (coarse == UNKNOWN).sum() == 4
     assert (fine[0, :4, :4] == UNKNOWN).all()
     assert (fine == UNKNOWN).sum() == 16
     unknown[:] = False
     unknown[4, 11] = True  # coarse cell (0, 1), fine cell (1, 2): columns 0 to 2 coarse, 1 to 3 fine
-    coarse, fine = known_codes(codes, unknown)
+    coarse, fine = known_codes(codes, unknown[None])
     assert torch.equal((fine == UNKNOWN), (coarse == UNKNOWN).repeat_interleave(2, 1).repeat_interleave(2, 2))
 
 
@@ -183,6 +199,7 @@ def test_an_invalid_half_is_refused() -> None:
     ("mask", "message"),
     [
         (np.zeros((4, 4), np.bool_), "the mask is 4x4, the scan 20x22"),
+        (np.zeros((3, *SIZE), np.bool_), "the mask is 3x20x22, the scan 2x20x22"),
         (np.zeros(SIZE, np.bool_), "marks nothing as unknown"),
         (np.ones(SIZE, np.bool_), "marks everything as unknown"),
     ],

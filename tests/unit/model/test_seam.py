@@ -6,8 +6,8 @@ import numpy as np
 
 from scanvq.model.seam import without_seam
 
-HIDDEN = np.zeros((40, 40), np.bool_)
-HIDDEN[20:] = True
+HIDDEN = np.zeros((1, 40, 40), np.bool_)
+HIDDEN[:, 20:] = True
 
 
 def test_a_step_at_the_border_goes_and_the_far_side_stays() -> None:
@@ -34,7 +34,17 @@ def test_values_of_unknown_pixels_are_not_used() -> None:
     completed = random.random((2, 40, 40)).astype(np.float32)
     known = random.random((2, 40, 40)).astype(np.float32)
     other = np.where(HIDDEN, 9, known).astype(np.float32)
-    assert np.array_equal(without_seam(completed, known, HIDDEN), without_seam(completed, other, HIDDEN))
+    hidden = HIDDEN.repeat(2, axis=0)
+    assert np.array_equal(without_seam(completed, known, hidden), without_seam(completed, other, hidden))
+
+
+def test_a_slice_that_is_unknown_everywhere_or_nowhere_stays() -> None:
+    known = np.full((3, 40, 40), 0.6, np.float32)
+    completed = np.full((3, 40, 40), 0.5, np.float32)
+    hidden = np.stack([np.ones((40, 40), np.bool_), np.zeros((40, 40), np.bool_), HIDDEN[0]])
+    result = without_seam(completed, known, hidden)
+    assert np.array_equal(result[:2], completed[:2])
+    assert not np.array_equal(result[2], completed[2])
 
 
 def test_whole_numbers_stay_in_range() -> None:

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scanvq.imaging.formats import Provenance
 from scanvq.report.figures.all import all_figures
 from scanvq.report.figures.chart import draw
 from scanvq.report.figures.codebook import code_use
 from scanvq.report.figures.colors import code_colors, difference_colors, gray
 from scanvq.report.figures.curves import curve, curve_names
-from scanvq.report.figures.panels import save_panel
+from scanvq.report.figures.film import film
+from scanvq.report.figures.panels import save_completions, save_panel
 from scanvq.report.figures.rendered_figure import RenderedFigure
 from scanvq.report.figures.scores import ssim_histogram
 from scanvq.report.figures.tiles import GAP, HEADING, LABEL, Row, Sheet, Tile, cell_size
@@ -147,7 +149,7 @@ def test_a_panel_is_saved_side_by_side(tmp_path: Path, grids: list[tuple[int, in
     save_panel(path, image, codes, image, codebook_sizes=[24] * len(grids))
     times = 6  # 24 pixels become at least 128
     with Image.open(path) as picture:
-        count = 2 + len(grids)
+        count = 3 + len(grids)
         assert picture.size == (GAP + count * (24 * times + GAP), 2 * GAP + 16 * times + LABEL)
         colors = picture.convert("RGB")
         middle = (GAP + 12 * times, GAP + 8 * times)
@@ -155,3 +157,39 @@ def test_a_panel_is_saved_side_by_side(tmp_path: Path, grids: list[tuple[int, in
         corner = (GAP + (24 * times + GAP), GAP)
         assert colors.getpixel(corner) == tuple(code_colors(codes[0], codebook_size=24)[0, 0])
     assert [file.name for file in path.parent.iterdir()] == ["one.png"]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_completions_are_saved_side_by_side_with_their_spread(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "panels" / "one.png"
+    unknown = np.zeros((128, 128), np.bool_)
+    unknown[64:] = True
+    image = np.full((128, 128), 0.5, np.float32)
+    completions = np.where(unknown, np.linspace(0, 0.8, count)[:, None, None], image).astype(np.float32)
+    save_completions(path, image, unknown, completions, provenance=Provenance(model="0" * 16, seed=0))
+    with Image.open(path) as picture:
+        assert "SYNTHETIC" in str(picture.info)
+        colors = picture.convert("RGB")
+        tiles = 1 + count + (count > 1)
+        assert picture.width == GAP + tiles * (128 + GAP)
+        assert colors.getpixel((GAP + 5, GAP + 5)) == (128, 128, 128)
+        assert colors.getpixel((GAP + 5, GAP + 100)) == (0, 0, 0)
+        if count > 1:
+            left = GAP + (tiles - 1) * (128 + GAP)
+            assert sum(colors.getpixel((left + 5, GAP + 5))) < 20  # known pixels are the same in all
+            assert sum(colors.getpixel((left + 5, GAP + 100))) > 300
+
+
+def test_the_film_of_training_has_a_frame_for_each_step() -> None:
+    def row(value: int, heading: str) -> Row:
+        return Row(tiles=(Tile(pixels=np.full((128, 128), value, np.uint8)),), heading=heading)
+
+    sheet = Sheet(name="x", rows=(row(0, "step 1"), row(99, "step 2"), row(200, "originals")), fixed=True)
+    with Image.open(io.BytesIO(film(sheet))) as picture:
+        assert picture.n_frames == 2
+        for number, value in enumerate((0, 99)):
+            picture.seek(number)
+            colors = picture.convert("L")
+            below = GAP + HEADING + 128 + LABEL + GAP + HEADING
+            assert colors.getpixel((GAP + 60, GAP + HEADING + 60)) == value
+            assert colors.getpixel((GAP + 60, below + 60)) == 200

@@ -251,7 +251,7 @@ def test_the_best_and_last_weights_are_kept(tmp_path: Path) -> None:
     assert state.best == 3.0
     assert equal(load_file(stage.directory.best), kept[1])
     assert equal(load_file(stage.directory.last), weights(stage))
-    assert logger.shown["val_score"] == 2.0  # the last step is shown before it is validated
+    assert logger.shown["val_score"] == 2.5  # of the last validation
 
 
 def test_smaller_may_be_better(tmp_path: Path) -> None:

@@ -16,19 +16,26 @@ from scanvq.cohort.layouts.tree import Tree, make_catalog, require_original_imag
 PARTICIPANTS = "participants.tsv"
 _SCAN = re.compile(
     r"(?P<root>(?:.*/)?)(?P<subject>sub-[A-Za-z0-9]+)/(?:ses-[A-Za-z0-9]+/)?anat/"
-    r"(?P=subject)_(?:.*_)?(?P<contrast>[A-Za-z0-9]+)\.nii(?:\.gz)?"
+    r"(?P=subject)_(?:.*_)?(?P<suffix>[A-Za-z0-9]+)\.nii(?:\.gz)?"
 )
 _MASK_SUFFIXES = {"mask", "dseg", "probseg", "defacemask"}
 _IGNORED_FOLDERS = {"derivatives", "sourcedata", "code", "stimuli"}
 
 
 def read_bids(tree: Tree, images: Images) -> Catalog | None:
-    """The anatomical scans of the most common contrast; T1w if several are equally common."""
-    counts = Counter(match["contrast"] for _, match in _anatomical(tree))
+    """The anatomical scans of one suffix: the requested one, else the most common, T1w before others.
+
+    Raises:
+        CatalogError: no scan has the requested suffix.
+    """
+    counts = Counter(match["suffix"] for _, match in _anatomical(tree))
     if not counts:
         return None
     require_original_images(images, "BIDS")
-    contrast = min(counts, key=lambda name: (-counts[name], name != "T1w", name))
+    suffix = tree.suffix or min(counts, key=lambda name: (-counts[name], name != "T1w", name))
+    if suffix not in counts:
+        there = ", ".join(f"{name} ({count})" for name, count in counts.most_common())
+        raise CatalogError(f"data.suffix is {suffix!r}, but no scan in {tree.root} has it; there are {there}")
     first = next(match for _, match in _anatomical(tree))
     labels = _labels(tree.root / first["root"] / PARTICIPANTS)
     id_of = match_names(labels, (match["subject"] for _, match in _anatomical(tree)))
@@ -41,26 +48,34 @@ def read_bids(tree: Tree, images: Images) -> Catalog | None:
             label=labels.get(id_of.get(match["subject"], "")),
         )
         for path, match in _anatomical(tree)
-        if match["contrast"] == contrast
+        if match["suffix"] == suffix
     )
     notes = []
-    if others := ", ".join(f"{count} {name}" for name, count in counts.items() if name != contrast):
-        notes.append(
-            f"only {contrast} scans are used; ignored: {others} (list the files in a CSV to use these)"
-        )
-    if ignored := len(tree.scans) - counts.total():
-        notes.append(f"{ignored} scans that are not anatomical, or derived, are ignored")
+    if others := ", ".join(f"{count} {name}" for name, count in counts.most_common() if name != suffix):
+        example = next(name for name, _ in counts.most_common() if name != suffix)
+        notes.append(f"only {suffix} scans are used, not {others}; to choose: --set data.suffix={example}")
+    reasons = Counter(map(_why_not, tree.scans))
+    if why := ", ".join(f"{count} {reason}" for reason, count in reasons.most_common() if reason):
+        notes.append(f"scans that are left out: {why}")
     return make_catalog(tree, "BIDS", entries, notes)
+
+
+def _why_not(path: Path) -> str:
+    """Why a scan is left out, whatever its suffix; "" for an anatomical scan."""
+    if derived := _IGNORED_FOLDERS & set(path.parts):
+        return f"in {min(derived)}/"
+    match = _SCAN.fullmatch(path.as_posix())
+    if match is None:
+        return "without a BIDS name" if "anat" in path.parts else f"not anatomical (in {path.parent.name}/)"
+    if match["suffix"].lower() in _MASK_SUFFIXES:
+        return "masks or segmentations"
+    return ""
 
 
 def _anatomical(tree: Tree) -> Iterator[tuple[Path, re.Match[str]]]:
     for path in tree.scans:
         match = _SCAN.fullmatch(path.as_posix())
-        if (
-            match
-            and not _IGNORED_FOLDERS & set(path.parts)
-            and match["contrast"].lower() not in _MASK_SUFFIXES
-        ):
+        if match and not _why_not(path):
             yield path, match
 
 

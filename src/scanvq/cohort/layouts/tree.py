@@ -46,6 +46,7 @@ class Tree:
         generated: files that are left out because ScanVQ generated them.
         runs: run directories of ScanVQ, which are left out.
         special: pipes, sockets and devices, which are left out.
+        suffix: of BIDS names, such as T2w: which scans are wanted; "" = the most common.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class Tree:
     generated: Sequence[Path] = ()
     runs: Sequence[Path] = ()
     special: Sequence[Path] = ()
+    suffix: str = ""
 
     def describe(self) -> str:
         """The files that are present instead of scans, and the supported suffixes."""
@@ -92,12 +94,13 @@ class Tree:
         return notes
 
 
-def read_tree(folder: Path, *, allow_synthetic: bool = False) -> Tree:
+def read_tree(folder: Path, *, allow_synthetic: bool = False, suffix: str = "") -> Tree:
     """Lists the files of a folder; hidden files and folders, and run directories of ScanVQ are ignored.
 
     Args:
         folder: the folder, a single file, or a table.
         allow_synthetic: keep files that ScanVQ generated.
+        suffix: see `Tree`.
     """
     if folder.is_file() and folder.suffix.lower() in (".csv", ".tsv"):
         return Tree(root=folder.parent, scans=(), others=Counter(), table=folder)
@@ -125,6 +128,7 @@ def read_tree(folder: Path, *, allow_synthetic: bool = False) -> Tree:
         generated=generated,
         runs=runs,
         special=special,
+        suffix=suffix,
     )
 
 

@@ -31,6 +31,7 @@ from scanvq.report.report_data import (
 
 CODES_SHOWN = 6
 PROGRESS_TILES = 6
+PROGRESS = "-progress"  # after the name of a stage: the sheet of its pictures during training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,7 @@ def _sheets(report_data: ReportData) -> Iterator[Sheet]:
     for stage, pictures in report_data.progress.items():
         rows = _progress_rows(stage, pictures)
         columns = max((len(row.tiles) for row in rows), default=0)
-        yield Sheet(name=f"{stage}-progress", rows=rows, columns=columns, fixed=True)
+        yield Sheet(name=f"{stage}{PROGRESS}", rows=rows, columns=columns, fixed=True)
 
 
 def _panel(reconstructed: ReconstructedImage, codebook_sizes: tuple[int, ...]) -> Row:

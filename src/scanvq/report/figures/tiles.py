@@ -76,7 +76,11 @@ class Sheet:
 
     def draw(self) -> RenderedFigure:
         """The sheet as PNG and SVG."""
-        return RenderedFigure(name=self.name, png=_png(self), svg=_svg(self))
+        return RenderedFigure(name=self.name, png=self.png(), svg=_svg(self))
+
+    def png(self) -> bytes:
+        """The sheet as PNG alone."""
+        return _png(self)
 
 
 def cell_size(sheet: Sheet) -> tuple[int, int]:

@@ -39,5 +39,10 @@ def style() -> Markup:
     return Markup(_text("style.css"))
 
 
+def script(name: str) -> Markup:
+    """A script of this package."""
+    return Markup(_text(name))
+
+
 def _text(name: str) -> str:
     return (resources.files("scanvq.report.templates") / name).read_text(encoding="utf-8")

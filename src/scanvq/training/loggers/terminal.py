@@ -58,13 +58,16 @@ class TerminalLogger:
     def step(self, progress: float, seconds_left: float, values: Mapping[str, float]) -> None:
         if self._progress is not None and self._task is not None:
             self._progress.update(
-                self._task, completed=progress, left=f"{duration(seconds_left)} left", values=_shown(values)
+                self._task,
+                completed=progress,
+                left=f"{duration(seconds_left)} left",
+                values=shown_values(values),
             )
         elif time.monotonic() - self._line_at >= LINE_SECONDS:
             self._line_at = time.monotonic()
             left = duration(seconds_left)
             self.console.print(
-                f"{self._stage} {progress:4.0%}, {left} left: {_shown(values)}",
+                f"{self._stage} {progress:4.0%}, {left} left: {shown_values(values)}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -101,5 +104,6 @@ def duration(seconds: float) -> str:
     return f"{rounded // 3600}h{rounded % 3600 // 60:02d}m"
 
 
-def _shown(values: Mapping[str, float]) -> str:
+def shown_values(values: Mapping[str, float]) -> str:
+    """The values that a line of progress shows."""
     return "  ".join(f"{name.replace('_', ' ')} {values[name]:.4g}" for name in SHOWN if name in values)

@@ -1,0 +1,1 @@
+"""What a notebook shows: tables and pictures in place of plain text."""

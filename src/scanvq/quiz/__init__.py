@@ -1,0 +1,1 @@
+"""A blind test for readers: real or created?"""
