@@ -13,6 +13,7 @@ from scanvq.recipe.completion import complete_recipe
 from scanvq.recipe.overrides import apply_override, change_kind
 from scanvq.recipe.recipe import Recipe
 from scanvq.spec import SpecError, did_you_mean
+from scanvq.storage.regular_file import open_regular
 
 
 def recipe_names() -> list[str]:
@@ -87,7 +88,8 @@ def _text_of(name_or_file: str | Path) -> tuple[str, str]:
     if path.suffix != ".toml":
         return recipe_text(str(name_or_file)), str(name_or_file)
     try:
-        return path.read_text(encoding="utf-8"), str(path)
+        with open_regular(path) as file:
+            return file.read().decode("utf-8"), str(path)
     except FileNotFoundError:
         raise SpecError(f"there is no recipe file {path}.") from None
     except (OSError, UnicodeDecodeError) as error:

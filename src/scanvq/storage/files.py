@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 
+from scanvq.storage.regular_file import open_regular
+
 TEMPORARY_PREFIX = ".writing-"
 
 # What safetensors and PyTorch say when a write fails; the last three are PyTorch's, for any failed write.
@@ -93,9 +95,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file. Raises DamagedFileError for a file that holds none."""
+    """The value of a JSON file.
+
+    Raises:
+        DamagedFileError: it holds no value. OSError: no such file, or no regular file.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            return json.loads(file.read().decode("utf-8"))
     except (ValueError, RecursionError) as error:  # also bytes that are no text
         reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
         raise DamagedFileError(f"{path} is damaged ({reason}); restore it, or make it again") from None
@@ -114,7 +121,9 @@ def validated(path: Path, value: Any, expected: type[Value]) -> Value:
     """
     try:
         return TypeAdapter(expected).validate_python(value)
+    except (RecursionError, OverflowError) as error:
+        raise DamagedFileError(f"{path} is damaged ({type(error).__name__}: {error}); restore it") from None
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "its value"
+        field = ".".join(map(str, first["loc"]))[:200] or "its value"
         raise DamagedFileError(f"{path} is damaged ({field}: {first['msg']}); restore it") from None

@@ -1,0 +1,233 @@
+"""What the JSON files of a run directory must hold, checked when they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
+
+SPLITS = Literal["train", "validation", "test"]
+
+
+class Record(BaseModel):
+    """A JSON object with the fields that readers need; it may have more."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class Score(Record):
+    """A number with its interval and the reason why it has none."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    floor: float | None = None
+    bad: dict[str, float | None] = {}
+    note: str = ""
+    refused: str = ""
+
+
+def _scores_are_typed(value: dict[str, Any]) -> dict[str, Any]:
+    """Every object with a "value", at any depth, is a score."""
+    for name, part in value.items():
+        if not isinstance(part, Mapping):
+            continue
+        if "source" in part and not (isinstance(part["source"], Mapping) and "model" in part["source"]):
+            raise ValueError(f"{name} has a source that is none")
+        if "n" in part and type(part["n"]) is not int:
+            raise ValueError(f"n of {name} is no number")
+        if "value" in part:
+            Score.model_validate(part)
+        else:
+            _scores_are_typed(dict(part))
+    return value
+
+
+Scores = Annotated[dict[str, Any], AfterValidator(_scores_are_typed)]
+
+
+class Summary(Record):
+    """The distribution of a score over images."""
+
+    mean: float
+    p05: float
+    p95: float
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+
+class TestImages(Record):
+    """Scores of the reconstructions, by name."""
+
+    __pydantic_extra__: dict[str, Summary | dict[str, Summary]]
+
+    n: int = Field(ge=1)
+    subjects: int = Field(ge=1)
+
+
+class Codebook(Record):
+    """The use of a codebook."""
+
+    size: int
+    used: int
+    perplexity: float
+
+
+class TokenizerScores(Record):
+    """Of metrics.json."""
+
+    test: TestImages
+    bits_per_pixel: FiniteFloat
+    codebook: list[Codebook] = Field(min_length=1)
+    groups: dict[str, Any] = {}
+
+
+class PriorTest(Record):
+    """Of metrics.json."""
+
+    n: int
+    bits_per_code: float
+    bits_per_pixel: float
+
+
+class PriorScores(Record):
+    """Of metrics.json."""
+
+    test: PriorTest | None
+
+
+class LeakCounts(Record):
+    """Of metrics.json."""
+
+    pairs: int
+    unchecked: str
+    unmatched: str
+
+
+class Metrics(Record):
+    """metrics.json: scores of the run, and of its samples."""
+
+    tokenizer: TokenizerScores
+    prior: PriorScores
+    rate: dict[str, Score] = {}
+    leak: LeakCounts
+    cost: dict[str, Any] = {}
+    samples: Scores = {}
+
+
+class AuditedSample(Record):
+    """The nearest training scan of a created one."""
+
+    file: str
+    nearest: str
+    p: float | None
+    copy_: bool | None = Field(alias="copy")
+
+
+class Audit(Record):
+    """audit.json: which created scans copy training scans."""
+
+    rate: Score
+    samples: list[AuditedSample]
+    source: dict[str, Any]
+    complete: bool
+
+
+class HistoryRecord(Record):
+    """The values of a step."""
+
+    step: int
+    epoch: float
+    seconds: float
+    split: Literal["train", "validation"]
+
+
+class History(Record):
+    """history.json of a stage."""
+
+    elapsed: FiniteFloat
+    images: int
+    peak_memory_mb: FiniteFloat
+    history: list[HistoryRecord]
+
+
+class TestScores(Record):
+    """test_scores.json: the score of each test image."""
+
+    rows: list[int]
+    ssim: list[float]
+    usage: list[list[int]]
+
+
+class Geometry(Record):
+    """The size of an image."""
+
+    height: int
+    width: int
+
+
+class Preparation(Record):
+    """Of data.json."""
+
+    geometry: Geometry
+
+
+class Data(Record):
+    """data.json, as far as it is shown; `scanvq.store.run_data.DataRecord` has what training needs."""
+
+    folder: str
+    layout: str
+    labels: list[str]
+    notes: list[str]
+    skipped: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
+    slices: dict[SPLITS, int]
+    subjects: dict[SPLITS, int]
+    preparation: Preparation
+    content: str
+    test_content: str = ""
+    entries: list[Annotated[list[str | None], Field(min_length=5, max_length=5)]]
+
+
+class Environment(Record):
+    """environment.json."""
+
+    command: str = ""
+    packages: dict[str, str] = {}
+
+
+class RateDistortion(Record):
+    """rate_distortion.json: image codecs beside the run."""
+
+    source: dict[str, Any]
+    codecs: dict[str, Any] = {}
+
+
+class Interval(Record):
+    """references.json: floors of the scores of samples."""
+
+    floor: dict[str, Any]
+    bad: dict[str, Any]
+    floor_interval: dict[str, Annotated[list[float | None], Field(min_length=2, max_length=2)]]
+
+
+RECORDS: dict[str, Any] = {
+    "metrics": Metrics,
+    "audit": Audit,
+    "history": History,
+    "test_scores": TestScores,
+    "data": Data,
+    "environment": Environment,
+    "rate_distortion": RateDistortion,
+    "references": Interval,
+    "cost": dict[str, Any],
+    "card": dict[str, str],
+    "fingerprint": dict[str, Any],
+}
+"""By the name of the file up to "-" or ".json": files on other folders of scans have that folder behind it."""
+
+
+def record_of(name: str) -> Any:
+    """The type of a file of a run, by its name; Any for a file that others check."""
+    return RECORDS.get(name.removesuffix(".json").partition("-")[0], Any)
