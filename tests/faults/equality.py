@@ -14,7 +14,7 @@ _MEASURED = {"cost", "elapsed", "peak_memory_mb", "validation_seconds", "seconds
 
 
 def require_equal_runs(one: Path, other: Path) -> None:
-    """Raises AssertionError for other weights, codes, scores or histories, and for files that were left behind."""
+    """Raises AssertionError for other weights, codes, scores or histories, and for temporary files."""
     for name in [*WEIGHTS, *CODES, "recipe.toml", "test_scores.csv"]:
         assert (one / name).read_bytes() == (other / name).read_bytes(), f"{name} of {one} differs"
     for name in ("metrics.json", "data.json", "tokenizer/history.json", "prior/history.json"):
@@ -36,7 +36,9 @@ def require_equal_folders(one: Path, other: Path) -> None:
 
 
 def _names(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {".lock"}
+    """Of all files but the hidden ones: the lock, and what a killed process was writing."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    return {path.relative_to(folder).as_posix() for path in files}
 
 
 def _values(file: Path) -> Any:

@@ -1,4 +1,4 @@
-"""A file layer that fails: at the n-th write below a folder, in the way of a full or defective disk, or a kill.
+"""A file layer that fails at the n-th write below a folder: a full, defective or read-only disk, or a kill.
 
 Every open for writing, rename, truncation, new folder and fsync of Python code is a write. PyTorch and
 safetensors write by themselves; their writes lie between an open and an fsync of `atomic_write`, and meet the

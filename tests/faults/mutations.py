@@ -14,8 +14,8 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 from pydicom import dcmread
-from pydicom.dataelem import RawDataElement
 from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 
 from scanvq.imaging.formats import Scan, format_of
@@ -31,11 +31,32 @@ FIELDS_OF_NIFTI = {  # offset -> type, of sizes, types, scaling and geometry
     **{offset: "<f" for offset in range(256, 328, 4)},
 }
 TAGS_OF_DICOM = (
-    "Rows Columns BitsAllocated BitsStored HighBit PixelRepresentation SamplesPerPixel NumberOfFrames "
-    "PhotometricInterpretation PlanarConfiguration RescaleSlope RescaleIntercept PixelSpacing "
-    "ImagePositionPatient ImageOrientationPatient SliceThickness PixelPaddingValue WindowCenter PixelData "
-    "PatientID SeriesInstanceUID SOPClassUID PatientAge PatientSex InstanceNumber"
-).split()
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "SamplesPerPixel",
+    "NumberOfFrames",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "PixelSpacing",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "SliceThickness",
+    "PixelPaddingValue",
+    "WindowCenter",
+    "PixelData",
+    "PatientID",
+    "SeriesInstanceUID",
+    "SOPClassUID",
+    "PatientAge",
+    "PatientSex",
+    "InstanceNumber",
+)
 DICOM_VALUES = (
     "",
     "x",

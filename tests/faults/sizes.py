@@ -1,4 +1,4 @@
-"""How much the tests of faults try: a little, or with SCANVQ_FAULTS=long (or a share, as 0.1) what the note shows."""
+"""How much the tests of faults try: SCANVQ_FAULTS=long is what the note shows, 0.1 a tenth of it."""
 
 from __future__ import annotations
 

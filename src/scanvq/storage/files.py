@@ -6,8 +6,9 @@ import errno
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,14 +56,29 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except (OSError, RuntimeError, SafetensorError) as error:
         if not _is_full(error):
             raise
-        raise OSError(
-            errno.ENOSPC,
-            f"no space left on the disk to write {path.name}; earlier files are complete. Free some space, "
-            "then run the command again (fit: with --resume)",
-            str(path),
-        ) from None
+        raise OSError(errno.ENOSPC, _full_disk(path.name), str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def system_error_text(error: OSError) -> str:
+    """An error of the operating system as one sentence, for the terminal."""
+    reason, file = error.strerror, error.filename
+    if reason is None:  # raised with a message of its own
+        return str(error)
+    if _is_full(error):
+        return reason if reason.startswith(_NO_SPACE) else _full_disk(str(file or "a file"))
+    return reason if file is None else f"{os.fsdecode(file)}: {reason}"
+
+
+_NO_SPACE = "no space left"
+
+
+def _full_disk(name: str) -> str:
+    return (
+        f"{_NO_SPACE} on the disk to write {name}; earlier files are complete. Free some space, then run the "
+        "command again (fit: with --resume)"
+    )
 
 
 def _is_full(error: Exception) -> bool:
@@ -73,10 +89,18 @@ def _is_full(error: Exception) -> bool:
     return any(part in message for part in _FULL_DISK)
 
 
-def remove_temporary_files(folder: Path) -> None:
-    """Removes the temporary files of killed processes anywhere in `folder`."""
+def remove_temporary_files(folder: Path, *, older_than: float = 0.0) -> None:
+    """Removes the temporary files of killed processes anywhere in `folder`.
+
+    Args:
+        folder: where to look.
+        older_than: seconds since their last change, where another process may be writing now.
+    """
+    newest = time.time() - older_than
     for temporary in folder.rglob(f"{TEMPORARY_PREFIX}*"):
-        temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another process has written or removed it
+            if temporary.stat().st_mtime <= newest:
+                temporary.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,8 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
 
-SPLITS = Literal["train", "validation", "test"]
-
 
 class Record(BaseModel):
     """A JSON object with the fields that readers need; it may have more."""
@@ -106,6 +104,31 @@ class LeakCounts(Record):
     unmatched: str
 
 
+class WholeCost(Record):
+    """Of a whole run, in cost.json and metrics.json."""
+
+    minutes: float
+    memory_mb: float
+    disk_mb: float
+
+
+class StageCost(Record):
+    """Of a stage, in metrics.json."""
+
+    seconds: float
+    images_per_second: float
+    peak_memory_mb: float
+
+
+class Cost(Record):
+    """cost.json, and a part of metrics.json."""
+
+    __pydantic_extra__: dict[str, StageCost]
+
+    estimated: WholeCost | None = None
+    measured: WholeCost | None = None
+
+
 class Metrics(Record):
     """metrics.json: scores of the run, and of its samples."""
 
@@ -113,7 +136,7 @@ class Metrics(Record):
     prior: PriorScores
     rate: dict[str, Score] = {}
     leak: LeakCounts
-    cost: dict[str, Any] = {}
+    cost: Cost = Cost()
     samples: Scores = {}
 
 
@@ -168,10 +191,31 @@ class Geometry(Record):
     width: int
 
 
+class SplitCounts(Record):
+    """Of data.json."""
+
+    train: int
+    validation: int
+    test: int
+
+
 class Preparation(Record):
     """Of data.json."""
 
     geometry: Geometry
+
+
+class Leak(Record):
+    """Of data.json."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    first: str
+    second: str
+    splits: Annotated[list[str], Field(min_length=2, max_length=2)]
+    subjects: Annotated[list[str], Field(min_length=2, max_length=2)]
+    slices: int = 0
+    correlation: float | None = None
 
 
 class Data(Record):
@@ -182,8 +226,9 @@ class Data(Record):
     labels: list[str]
     notes: list[str]
     skipped: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
-    slices: dict[SPLITS, int]
-    subjects: dict[SPLITS, int]
+    leaks: list[Leak] = []
+    slices: SplitCounts
+    subjects: SplitCounts
     preparation: Preparation
     content: str
     test_content: str = ""
@@ -221,11 +266,11 @@ RECORDS: dict[str, Any] = {
     "environment": Environment,
     "rate_distortion": RateDistortion,
     "references": Interval,
-    "cost": dict[str, Any],
+    "cost": Cost,
     "card": dict[str, str],
     "fingerprint": dict[str, Any],
 }
-"""By the name of the file up to "-" or ".json": files on other folders of scans have that folder behind it."""
+"""By the name of the file up to "-" or ".json"; files on another folder of scans have its name behind it."""
 
 
 def record_of(name: str) -> Any:
