@@ -218,7 +218,7 @@ def changed_dicom(draw: st.DrawFn, content: bytes) -> bytes:
         if kind == "US":
             value = struct.pack("<H", draw(st.sampled_from(NUMBERS)) % 65536)
         if kind in ("OB", "OW"):
-            value = bytes(data.PixelData)[: draw(st.integers(0, 960))]
+            value = bytes(data.get("PixelData", b""))[: draw(st.integers(0, 960))]
             kind = "OW"
         data._dict[tag] = RawDataElement(tag, kind, len(value), value, 0, False, True)
     buffer = io.BytesIO()

@@ -37,9 +37,19 @@ def read_recipe(name_or_file: str | Path, *, overrides: Sequence[str] = ()) -> R
         SpecError: an unknown recipe, file, key or value; the message names it and what is allowed.
     """
     table = _read_with_extends(name_or_file, seen=())
+    if not overrides:
+        return _completed(table, str(name_or_file))
     for override in overrides:
         apply_override(table, override)
     return complete_recipe(table)
+
+
+def _completed(table: dict[str, Any], label: str) -> Recipe:
+    """The recipe of a file; its errors name the file."""
+    try:
+        return complete_recipe(table)
+    except SpecError as error:
+        raise SpecError(f"{label}: {error}") from None
 
 
 def parse_recipe(text: str, *, label: str, overrides: Sequence[str] = ()) -> Recipe:

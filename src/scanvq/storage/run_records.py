@@ -27,15 +27,16 @@ class Score(Record):
 
 
 def _scores_are_typed(value: dict[str, Any]) -> dict[str, Any]:
-    """Every object with a "value", at any depth, is a score."""
+    """Every object with a "value", at any depth, is a score. Groups may have any name, such as "value"."""
     for name, part in value.items():
         if not isinstance(part, Mapping):
             continue
-        if "source" in part and not (isinstance(part["source"], Mapping) and "model" in part["source"]):
-            raise ValueError(f"{name} has a source that is none")
-        if "n" in part and type(part["n"]) is not int:
+        source = part.get("source", {})
+        if not isinstance(source, Mapping) or ("form" in source and "model" not in source):
+            raise ValueError(f"the source of {name} names no model")
+        if not isinstance(part.get("n", 0), (int, Mapping)):
             raise ValueError(f"n of {name} is no number")
-        if "value" in part:
+        if "value" in part and not isinstance(part["value"], Mapping):
             Score.model_validate(part)
         else:
             _scores_are_typed(dict(part))
