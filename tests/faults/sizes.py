@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _GIVEN = os.environ.get("SCANVQ_FAULTS", "")
@@ -14,6 +17,16 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "faults.jsonl"
 def size(short: int, long: int) -> int:
     """How many cases to try."""
     return max(short, round(long * SHARE))
+
+
+@contextmanager
+def counting(part: str) -> Iterator[Counter[str]]:
+    """Counts in a block, recorded when it ends in any way: a long form may be stopped by Ctrl-C."""
+    counts: Counter[str] = Counter()
+    try:
+        yield counts
+    finally:
+        record(part, **counts)
 
 
 def record(part: str, **numbers: float | str) -> None:

@@ -69,8 +69,10 @@ def test_damaged_files_are_read_or_refused(folder: Path) -> None:
         assert seconds < SECONDS, f"{suffix} took {seconds:.1f} s"
         assert megabytes < MEGABYTES, f"{suffix} took {megabytes:.0f} MB"
 
-    try_files()
-    record("damaged files", **_COUNTS, **{name: round(value, 2) for name, value in _MOST.items()})
+    try:
+        try_files()
+    finally:
+        record("damaged files", **_COUNTS, **{name: round(value, 2) for name, value in _MOST.items()})
 
 
 def _read(path: Path) -> None:

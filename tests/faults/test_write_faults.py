@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.faults.commands import Done, command, killed
 from tests.faults.conftest import Reference, fit_arguments
 from tests.faults.equality import require_equal_folders, require_equal_runs, require_no_leftovers
 from tests.faults.layer import KINDS, Fault, Kind
-from tests.faults.sizes import record, size
+from tests.faults.sizes import counting, size
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,34 +53,37 @@ def drawn(kind: Kind, writes: int, chance: random.Random) -> Fault:
     return Fault(kind, chance.randint(1, writes), rest=chance.choice([0, 1, 100, 600, 5000]))
 
 
-def disturbed_fit(reference: Reference, root: Path, seed: int, faults: int) -> tuple[int, set[str]]:
-    """Fits with faults until they are over, and once more. Returns how many it met, and where."""
-    chance, met, places = random.Random(seed), 0, set()
-    writes = reference.writes["fit"]
+def disturbed_fit(reference: Reference, root: Path, seed: int, faults: int, counts: Counter[str]) -> None:
+    """Fits with faults until they are over, and once more, to the run of the reference."""
+    chance, writes = random.Random(seed), reference.writes["fit"]
     for turn in range(faults):
-        fault = drawn(KINDS[(seed + turn) % len(KINDS)], max(2, writes), chance)
+        fault = drawn(KINDS[(seed + turn) % len(KINDS)], max(2, writes - 8 * turn), chance)
         done = command(root, *fit_arguments(root), fault=fault)
         require_a_sentence(done, fault)
         if done.status == -signal.SIGKILL or done.hit:
-            met += 1
-            places.add(f"{fault.kind} {done.hit.split('.writing-')[0]}")
+            counts["faults"] += 1
+            counts[fault.kind] += 1
         elif done.status == 0:  # it has ended before its fault
             break
-        writes = max(2, reference.writes["fit"] - 8 * (turn + 1))
+    require_the_reference(reference, root)
+    counts["runs"] += 1
+
+
+def require_the_reference(reference: Reference, root: Path) -> None:
+    """Continues a run to its end; raises AssertionError if it is not that of the reference."""
     done = command(root, *fit_arguments(root))
     assert done.status == 0, done.shown[-3000:]
     require_equal_runs(root / "run", reference.root / "run")
-    return met, places
 
 
 def test_a_fit_whose_writes_fail_is_continued_to_the_same_run(reference: Reference, tmp_path: Path) -> None:
-    wanted, met, runs = size(5, 800), 0, 0
-    while met < wanted:
-        root = copy_of(reference.root, tmp_path / f"run{runs}", run=False)
-        found, _ = disturbed_fit(reference, root, runs, min(A_RUN, max(2, wanted - met)))
-        met, runs = met + found, runs + 1
-        shutil.rmtree(root)
-    record("write faults of fit", faults=met, runs=runs, lost=0)
+    wanted = size(5, 800)
+    with counting("write faults of fit") as counts:
+        while counts["faults"] < wanted:
+            root = copy_of(reference.root, tmp_path / f"run{counts['runs']}", run=False)
+            left = wanted - counts["faults"]
+            disturbed_fit(reference, root, counts["runs"], min(A_RUN, max(2, left)), counts)
+            shutil.rmtree(root)
 
 
 @pytest.mark.parametrize("name", ["sample", "evaluate"])
@@ -88,22 +92,24 @@ def test_outputs_whose_writes_fail_are_made_by_the_next_call(
 ) -> None:
     root = copy_of(reference.root, tmp_path / "root", run=True)
     arguments = SAMPLE if name == "sample" else ("evaluate", "run")
-    chance, writes, met = random.Random(0), reference.writes[name], 0
-    for turn in range(size(len(KINDS), 100)):
-        fault = Fault(KINDS[turn % len(KINDS)], 1 + chance.randrange(writes), rest=chance.choice([0, 1, 300]))
-        done = command(root, *arguments, fault=fault)
-        require_a_sentence(done, fault)
-        met += bool(done.hit) or done.status < 0
-        for left in root.rglob(f"{TEMPORARY_PREFIX}*"):
-            os.utime(left, (0, 0))  # an hour later
-        done = _again(root, arguments)
-        assert done.status == 0, done.shown[-3000:]
-        require_no_leftovers(root / "run")
-        if name == "sample":
-            require_equal_folders(root / "samples", reference.root / "samples")
-            shutil.rmtree(root / "samples")
+    chance, writes = random.Random(0), reference.writes[name]
+    with counting(f"write faults of {name}") as counts:
+        for turn in range(size(3, 100)):
+            fault = Fault(
+                KINDS[turn % len(KINDS)], 1 + chance.randrange(writes), rest=chance.choice([0, 1, 300])
+            )
+            done = command(root, *arguments, fault=fault)
+            require_a_sentence(done, fault)
+            counts["faults"] += bool(done.hit) or done.status < 0
+            for left in root.rglob(f"{TEMPORARY_PREFIX}*"):
+                os.utime(left, (0, 0))  # an hour later
+            done = _again(root, arguments)
+            assert done.status == 0, done.shown[-3000:]
+            require_no_leftovers(root / "run")
+            if name == "sample":
+                require_equal_folders(root / "samples", reference.root / "samples")
+                shutil.rmtree(root / "samples")
     require_equal_runs(root / "run", reference.root / "run")
-    record(f"write faults of {name}", faults=met, lost=0)
 
 
 def _again(root: Path, arguments: tuple[str, ...]) -> Done:
@@ -114,36 +120,32 @@ def _again(root: Path, arguments: tuple[str, ...]) -> Done:
 def test_a_fit_that_is_killed_at_any_moment_is_continued_to_the_same_run(
     reference: Reference, tmp_path: Path
 ) -> None:
-    chance, wanted, met, runs = random.Random(1), size(2, 150), 0, 0
-    while met < wanted:
-        root = copy_of(reference.root, tmp_path / f"run{runs}", run=False)
-        for _ in range(min(5, wanted - met)):
-            done = killed(root, *fit_arguments(root), after=chance.uniform(0, reference.seconds))
-            if done.status == 0:
-                break
-            assert done.status == -signal.SIGKILL, done.shown
-            met += 1
-        done = command(root, *fit_arguments(root))
-        assert done.status == 0, done.shown[-3000:]
-        require_equal_runs(root / "run", reference.root / "run")
-        shutil.rmtree(root)
-        runs += 1
-    record("kills of fit", kills=met, runs=runs, lost=0)
+    chance, wanted = random.Random(1), size(2, 150)
+    with counting("kills of fit") as counts:
+        while counts["kills"] < wanted:
+            root = copy_of(reference.root, tmp_path / f"run{counts['runs']}", run=False)
+            for _ in range(min(5, wanted - counts["kills"])):
+                done = killed(root, *fit_arguments(root), after=chance.uniform(0, reference.seconds))
+                if done.status == 0:
+                    break
+                assert done.status == -signal.SIGKILL, done.shown
+                counts["kills"] += 1
+            require_the_reference(reference, root)
+            shutil.rmtree(root)
+            counts["runs"] += 1
 
 
 def test_a_disk_that_is_full_after_any_size_gives_the_sentence(reference: Reference, tmp_path: Path) -> None:
-    """Every file may grow to a size, in 20 steps up to the largest file of the run."""
+    """Every file may grow to a size, in steps up to the largest file of the run."""
     largest = max(path.stat().st_size for path in (reference.root / "run").rglob("*"))
-    sizes, refused = size(2, 20), 0
-    for step in range(sizes):
-        root = copy_of(reference.root, tmp_path / f"full{step}", run=False)
-        fault = Fault("short", 1, rest=round(largest * step / sizes))
-        done = command(root, *fit_arguments(root), fault=fault)
-        require_a_sentence(done, fault)
-        assert "no space left" in done.shown, done.shown[-3000:]
-        refused += 1
-        done = command(root, *fit_arguments(root))
-        assert done.status == 0, done.shown[-3000:]
-        require_equal_runs(root / "run", reference.root / "run")
-        shutil.rmtree(root)
-    record("disk full", sizes=refused, largest=largest, lost=0)
+    sizes = size(1, 20)
+    with counting("disk full") as counts:
+        for step in range(sizes):
+            root = copy_of(reference.root, tmp_path / f"full{step}", run=False)
+            fault = Fault("short", 1, rest=round(largest * step / sizes))
+            done = command(root, *fit_arguments(root), fault=fault)
+            require_a_sentence(done, fault)
+            assert "no space left" in done.shown, done.shown[-3000:]
+            require_the_reference(reference, root)
+            shutil.rmtree(root)
+            counts["sizes"] += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -19,14 +20,8 @@ from scanvq.storage.regular_file import open_regular
 
 TEMPORARY_PREFIX = ".writing-"
 
-# What safetensors and PyTorch say when a write fails; the last three are PyTorch's, for any failed write.
-_FULL_DISK = (
-    "No space left",
-    "os error 28",
-    "PytorchStreamWriter failed",
-    "inline_container",
-    "iostream error",
-)
+# What PyTorch says of any failed write.
+_FAILED_WRITES = ("PytorchStreamWriter failed", "inline_container", "iostream error")
 
 Value = TypeVar("Value")
 
@@ -54,9 +49,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except (OSError, RuntimeError, SafetensorError) as error:
-        if not _is_full(error):
+        number = _error_number(error)
+        if number in _FULL:
+            raise OSError(errno.ENOSPC, _full_disk(path.name), str(path)) from None
+        if number is None or isinstance(error, OSError):
             raise
-        raise OSError(errno.ENOSPC, _full_disk(path.name), str(path)) from None
+        raise OSError(number, os.strerror(number), str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -66,7 +64,7 @@ def system_error_text(error: OSError) -> str:
     reason, file = error.strerror, error.filename
     if reason is None:  # raised with a message of its own
         return str(error)
-    if _is_full(error):
+    if error.errno in _FULL:
         return reason if reason.startswith(_NO_SPACE) else _full_disk(str(file or "a file"))
     return reason if file is None else f"{os.fsdecode(file)}: {reason}"
 
@@ -81,12 +79,18 @@ def _full_disk(name: str) -> str:
     )
 
 
-def _is_full(error: Exception) -> bool:
-    """Whether a failed write is one of a full disk or quota; PyTorch and safetensors have no error number."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Error numbers of a full disk, a quota and a limit on the size of files."""
+
+
+def _error_number(error: Exception) -> int | None:
+    """That of the system; PyTorch and safetensors have it in their message at most. None for other errors."""
     if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    message = str(error)
-    return any(part in message for part in _FULL_DISK)
+        return error.errno
+    if isinstance(error, SafetensorError):
+        found = re.search(r"os error (\d+)", str(error))
+        return None if found is None else int(found[1])
+    return errno.ENOSPC if any(part in str(error) for part in _FAILED_WRITES) else None
 
 
 def remove_temporary_files(folder: Path, *, older_than: float = 0.0) -> None:
@@ -130,6 +134,15 @@ def read_json(path: Path) -> Any:
     except (ValueError, RecursionError) as error:  # also bytes that are no text
         reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
         raise DamagedFileError(f"{path} is damaged ({reason}); restore it, or make it again") from None
+
+
+@contextmanager
+def reading_field(path: Path, field: str) -> Iterator[None]:
+    """Inside the block, what a value of a file cannot be made into is a DamagedFileError with its field."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DamagedFileError(f"{path} is damaged ({field}: {error}); restore it") from None
 
 
 def validated(path: Path, value: Any, expected: type[Value]) -> Value:

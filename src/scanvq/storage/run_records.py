@@ -137,7 +137,7 @@ class Metrics(Record):
     prior: PriorScores
     rate: dict[str, Score] = {}
     leak: LeakCounts
-    cost: Cost = Cost()
+    cost: Cost = Field(default_factory=lambda: Cost.model_validate({}))
     samples: Scores = {}
 
 
