@@ -56,7 +56,6 @@ READERS: dict[str, tuple[tuple[str, ...], ...]] = {
 """The files of a run, and commands that read them."""
 
 EXPENSIVE = {REPORT}
-COMMANDS = (RESUME, EVALUATE, SAMPLE, COMPARE, REPORT)
 
 
 def _in_turn(number: int) -> tuple[str, tuple[str, ...]]:
