@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # files go in the order of their names, so that the long ones of end_to_end start early.
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo lint test test-fast check docs bench gpu-wheels gpu-check clean
+.PHONY: help demo lint test test-fast faults check docs bench gpu-wheels gpu-check clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -25,6 +25,9 @@ test: .venv/dev  ## set up and run all tests
 
 test-fast: .venv/dev  ## the tests of under two minutes, to run before each commit
 	$(PYTEST) -m "not slow and not end_to_end and not gpu"
+
+faults: .venv/dev  ## what damaged files, failing disks and kills do, at length (about 30 minutes on two cores)
+	SCANVQ_FAULTS=long $(PYTEST) tests/faults
 
 check: lint  ## what continuous integration runs: ruff, mypy, all tests
 	$(PYTEST)

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from scanvq.cli.main import main
-from scanvq.storage.files import atomic_write, write_json
+from scanvq.storage.files import atomic_write, system_error_text, write_json
 from scanvq.storage.resume import save_resume
 
 FULL = {
@@ -20,6 +20,7 @@ FULL = {
     "file size limit": OSError(errno.EFBIG, "File too large"),
     "PyTorch": RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed"),
     "safetensors": SafetensorError("I/O error: No space left on device (os error 28)"),
+    "safetensors at a limit": SafetensorError("I/O error: File too large (os error 27)"),
 }
 OTHER = {
     "no permission": PermissionError(errno.EACCES, "Permission denied"),
@@ -77,6 +78,12 @@ def test_every_size_of_the_rest_of_a_disk_gives_the_sentence(tmp_path: Path) -> 
     save_resume(tmp_path / "resume.pt", {"weights": torch.zeros(50_000)})
 
 
+def test_a_defective_disk_under_safetensors_is_an_error_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        _write_and_fail(tmp_path / "best.safetensors", SafetensorError("I/O error: any (os error 5)"))
+    assert system_error_text(caught.value) == f"{tmp_path / 'best.safetensors'}: Input/output error"
+
+
 def test_the_command_ends_with_the_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,3 +97,4 @@ def test_the_command_ends_with_the_sentence(
     shown = capsys.readouterr().err
     assert stopped.value.code == 2
     assert "Traceback" not in shown
+    assert shown.startswith("scanvq: no space left on the disk to write mine.toml")

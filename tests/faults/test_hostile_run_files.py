@@ -19,6 +19,7 @@ from scanvq.storage.resume import ResumeError, read_resume, save_resume
 from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.store.run_data import reopen_data
 from scanvq.training.fit import resumed_run
+from scanvq.training.stage import SavedStage
 
 CODES = (torch.arange(2 * 3 * 4).reshape(2, 3, 4), torch.arange(2 * 6 * 8).reshape(2, 6, 8))
 
@@ -66,13 +67,25 @@ def test_a_resume_state_of_something_else_is_refused(state: Any, tmp_path: Path)
     file = tmp_path / "resume.pt"
     torch.save(state, file)
     with pytest.raises(ResumeError, match="holds no resume state"):
-        read_resume(file)
+        read_resume(file, SavedStage)
     for damage in (b"", b"PK\x03\x04", file.read_bytes()[:-40]):
         file.write_bytes(damage)
         with pytest.raises(ResumeError, match="delete it to train this stage again"):
-            read_resume(file)
-    save_resume(file, {"step": 3})
-    assert read_resume(file) == {"step": 3}
+            read_resume(file, SavedStage)
+    whole = {
+        "depends_on": "x",
+        "state": {"step": 3},
+        "precision": {},
+        "objective": {},
+        "optimizers": {},
+    }
+    save_resume(file, {**whole, "optimizers": 5})
+    with pytest.raises(ResumeError, match=r"resume\.pt is damaged \(optimizers: "):
+        read_resume(file, SavedStage)
+    save_resume(file, whole)
+    found = read_resume(file, SavedStage)
+    assert found is not None
+    assert found.state.step == 3
 
 
 def _codes(path: Path) -> dict[str, np.ndarray]:

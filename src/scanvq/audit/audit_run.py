@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from scanvq.audit.audit_images import audit_images
@@ -18,6 +17,7 @@ from scanvq.inference.code_file import read_code_file
 from scanvq.inference.image_files import picture_names
 from scanvq.inference.sample import AUDIT, CODES
 from scanvq.model.model import Model
+from scanvq.storage.arrays import open_arrays
 from scanvq.storage.files import read_json
 from scanvq.storage.output_folder import output_file
 from scanvq.storage.run_directory import RunDirectory
@@ -75,7 +75,7 @@ def audit_run(
         created = sampled_images(
             model, samples, directory.sample_codes, decoder="faithful", seed=seed, progress=progress
         ).images
-        with np.load(directory.sample_codes, allow_pickle=False) as saved:
+        with open_arrays(directory.sample_codes) as saved:
             codes = saved["level_0"][:samples]
         names = [f"sample_{number:03d}" for number in range(samples)]
         origin = f"samples of the run, seed {seed}"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scanvq.audit.descriptor import CHANGED, Descriptor, flat_details
 from scanvq.audit.details import CELLS, details
 from scanvq.audit.scans import Scans, batches
+from scanvq.storage.arrays import open_arrays
 from scanvq.storage.files import atomic_write
 from scanvq.types import Progress
 
@@ -79,7 +80,7 @@ class ImageIndex:
         """The index of a file; None if there is none, or one of other images."""
         if not file.is_file():
             return None
-        with np.load(file, allow_pickle=False) as saved:
+        with open_arrays(file) as saved:
             if str(saved["key"]) != key:
                 return None
             return cls(

@@ -16,6 +16,7 @@ from scanvq.audit.image_index import VERSION, ImageIndex
 from scanvq.audit.scans import Images, Scans, batches, read_scans
 from scanvq.metrics.refusal import require_subjects
 from scanvq.model.model import Model
+from scanvq.storage.arrays import open_arrays
 from scanvq.storage.files import atomic_write, read_json
 from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.store.run_data import open_data
@@ -95,7 +96,7 @@ def _save(file: Path, key: str, evidence: HeldOutEvidence) -> None:
 def _load(file: Path, key: str) -> HeldOutEvidence | None:
     if not file.is_file():
         return None
-    with np.load(file, allow_pickle=False) as saved:
+    with open_arrays(file) as saved:
         if str(saved["key"]) != key:
             return None
         return HeldOutEvidence(

@@ -98,7 +98,10 @@ def main() -> None:
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
         if os.environ.get("SCANVQ_TRACEBACK"):
             raise
-        typer.secho(f"scanvq: {display_text(str(error))}", fg="red", err=True)
+        from scanvq.storage.files import system_error_text
+
+        text = system_error_text(error) if isinstance(error, OSError) else str(error)
+        typer.secho(f"scanvq: {display_text(text)}", fg="red", err=True)
         sys.exit(FAILED)
     finally:
         if sys.stderr.isatty():  # an interrupted progress bar leaves it hidden

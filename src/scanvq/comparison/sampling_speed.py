@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from scanvq.model.model import Model
+from scanvq.storage.files import validated
 from scanvq.storage.run_directory import RunDirectory
 
 WARM_UP = 1
@@ -36,7 +37,8 @@ class SamplingSpeed:
         """That of a run, if it is of this prior; None otherwise."""
         if not directory.sampling_speed.is_file():
             return None
-        stored = cls(**directory.read(directory.sampling_speed))
+        file = directory.sampling_speed
+        stored = validated(file, directory.read(file), cls)
         return stored if stored.prior == prior else None
 
 

@@ -20,6 +20,7 @@ from scanvq.inference.scan_files import scan_files
 from scanvq.model.model import Model
 from scanvq.model.requested_values import sample_condition
 from scanvq.model.scans import prepare_scan
+from scanvq.storage.arrays import open_arrays
 from scanvq.storage.files import atomic_write
 from scanvq.types import Codes, Progress
 
@@ -137,8 +138,8 @@ def _kept_codes(file: Path, made_by: str, count: int) -> Codes | None:
     """The first `count` codes kept in `file`, if they are of this model, seed and way of drawing."""
     if not file.is_file():
         return None
-    with np.load(file, allow_pickle=False) as saved:
+    with open_arrays(file) as saved:
         if str(saved["made_by"]) != made_by or len(saved["level_0"]) < count:
             return None
-        levels = len(saved.files) - 1
+        levels = len(saved) - 1
         return tuple(torch.from_numpy(saved[f"level_{number}"][:count]).long() for number in range(levels))

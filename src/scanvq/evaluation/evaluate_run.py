@@ -20,11 +20,14 @@ from scanvq.evaluation.score_table import score_table
 from scanvq.evaluation.stored_sample_scores import kept_sample_scores
 from scanvq.evaluation.training_codes import training_counts
 from scanvq.model.model import Model
-from scanvq.storage.files import write_text
+from scanvq.storage.files import remove_temporary_files, write_text
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.run_data import RunData, open_data
 from scanvq.training.stages.codes import encode_dataset, read_codes
 from scanvq.types import ProgressFactory
+
+LEFT_BEHIND = 3600.0
+"""Seconds after which a temporary file is one of a killed process."""
 
 
 def evaluate_run(
@@ -63,6 +66,7 @@ def evaluate_run(
         LeakError: the run was trained on subjects or scans of `folder`; the message lists them.
     """
     progress_for = progress_for or (lambda name: lambda done, total: None)
+    remove_temporary_files(directory.path, older_than=LEFT_BEHIND)
     found = open_held_out(
         model,
         directory,

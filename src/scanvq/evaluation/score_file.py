@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scanvq.storage.arrays import open_arrays
 from scanvq.storage.files import atomic_write
 from scanvq.types import Progress
 
@@ -27,8 +28,14 @@ class ScoreFile:
         self._path = path
         self._stored: dict[str, NDArray] = {}
         if path.is_file():
-            with np.load(path, allow_pickle=False) as stored:
-                self._stored = {name: stored[name] for name in stored.files}
+            with open_arrays(path) as stored:
+                self._stored = {name: stored[name] for name in stored}
+                if any(
+                    values.ndim != 2 or values.dtype.kind != "f"
+                    for name, values in self._stored.items()
+                    if not name.endswith(".key")
+                ):
+                    raise ValueError("its scores are not numbers of shape (images, scores)")
 
     def compute(
         self,

@@ -13,6 +13,7 @@ from scanvq.recipe.completion import complete_recipe
 from scanvq.recipe.overrides import apply_override, change_kind
 from scanvq.recipe.recipe import Recipe
 from scanvq.spec import SpecError, did_you_mean
+from scanvq.storage.regular_file import open_regular
 
 
 def recipe_names() -> list[str]:
@@ -36,9 +37,19 @@ def read_recipe(name_or_file: str | Path, *, overrides: Sequence[str] = ()) -> R
         SpecError: an unknown recipe, file, key or value; the message names it and what is allowed.
     """
     table = _read_with_extends(name_or_file, seen=())
+    if not overrides:
+        return _completed(table, str(name_or_file))
     for override in overrides:
         apply_override(table, override)
     return complete_recipe(table)
+
+
+def _completed(table: dict[str, Any], label: str) -> Recipe:
+    """The recipe of a file; its errors name the file."""
+    try:
+        return complete_recipe(table)
+    except SpecError as error:
+        raise SpecError(f"{label}: {error}") from None
 
 
 def parse_recipe(text: str, *, label: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -87,7 +98,8 @@ def _text_of(name_or_file: str | Path) -> tuple[str, str]:
     if path.suffix != ".toml":
         return recipe_text(str(name_or_file)), str(name_or_file)
     try:
-        return path.read_text(encoding="utf-8"), str(path)
+        with open_regular(path) as file:
+            return file.read().decode("utf-8"), str(path)
     except FileNotFoundError:
         raise SpecError(f"there is no recipe file {path}.") from None
     except (OSError, UnicodeDecodeError) as error:

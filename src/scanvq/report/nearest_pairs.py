@@ -16,6 +16,7 @@ from scanvq.evaluation.created_images import given_images
 from scanvq.model.model import Model
 from scanvq.report.pictures import images_of, name_of
 from scanvq.report.report_data import NearestPair
+from scanvq.storage.arrays import open_arrays
 from scanvq.store.run_data import RunData
 from scanvq.types import Codes
 
@@ -32,10 +33,10 @@ def scored_codes(file: Path, content: str, count: int | None = None) -> Codes | 
     """
     if not file.is_file():
         return None
-    with np.load(file, allow_pickle=False) as saved:
+    with open_arrays(file) as saved:
         if json.loads(str(saved["made_by"]))[0] != content:
             return None
-        levels = sorted(name for name in saved.files if name.startswith("level_"))
+        levels = sorted(name for name in saved if name.startswith("level_"))
         return tuple(torch.from_numpy(saved[name][:count]).long() for name in levels)
 
 

@@ -5,25 +5,23 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 
+from scanvq.storage.regular_file import open_regular
+
 TEMPORARY_PREFIX = ".writing-"
 
-# What safetensors and PyTorch say when a write fails; the last three are PyTorch's, for any failed write.
-_FULL_DISK = (
-    "No space left",
-    "os error 28",
-    "PytorchStreamWriter failed",
-    "inline_container",
-    "iostream error",
-)
+# What PyTorch says of any failed write.
+_FAILED_WRITES = ("PytorchStreamWriter failed", "inline_container", "iostream error")
 
 Value = TypeVar("Value")
 
@@ -51,30 +49,62 @@ def atomic_write(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except (OSError, RuntimeError, SafetensorError) as error:
-        if not _is_full(error):
+        number = _error_number(error)
+        if number in _FULL:
+            raise OSError(errno.ENOSPC, _full_disk(path.name), str(path)) from None
+        if number is None or isinstance(error, OSError):
             raise
-        raise OSError(
-            errno.ENOSPC,
-            f"no space left on the disk to write {path.name}; earlier files are complete. Free some space, "
-            "then run the command again (fit: with --resume)",
-            str(path),
-        ) from None
+        raise OSError(number, os.strerror(number), str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _is_full(error: Exception) -> bool:
-    """Whether a failed write is one of a full disk or quota; PyTorch and safetensors have no error number."""
+def system_error_text(error: OSError) -> str:
+    """An error of the operating system as one sentence, for the terminal."""
+    reason, file = error.strerror, error.filename
+    if reason is None:  # raised with a message of its own
+        return str(error)
+    if error.errno in _FULL:
+        return reason if reason.startswith(_NO_SPACE) else _full_disk(str(file or "a file"))
+    return reason if file is None else f"{os.fsdecode(file)}: {reason}"
+
+
+_NO_SPACE = "no space left"
+
+
+def _full_disk(name: str) -> str:
+    return (
+        f"{_NO_SPACE} on the disk to write {name}; earlier files are complete. Free some space, then run the "
+        "command again (fit: with --resume)"
+    )
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Error numbers of a full disk, a quota and a limit on the size of files."""
+
+
+def _error_number(error: Exception) -> int | None:
+    """That of the system; PyTorch and safetensors have it in their message at most. None for other errors."""
     if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    message = str(error)
-    return any(part in message for part in _FULL_DISK)
+        return error.errno
+    if isinstance(error, SafetensorError):
+        found = re.search(r"os error (\d+)", str(error))
+        return None if found is None else int(found[1])
+    return errno.ENOSPC if any(part in str(error) for part in _FAILED_WRITES) else None
 
 
-def remove_temporary_files(folder: Path) -> None:
-    """Removes the temporary files of killed processes anywhere in `folder`."""
+def remove_temporary_files(folder: Path, *, older_than: float = 0.0) -> None:
+    """Removes the temporary files of killed processes anywhere in `folder`.
+
+    Args:
+        folder: where to look.
+        older_than: seconds since their last change, where another process may be writing now.
+    """
+    newest = time.time() - older_than
     for temporary in folder.rglob(f"{TEMPORARY_PREFIX}*"):
-        temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another process has written or removed it
+            if temporary.stat().st_mtime <= newest:
+                temporary.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -93,12 +123,26 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file. Raises DamagedFileError for a file that holds none."""
+    """The value of a JSON file.
+
+    Raises:
+        DamagedFileError: it holds no value. OSError: no such file, or no regular file.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            return json.loads(file.read().decode("utf-8"))
     except (ValueError, RecursionError) as error:  # also bytes that are no text
         reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
         raise DamagedFileError(f"{path} is damaged ({reason}); restore it, or make it again") from None
+
+
+@contextmanager
+def reading_field(path: Path, field: str) -> Iterator[None]:
+    """Inside the block, what a value of a file cannot be made into is a DamagedFileError with its field."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DamagedFileError(f"{path} is damaged ({field}: {error}); restore it") from None
 
 
 def validated(path: Path, value: Any, expected: type[Value]) -> Value:
@@ -114,7 +158,9 @@ def validated(path: Path, value: Any, expected: type[Value]) -> Value:
     """
     try:
         return TypeAdapter(expected).validate_python(value)
+    except (RecursionError, OverflowError) as error:
+        raise DamagedFileError(f"{path} is damaged ({type(error).__name__}: {error}); restore it") from None
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "its value"
+        field = ".".join(map(str, first["loc"]))[:200] or "its value"
         raise DamagedFileError(f"{path} is damaged ({field}: {first['msg']}); restore it") from None

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
-from scanvq.storage.files import atomic_write
+from scanvq.storage.files import DamagedFileError, atomic_write, validated
+from scanvq.storage.regular_file import open_regular
 
 
 class ResumeError(ValueError):
     """A resume state that cannot be read."""
 
 
-_DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError, ValueError)
+State = TypeVar("State")
+
+REMEDY = "delete it to train this stage again"
+_DAMAGE = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    KeyError,
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+)
 
 
 def save_resume(path: Path, state: dict[str, Any]) -> None:
@@ -24,19 +40,37 @@ def save_resume(path: Path, state: dict[str, Any]) -> None:
         torch.save(state, temporary)
 
 
-def read_resume(path: Path) -> dict[str, Any] | None:
+def read_resume(path: Path, expected: type[State]) -> State | None:
     """The saved state, or None if the file does not exist. Never runs code from the file (`weights_only`).
 
+    Args:
+        path: of the file.
+        expected: a dataclass, whose fields the state must have.
+
     Raises:
-        ResumeError: a damaged file.
+        ResumeError: a damaged file; the message names it and the field.
     """
     if not path.exists():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        with open_regular(path) as file:
+            state = torch.load(file, map_location="cpu", weights_only=True)
     except _DAMAGE as error:
         message = " ".join(str(error).split())[:200]
-        raise ResumeError(f"{path} cannot be read ({message}); delete it to train this stage again") from None
+        raise ResumeError(f"{path} cannot be read ({message}); {REMEDY}") from None
     if not isinstance(state, dict):
-        raise ResumeError(f"{path} holds no resume state; delete it to train this stage again")
-    return state
+        raise ResumeError(f"{path} holds no resume state; {REMEDY}")
+    try:
+        return validated(path, state, expected)
+    except DamagedFileError as error:
+        raise ResumeError(f"{error}, or {REMEDY}") from None
+
+
+@contextmanager
+def fitting_state(path: Path) -> Iterator[None]:
+    """Inside the block, a state that does not fit its module or optimizer is a ResumeError."""
+    try:
+        yield
+    except _DAMAGE as error:
+        message = " ".join(str(error).split())[:200]
+        raise ResumeError(f"{path} does not fit this run ({message}); {REMEDY}") from None

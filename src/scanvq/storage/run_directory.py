@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scanvq.storage.files import read_json, write_json
+from scanvq.storage.files import read_json, validated, write_json
+from scanvq.storage.run_records import record_of
 
 FORMAT_VERSION = 2
 """Format of run directories: the one that this version writes, and the only one that it opens."""
@@ -228,13 +229,20 @@ class RunDirectory:
         self.write(self.settings, {"format": FORMAT_VERSION, **settings})
 
     def read(self, file: Path) -> Any:
-        """A JSON file of the run. Raises RunError if the file is missing, or as `check`."""
+        """A JSON file of the run.
+
+        Raises:
+            RunError: the file is missing, or as `check`. DamagedFileError: it is not what it must be; the
+                message names the file and the field.
+        """
         self.check()
         if not file.is_file():
             raise RunError(
                 f"{self.path} has no {file.name} yet; finish it with `scanvq fit --resume --out {self.path}`"
             )
-        return read_json(file)
+        value = read_json(file)
+        validated(file, value, record_of(file.name))
+        return value
 
     def write(self, file: Path, value: Any) -> None:
         write_json(file, value)

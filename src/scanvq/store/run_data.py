@@ -21,7 +21,7 @@ from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.formats import Header
 from scanvq.imaging.preparation import NativeFormat, Preparation
 from scanvq.settings import DataSettings, PreparationSettings
-from scanvq.storage.files import validated
+from scanvq.storage.files import reading_field, validated
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.digest import digest_images
@@ -250,7 +250,8 @@ def reopen_data(
     Raises:
         DataChangedError: files or conditions were removed or changed.
     """
-    validated(Path("data.json"), record, DataRecord)
+    file = Path("data.json")
+    validated(file, record, DataRecord)
     entries = Entries(
         Entry(path=Path(path), subject=subject, group=group, split=split, label=label)
         for path, subject, group, split, label in record["entries"]
@@ -262,7 +263,12 @@ def reopen_data(
         labels=tuple(record["labels"]),
         notes=tuple(record["notes"]),
     )
-    preparation = Preparation.from_dict(record["preparation"])
+    with reading_field(file, "preparation"):
+        preparation = Preparation.from_dict(record["preparation"])
+    with reading_field(file, "conditions"):
+        space = ConditionSpace.from_dict(record["conditions"])
+    with reading_field(file, "leaks"):
+        leaks = tuple(Leak.from_dict(leak) for leak in record["leaks"])
     key = StoreKey.of(catalog, geometry=preparation.geometry, plane=data.plane, slices=data.slices)
     content = record["content"]
     left_out = {path for path, _ in record["skipped"]}
@@ -288,7 +294,6 @@ def reopen_data(
     )
     if is_modified and store.digest != content:
         raise changed
-    space = ConditionSpace.from_dict(record["conditions"])
     conditions = slice_conditions(space, read_columns(catalog, space.names), store)
     if conditions.digest != record["conditions_digest"]:
         raise DataChangedError(
@@ -302,7 +307,7 @@ def reopen_data(
         mean=record["mean"],
         std=record["std"],
         content=content,
-        leaks=tuple(Leak.from_dict(leak) for leak in record["leaks"]),
+        leaks=leaks,
         conditions=conditions,
     )
 

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from scanvq.nn.precision import Precision
 from scanvq.storage.files import write_json
-from scanvq.storage.resume import read_resume, save_resume
+from scanvq.storage.resume import fitting_state, read_resume, save_resume
 from scanvq.storage.run_directory import RunError
 from scanvq.training.batch_sampler import DeterministicBatchSampler
 from scanvq.training.engine import Engine
@@ -22,7 +22,7 @@ from scanvq.training.monitoring_schedule import MonitoringSchedule
 from scanvq.training.optimizers import learning_rate, make_optimizer
 from scanvq.training.precision import choose_precision
 from scanvq.training.progress_pictures import ProgressPictures
-from scanvq.training.stage import Stage, TrainingState
+from scanvq.training.stage import SavedStage, Stage, TrainingState
 
 
 def train(stage: Stage, engine: Engine, loggers: Loggers, stop_request: StopRequest) -> TrainingState:
@@ -39,19 +39,20 @@ def train(stage: Stage, engine: Engine, loggers: Loggers, stop_request: StopRequ
         rank=engine.rank,
         processes=engine.processes,
     )
-    saved = read_resume(stage.directory.resume)
-    if saved and saved["depends_on"] != stage.depends_on:
+    saved = read_resume(stage.directory.resume, SavedStage)
+    if saved and saved.depends_on != stage.depends_on:
         loggers.info(f"{stage.name}: restarts, because the data or weights it depends on have changed")
         saved = None
-    state = TrainingState(**saved["state"]) if saved else TrainingState()
+    state = saved.state if saved else TrainingState()
     if saved and state.finished and stage.limit.reached(state.step, state.elapsed):
         return state
     state.finished = False
     state.validated_at = min(state.validated_at, stage.limit.progress(state.step, state.elapsed))
     stage.objective.to(engine.device)
     if saved:
-        stage.objective.load_state_dict(saved["objective"])
-        precision = Precision(**saved["precision"])
+        with fitting_state(stage.directory.resume):
+            stage.objective.load_state_dict(saved.objective)
+        precision = saved.precision
     else:
         started_at = time.monotonic()
         precision, message = choose_precision(
@@ -70,10 +71,11 @@ def train(stage: Stage, engine: Engine, loggers: Loggers, stop_request: StopRequ
         for player, parameters in stage.objective.players.items()
     }
     if saved:
-        for player, optimizer in optimizers.items():
-            optimizer.load_state_dict(saved["optimizers"][player])
-        if stage.callback is not None:
-            stage.callback.load_state_dict(saved["callback"])
+        with fitting_state(stage.directory.resume):
+            for player, optimizer in optimizers.items():
+                optimizer.load_state_dict(saved.optimizers[player])
+            if stage.callback is not None:
+                stage.callback.load_state_dict(saved.callback)
     _TrainingLoop(stage, engine, loggers, sampler, precision, optimizers, state).run(stop_request)
     return state
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from scanvq.storage.arrays import open_arrays
 from scanvq.storage.files import atomic_write
 
 KEPT = 8  # pictures of at most this many steps are kept, evenly spread
@@ -23,7 +24,7 @@ class ProgressPictures:
         self._steps: list[int] = []
         self._images: list[NDArray[np.uint8]] = []
         if path.exists():
-            with np.load(path, allow_pickle=False) as saved:
+            with open_arrays(path) as saved:
                 self._steps = [int(step) for step in saved["steps"]]
                 self._images = list(saved["images"])
 
@@ -46,5 +47,5 @@ def read_progress(path: Path) -> list[tuple[int, NDArray[np.uint8]]]:
     """The kept pictures: (step, images (n, H, W) uint8). Empty if there is no file."""
     if not path.exists():
         return []
-    with np.load(path, allow_pickle=False) as saved:
+    with open_arrays(path) as saved:
         return [(int(step), images) for step, images in zip(saved["steps"], saved["images"], strict=True)]

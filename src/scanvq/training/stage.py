@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from scanvq.nn.precision import Precision
 from scanvq.settings import StageSettings
 from scanvq.storage.run_directory import StageDirectory
 from scanvq.training.history import Record
@@ -96,3 +97,24 @@ class TrainingState:
     finished: bool = False
     history: list[Record] = field(default_factory=list)
     shown: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedStage:
+    """What resume.pt holds.
+
+    Attributes:
+        depends_on: that of the stage.
+        state: the progress.
+        precision: of the training.
+        objective: weights by name.
+        optimizers: the state of each player's optimizer.
+        callback: the state of the stage's callback; {} without one.
+    """
+
+    depends_on: str
+    state: TrainingState
+    precision: Precision
+    objective: dict[str, Any]
+    optimizers: dict[str, dict[str, Any]]
+    callback: dict[str, Any] = field(default_factory=dict)

@@ -24,7 +24,7 @@ def test_saved_and_read_state_is_equal(tmp_path: Path) -> None:
         "optimizers": {"player": optimizer.state_dict()},
     }
     save_resume(tmp_path / "resume.pt", state)
-    again = read_resume(tmp_path / "resume.pt")
+    again = read_resume(tmp_path / "resume.pt", dict)
     assert again is not None
     assert again["state"] == state["state"]
     assert torch.equal(again["objective"]["a"], weights)
@@ -33,7 +33,7 @@ def test_saved_and_read_state_is_equal(tmp_path: Path) -> None:
 
 
 def test_nothing_saved_yet(tmp_path: Path) -> None:
-    assert read_resume(tmp_path / "resume.pt") is None
+    assert read_resume(tmp_path / "resume.pt", dict) is None
 
 
 @pytest.mark.parametrize("kept", [0, 100, -100])
@@ -42,7 +42,7 @@ def test_a_damaged_state_is_refused_with_a_remedy(tmp_path: Path, kept: int) -> 
     save_resume(path, {"a": torch.zeros(100)})
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(ResumeError, match=r"resume\.pt cannot be read .*delete it"):
-        read_resume(path)
+        read_resume(path, dict)
 
 
 class CodeInState:
@@ -55,5 +55,5 @@ def test_code_in_a_state_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     write(CodeInState(), tmp_path / "resume.pt")  # type: ignore[operator]
     with pytest.raises(ResumeError, match="cannot be read"):
-        read_resume(tmp_path / "resume.pt")
+        read_resume(tmp_path / "resume.pt", dict)
     assert not (tmp_path / "harmed").exists()

@@ -6,14 +6,26 @@ from pathlib import Path
 
 import pytest
 
+from scanvq.storage.files import DamagedFileError
 from scanvq.storage.run_directory import FORMAT_VERSION, RunDirectory, RunError
 
 
 def test_values_are_read_as_written(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run")
     run.write(run.recipe, "any")
-    run.write(run.metrics, {"ssim": 0.9})
-    assert run.read(run.metrics) == {"ssim": 0.9}
+    run.write(run.cost, {"estimated": None, "extra": EXTRA})
+    assert run.read(run.cost) == {"estimated": None, "extra": EXTRA}
+
+
+EXTRA = {"seconds": 1.5, "images_per_second": 2.0, "peak_memory_mb": 3.0}
+
+
+def test_records_without_a_field_are_refused_by_its_name(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run")
+    run.write(run.recipe, "any")
+    run.write(run.metrics_of(Path("other")), {"ssim": 0.9})
+    with pytest.raises(DamagedFileError, match=r"metrics-other\.json is damaged \(tokenizer: Field required"):
+        run.read(run.metrics_of(Path("other")))
 
 
 def test_the_files_of_a_run_have_the_documented_names(tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from scanvq.imaging.display import display_name
+from scanvq.storage import regular_file
 
 MOST_DEFLATED = 1032
 """Bytes that a byte of deflate data (gzip, zip, PNG) holds at most."""
@@ -46,17 +46,14 @@ def reading(path: Path) -> Iterator[None]:
 @contextmanager
 def open_regular(path: Path) -> Iterator[BinaryIO]:
     """Opens a regular file to read. Raises UnreadableScan for others: a pipe would wait forever for data."""
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    try:
-        handle = os.open(path, flags)
-    except FileNotFoundError:
-        raise UnreadableScan(path, "no such file") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UnreadableScan(path, f"cannot be opened: {reason}") from None
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise UnreadableScan(path, f"not a regular file, but {_kind(file.fileno())}")
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(regular_file.open_regular(path))
+        except FileNotFoundError:
+            raise UnreadableScan(path, "no such file") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UnreadableScan(path, f"cannot be opened: {reason}") from None
         yield file
 
 
@@ -127,14 +124,3 @@ def _mapped() -> int:
         return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return 0
-
-
-def _kind(handle: int) -> str:
-    mode = os.fstat(handle).st_mode
-    kinds = {
-        "a folder": stat.S_ISDIR,
-        "a pipe": stat.S_ISFIFO,
-        "a socket": stat.S_ISSOCK,
-        "a device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
-    }
-    return next((name for name, test in kinds.items() if test(mode)), "another kind of file")

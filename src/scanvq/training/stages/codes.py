@@ -15,7 +15,8 @@ from torch import Tensor
 
 from scanvq.model.coder import BATCH, Coder, stored_type
 from scanvq.nn.precision import Precision, candidates, time_interleaved
-from scanvq.storage.files import atomic_write, read_json, write_json
+from scanvq.storage.arrays import open_arrays
+from scanvq.storage.files import atomic_write, read_json, validated, write_json
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.run_data import SPLITS, RunData
 from scanvq.types import Progress, Tokenizer
@@ -64,9 +65,8 @@ def plan_encoding(
 
 
 def read_encoding(file: Path) -> Encoding:
-    """Reads the result of `plan_encoding` for a run."""
-    saved = read_json(file)
-    return Encoding(precision=Precision(**saved["precision"]), seconds=saved["seconds"])
+    """Reads the result of `plan_encoding` for a run. Raises DamagedFileError."""
+    return validated(file, read_json(file), Encoding)
 
 
 def measure_encoding(tokenizer: Tokenizer, images: Tensor, device: torch.device) -> dict[Precision, float]:
@@ -151,9 +151,14 @@ def encode_dataset(
 
 
 def read_codes(folder: Path, split: str, *, mirrored: bool = False) -> Levels:
-    """Reads the codes of a split: an array (n, h, w) for each level."""
-    with np.load(codes_file(folder, split, mirrored=mirrored), allow_pickle=False) as saved:
-        return tuple(saved[f"level_{number}"] for number in range(len(saved.files)))
+    """Reads the codes of a split: an array (n, h, w) for each level. Raises DamagedFileError."""
+    with open_arrays(codes_file(folder, split, mirrored=mirrored)) as saved:
+        levels = tuple(saved[f"level_{number}"] for number in range(len(saved)))
+        if any(level.ndim != 3 or level.dtype.kind not in "iu" for level in levels):
+            raise ValueError("a level is not integers of shape (n, h, w)")
+        if len({len(level) for level in levels}) != 1:
+            raise ValueError("its levels are of different numbers of images")
+        return levels
 
 
 def _jobs(mirrored: bool) -> list[tuple[str, bool]]:
