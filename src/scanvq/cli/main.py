@@ -12,11 +12,13 @@ import typer
 
 from scanvq.cli import (
     audit,
+    cache,
     codes,
     compare,
     data,
     demo,
     evaluate,
+    export,
     fit,
     inpaint,
     plan,
@@ -57,6 +59,8 @@ app.command("audit")(audit.audit)
 app.command("score")(score.score)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
+app.command("export")(export.export)
+app.command("cache")(cache.cache)
 
 
 @app.callback(invoke_without_command=True)
