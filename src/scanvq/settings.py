@@ -17,7 +17,7 @@ class DataSettings:
 
     images: Literal["original", "segmented"] = "original"
     subject: str = ""  # a regular expression over paths; its first group is the subject
-    allow_synthetic: bool = False  # keep files that ScanVQ generated (marked SYNTHETIC)
+    allow_synthetic: bool = False  # keep files that are marked as synthetic
     plane: Literal["axial", "coronal", "sagittal"] = "axial"
     slices: str = "foreground"
     conditions: tuple[str, ...] = ()  # such as slice_position, age; () = the label if the data has labels

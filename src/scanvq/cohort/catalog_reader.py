@@ -27,7 +27,7 @@ def read_catalog(
         images: "segmented" lists the segmentations instead of the scans, if the layout has both.
         subject: regular expression for subject identification, see `subjects_by_pattern`; "" = by the layout.
         check_tables: refuse tables of subjects of which few rows match, see `with_table_notes`.
-        allow_synthetic: keep files that ScanVQ generated.
+        allow_synthetic: keep files that are marked as synthetic.
 
     Raises:
         CatalogError: no such folder, no supported files, no segmentations, an unusable pattern, or a table

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanvq.imaging.formats import FORMATS, Format, Scan, format_of, output_name, stem_of
+from scanvq.inference.scan_files import source_of
 from scanvq.model.inpaint import unknown_region
 from scanvq.model.model import Model
 from scanvq.model.requested_values import RequestedValues
@@ -29,7 +30,7 @@ def inpaint_file(
     seed: int,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Writes several completions of a scan, each marked as synthetic.
+    """Writes several completions of a scan, each marked as derived.
 
     Args:
         model: with a prior that can inpaint.
@@ -53,7 +54,7 @@ def inpaint_file(
     """
     scan = model.read(file)
     unknown = mask_of(scan, mask, keep)
-    used = model.decoders.decoder_of(decoder)
+    used, source = model.decoders.decoder_of(decoder), source_of(file)
     targets = [completed_file(Path(), file, number) for number in range(count)]
     written = [name for target, format in targets for name in format.written_files(target)]
     with output_folder(out, written, overwrite=overwrite) as folder:
@@ -67,7 +68,8 @@ def inpaint_file(
             seed=seed,
         )
         for number, (completion, (target, format)) in enumerate(zip(completions, targets, strict=True)):
-            format.write(folder / target, completion, model.provenance(seed=seed + number, decoder=used))
+            provenance = model.provenance(seed=seed + number, decoder=used, derived=source)
+            format.write(folder / target, completion, provenance)
     return [out / target for target, _ in targets]
 
 
