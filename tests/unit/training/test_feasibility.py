@@ -32,7 +32,11 @@ def _memory(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("refused", "taken", "told"),
     [
-        ("tokenizer.channels=[1024, 2048, 4096]", "tokenizer.channels=[64, 128]", "the tokenizer .* its layers"),
+        (
+            "tokenizer.channels=[1024, 2048, 4096]",
+            "tokenizer.channels=[64, 128]",
+            "the tokenizer .* its layers",
+        ),
         ("prior.channels=8192", "prior.channels=256", "the prior .* its layers"),
         (
             "training.tokenizer.batch_size=65536",
