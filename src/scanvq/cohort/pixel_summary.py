@@ -99,7 +99,7 @@ def _mixed_scanners(scanners: Mapping[str, str]) -> list[str]:
     counts = Counter(scanners.values())
     if len(counts) < 2:
         return []
-    first = {scanner: file for file, scanner in reversed(scanners.items())}
+    first = {scanner: file for file, scanner in reversed(list(scanners.items()))}
     named = ", ".join(f"{scanner} ({count}, {first[scanner]})" for scanner, count in counts.most_common(4))
     return [
         f"the files looked at are of {len(counts)} scanners: {named}; the prior mixes them unless "

@@ -18,6 +18,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from scanvq.cohort.catalog_reader import read_catalog
+from scanvq.cohort.survey import Survey
 from scanvq.imaging.formats import FORMATS, UnreadableScan
 from scanvq.imaging.formats.format import Plane
 
@@ -290,3 +291,18 @@ def test_what_other_software_marks_as_synthetic_is_left_out(tmp_path: Path) -> N
     assert [entry.path.name for entry in catalog.entries] == ["b.dcm"]
     assert any("1 files are left out because they are marked as synthetic" in note for note in catalog.notes)
     assert len(read_catalog(tmp_path, allow_synthetic=True).entries) == 2
+
+
+def test_files_of_several_scanners_are_told(tmp_path: Path) -> None:
+    for number, pixels in enumerate(PIXELS):
+        scanner = "Prisma" if number % 3 else "Signa"
+        name, series = tmp_path / f"{number}.dcm", f"1.2.3.4.{number}"
+        _dataset(name, pixels, ManufacturerModelName=scanner, SeriesInstanceUID=series)
+    told = Survey.of(read_catalog(tmp_path)).fingerprint["odd"]
+    assert told == [
+        "the files looked at are of 2 scanners: Prisma (4, 1.dcm), Signa (2, 0.dcm); the prior mixes them "
+        "unless data.conditions names scanner"
+    ]
+    for name in ("0.dcm", "3.dcm"):
+        (tmp_path / name).unlink()
+    assert Survey.of(read_catalog(tmp_path)).fingerprint["odd"] == []

@@ -164,8 +164,9 @@ class _Series:
         planes = [image_planes(data) for data in datasets]
         frames = sum(frame_count(data) for data in datasets)
         padding = sorted({encoding.padding for encoding in encodings if encoding.padding is not None})
-        remarks = ("stored as colors",) if any(encoding.color for encoding in encodings) else ()
-        remarks += tuple(dict.fromkeys(remark for encoding in encodings for remark in encoding.remarks))
+        remarks = tuple(dict.fromkeys(remark for encoding in encodings for remark in encoding.remarks))
+        if any(encoding.color for encoding in encodings):
+            remarks = ("stored as colors", *remarks)
         if padding:
             low, high = padding[0]
             numbers = f"{low:g}" if low == high else f"{low:g} to {high:g}"

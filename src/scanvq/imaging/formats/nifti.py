@@ -65,8 +65,9 @@ class Nifti(Format):
         _refuse_skewed(path, voxels, plane)
         slices, height, width = voxels.view(plane)
         trailing = "x".join(map(str, voxels.shape))
-        remarks = (f"stored as {trailing}, with axes of 1",) if len(voxels.shape) > len(voxels.axes) else ()
-        remarks += contradictions(voxels.header)
+        remarks = contradictions(voxels.header)
+        if len(voxels.shape) > len(voxels.axes):
+            remarks = (f"stored as {trailing}, with axes of 1", *remarks)
         return Header(
             slices=slices,
             height=height,

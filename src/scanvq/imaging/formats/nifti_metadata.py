@@ -54,5 +54,5 @@ def _directions_differ(sform: np.ndarray, header: nib.Nifti1Header) -> bool:
     except (ValueError, nib.spatialimages.HeaderDataError):  # an invalid rotation
         return True
     with np.errstate(all="ignore"):
-        cosines = [matrix / np.linalg.norm(matrix, axis=0) for matrix in (sform, qform)]
-    return not np.allclose(*cosines, atol=_TOLERANCE, equal_nan=True)
+        of_sform, of_qform = (matrix / np.linalg.norm(matrix, axis=0) for matrix in (sform, qform))
+    return not np.allclose(of_sform, of_qform, atol=_TOLERANCE, equal_nan=True)
