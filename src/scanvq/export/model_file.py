@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from scanvq.conditions.space import ConditionSpace
-from scanvq.model.headers import ModelHeader
 from scanvq.model.source import SUFFIX, RunSource, write_model
 from scanvq.storage.run_directory import RunDirectory
-from scanvq.storage.weights import WeightsError, read_header
 
 FILE_NAME = f"model{SUFFIX}"
 MOST_NAMED = 0.5  # of the subjects of training, that the values of a condition may name
@@ -32,15 +30,16 @@ def export_model(run: RunDirectory, out: Path, *, overwrite: bool = False) -> Pa
         The written file.
 
     Raises:
-        ExportError: a condition whose values are subject ids; an existing file, unless it is a model file
-            and `overwrite` is true.
+        ExportError: a condition whose values are subject ids, or an existing file without `overwrite`.
+        ValueError: an existing file that is no model file.
         RunError: not a run. WeightsError: the tokenizer is not trained yet.
     """
     source = RunSource(run)
     if source.has_prior:
         _check_conditions(source.load_prior()[1].conditions, run)
     file = out if out.suffix == SUFFIX and not out.is_dir() else out / FILE_NAME
-    _check_place(file, overwrite=overwrite)
+    if file.exists() and not overwrite:
+        raise ExportError(f"{file} exists already; choose another --out, or replace it with --overwrite")
     write_model(file, source)
     return file
 
@@ -55,16 +54,3 @@ def _check_conditions(conditions: ConditionSpace, run: RunDirectory) -> None:
                     f"the values of the condition {category.name} are subject ids, such as {min(named)}, and "
                     "are part of the prior; train without this condition"
                 )
-
-
-def _check_place(file: Path, *, overwrite: bool) -> None:
-    if not file.exists():
-        return
-    if not overwrite:
-        raise ExportError(f"{file} exists already; choose another --out, or replace it with --overwrite")
-    try:
-        read_header(file, ModelHeader)
-    except WeightsError:
-        raise ExportError(
-            f"{file} is not a ScanVQ model file, so it is not replaced; choose another --out"
-        ) from None

@@ -80,5 +80,5 @@ def test_only_a_model_file_is_replaced_and_only_if_asked(run: RunDirectory, tmp_
     assert isinstance(CliRunner().invoke(app, command).exception, ExportError)
     assert CliRunner().invoke(app, [*command, "--overwrite"]).exit_code == 0
     file.write_bytes(b"of someone else")
-    assert isinstance(CliRunner().invoke(app, [*command, "--overwrite"]).exception, ExportError)
+    assert isinstance(CliRunner().invoke(app, [*command, "--overwrite"]).exception, ValueError)
     assert file.read_bytes() == b"of someone else"

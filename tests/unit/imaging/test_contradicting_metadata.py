@@ -220,7 +220,7 @@ def _nifti(path: Path, *, slope: float = 1.0, intercept: float = 0.0, **changes:
 def test_nifti_slopes_that_are_no_numbers_are_refused(slope: float, intercept: float, tmp_path: Path) -> None:
     path = _nifti(tmp_path / "a.nii", slope=slope, intercept=intercept)
     for look in (FORMATS["nifti"].header, FORMATS["nifti"].read):
-        with pytest.raises(UnreadableScan, match="slope|intercept"):
+        with pytest.raises(UnreadableScan, match=r"slope|intercept"):
             look(path)
 
 
