@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -69,7 +70,7 @@ def decode_file(model: Model, codes: Path, out: Path, *, overwrite: bool = False
             slices = origin.slices()
             pixels = restore_slices(images[start : start + len(slices)], slices, model.preparation)
             start += len(slices)
-            provenance = created_by or model.provenance(derived=origin.source)
+            provenance = created_by or replace(model.provenance(), derived=origin.source)
             FORMATS["png" if _is_png(origin) else "nifti"].write(
                 folder / name, Scan(slices=pixels, spacing=origin.spacing), provenance
             )

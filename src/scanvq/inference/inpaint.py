@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,8 +69,8 @@ def inpaint_file(
             seed=seed,
         )
         for number, (completion, (target, format)) in enumerate(zip(completions, targets, strict=True)):
-            provenance = model.provenance(seed=seed + number, decoder=used, derived=source)
-            format.write(folder / target, completion, provenance)
+            made_by = model.provenance(seed=seed + number, decoder=used)
+            format.write(folder / target, completion, replace(made_by, derived=source))
     return [out / target for target, _ in targets]
 
 

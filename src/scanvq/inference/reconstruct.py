@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +72,7 @@ def reconstruct_files(
             codes = model.coder.encode(images)
             decoded = model.coder.decode(codes)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            provenance = model.provenance(derived=source_of(path))
+            provenance = replace(model.provenance(), derived=source_of(path))
             output_name(path)[1].write(folder / name, given.restored(decoded), provenance)
             yield ReconstructedFile(
                 folder=folder,

@@ -15,7 +15,7 @@ from torch import Tensor
 from scanvq.conditions.joint_distribution import JointDistribution
 from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
 from scanvq.decoders.image_decoder import DecoderName
-from scanvq.imaging.formats import Plane, Provenance, Scan, Source
+from scanvq.imaging.formats import Plane, Provenance, Scan
 from scanvq.imaging.preparation import Preparation
 from scanvq.model.array_checks import checked_codes, checked_mask
 from scanvq.model.calibration import Calibration
@@ -77,7 +77,7 @@ class Model:
         return cls(read_model(path), device=choose_device(device))
 
     def save(self, path: str | Path) -> None:
-        """Writes the model to one safetensors file, which names no scan or subject; replaces a model file only."""
+        """Writes the model to one safetensors file, which names no scan; replaces a model file only."""
         write_model(Path(path), self._source)
 
     @property
@@ -339,12 +339,9 @@ class Model:
         given = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "guidance": guidance}
         return sampling_params(self.recipe.sampling, given, requested=bool(with_label(condition, label)))
 
-    def provenance(
-        self, *, seed: int | None = None, decoder: DecoderName = "faithful", derived: Source | None = None
-    ) -> Provenance:
-        """The provenance of generated files: model id, seed unless only decoded, decoder, and source."""
-        made_by = self.id if seed is None else self.prior_id
-        return Provenance(model=made_by, seed=seed, decoder=decoder, derived=derived)
+    def provenance(self, *, seed: int | None = None, decoder: DecoderName = "faithful") -> Provenance:
+        """The provenance of generated files: model id, seed unless only decoded, and decoder."""
+        return Provenance(model=self.id if seed is None else self.prior_id, seed=seed, decoder=decoder)
 
     def _loaded_prior(self) -> tuple[HierarchicalPrior, PriorHeader]:
         if self._prior is None:
