@@ -26,15 +26,8 @@ from scanvq.imaging.formats.format import (
     read_as,
     read_type,
 )
-from scanvq.imaging.formats.nifti_metadata import MILLIMETERS, check_scaling, contradictions
-from scanvq.imaging.formats.orientation import (
-    MOST_SKEW,
-    Orientation,
-    axis_codes,
-    orientation_of,
-    plane_of_slice,
-    skew,
-)
+from scanvq.imaging.formats.nifti_metadata import MILLIMETERS, check_scaling, contradictions, refuse_skewed
+from scanvq.imaging.formats.orientation import Orientation, axis_codes, orientation_of, plane_of_slice
 from scanvq.imaging.formats.reading import UnreadableScan, check_deflated, check_memory, read_bytes
 from scanvq.storage.files import write_bytes
 
@@ -62,7 +55,7 @@ class Nifti(Format):
     def _header(self, path: Path, plane: Plane) -> Header:
         file, channel = split_channel(path)
         voxels = _parse_header(path, _first_bytes(path, file), channel)
-        _refuse_skewed(path, voxels, plane)
+        refuse_skewed(path, voxels.axes, voxels.affine(), plane)
         slices, height, width = voxels.view(plane)
         trailing = "x".join(map(str, voxels.shape))
         remarks = contradictions(voxels.header)
@@ -81,7 +74,7 @@ class Nifti(Format):
     def _read(self, path: Path, plane: Plane) -> Scan:
         file, channel = split_channel(path)
         voxels = _parse_header(path, _first_bytes(path, file), channel)
-        _refuse_skewed(path, voxels, plane)
+        refuse_skewed(path, voxels.axes, voxels.affine(), plane)
         count = int(np.prod(voxels.shape, dtype=np.int64))
         stored_bytes = voxels.end - voxels.offset
         needed = stored_bytes + count * (voxels.read_type.itemsize + 8 * (voxels.scaling is not None))
@@ -263,17 +256,6 @@ def _parse_header(path: Path, head: bytes, channel: int | None = None) -> _Voxel
     scaling = None if slope is None or (slope, intercept) == (1.0, 0.0) else (float(slope), float(intercept))
     before = (channel or 0) * int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     return _VoxelHeader(header, shape, axes, dtype, start, start + before, scaling)
-
-
-def _refuse_skewed(path: Path, voxels: _VoxelHeader, plane: Plane) -> None:
-    """Raises UnreadableScan for a volume whose slices of this plane are not rectangles in the patient."""
-    is_volume = len(voxels.axes) == 3 and voxels.axes.count(1) == 0
-    if is_volume and (degrees := skew(voxels.affine(), plane)) > MOST_SKEW:
-        raise UnreadableScan(
-            path,
-            f"its affine is skewed by {degrees:.1f} degrees in {plane} slices; use the plane in which it was "
-            "acquired, or resample it first",
-        )
 
 
 def _rescaled(path: Path, stored: np.ndarray, voxels: _VoxelHeader) -> np.ndarray:

@@ -7,6 +7,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from scanvq.imaging.formats.format import Plane
+from scanvq.imaging.formats.orientation import MOST_SKEW, skew
 from scanvq.imaging.formats.reading import UnreadableScan
 
 MILLIMETERS = {1: 1000.0, 2: 1.0, 3: 0.001}
@@ -25,6 +27,17 @@ def check_scaling(path: Path, header: nib.Nifti1Header) -> None:
     if not np.isfinite(slope) and not unset:
         raise UnreadableScan(
             path, f"its slope is {slope:g} with an intercept of {intercept:g}; write a number, or 0 for none"
+        )
+
+
+def refuse_skewed(path: Path, axes: tuple[int, ...], affine: np.ndarray, plane: Plane) -> None:
+    """Raises UnreadableScan for a volume whose slices of this plane are not rectangles in the patient."""
+    is_volume = len(axes) == 3 and axes.count(1) == 0
+    if is_volume and (degrees := skew(affine, plane)) > MOST_SKEW:
+        raise UnreadableScan(
+            path,
+            f"its affine is skewed by {degrees:.1f} degrees in {plane} slices; use the plane in which it was "
+            "acquired, or resample it first",
         )
 
 
