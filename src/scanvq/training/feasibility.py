@@ -50,7 +50,7 @@ def check_feasible(recipe: Recipe, survey: Survey, *, device: torch.device) -> N
         make_objective(recipe.objective("tokenizer"), tokenizer=tokenizer)
         make_objective(recipe.objective("prior"), prior=prior)
         if recipe.decoder is not None:
-            decoder = make_decoder(recipe.decoder)
+            decoder = make_decoder(recipe.decoder, tokenizer=tokenizer)
             make_objective(recipe.objective("decoder"), decoder=decoder, faithful=tokenizer)
     most = memory_of(device)
     needed = {"tokenizer": _of_tokenizer(tokenizer, size), "prior": _of_prior(prior, tokenizer, size)}
