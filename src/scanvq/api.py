@@ -20,7 +20,9 @@ from scanvq.run import Run
 from scanvq.storage.files import write_text
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.storage.run_lock import lock_run
+from scanvq.store.run_data import survey_data
 from scanvq.training.engine import Engine
+from scanvq.training.feasibility import check_feasible
 from scanvq.training.fit import FitRequest, new_run, require_unused, resumed_run, train_run
 from scanvq.training.history import Logger, Loggers
 from scanvq.training.initialization import inherit_from, recipe_with_tokenizer, scan_folder
@@ -194,6 +196,10 @@ def fit(
                 allow_leak=allow_leak,
             )
             given = planned.recipe if planned else _recipe(recipe, overrides, tokenizer, initial_model)
+            if tokenizer is None and survey is None:
+                survey = survey_data(Path(request.folder), given.data, given.preparation, seed=seed)
+            if survey is not None:
+                check_feasible(given, survey, device=engine.device)
             held.enter_context(lock_run(run))
             new_run(run, given, request)
             if planned is not None:

@@ -18,7 +18,7 @@ class DataSettings:
     images: Literal["original", "segmented"] = "original"
     subject: str = ""  # a regular expression over paths; its first group is the subject
     suffix: str = ""  # of BIDS names, such as T2w; "" = the one that most scans have
-    allow_synthetic: bool = False  # keep files that ScanVQ generated (marked SYNTHETIC)
+    allow_synthetic: bool = False  # keep files that are marked as synthetic
     plane: Literal["axial", "coronal", "sagittal"] = "axial"
     slices: str = "foreground"
     conditions: tuple[str, ...] = ()  # such as slice_position, age; () = the label if the data has labels

@@ -189,15 +189,29 @@ def _model(factory: Callable[..., Any], names: tuple[str, ...]) -> type[BaseMode
 
 
 def _validated(factory: Callable[..., Any], plain: dict[str, Any], where: str) -> dict[str, Any]:
+    for name, value in plain.items():
+        if isinstance(value, bool) and not _is_flag(factory, name):
+            raise SpecError(
+                f"{where}.{name} is {str(value).lower()}: it is no setting that is true or false."
+            )
     try:
         model = _model(factory, tuple(plain))(**plain)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join([where, *map(str, first["loc"])])
-        raise SpecError(
-            f"{name} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
-        ) from None
+        choices = [each for each in error.errors() if each["loc"][0] == first["loc"][0]]
+        is_choice = len({each["loc"][1:2] for each in choices}) > 1 and "[" in str(first["loc"][1])
+        name = ".".join([where, *map(str, first["loc"][:1] if is_choice else first["loc"])])
+        messages = [each["msg"] for each in (choices if is_choice else [first])]
+        told = ", or ".join(f"{message[0].lower()}{message[1:]}" for message in messages)
+        given = plain[str(first["loc"][0])] if is_choice else first["input"]
+        raise SpecError(f"{name} is {given!r}: {told}.") from None
     return {name: _plain(value) for name, value in model.model_dump().items()}
+
+
+def _is_flag(factory: Callable[..., Any], name: str) -> bool:
+    """Whether a setting may be true or false."""
+    hint = _settings(factory)[name]
+    return bool in (hint, *get_args(hint))
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from pydicom import dcmread
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from scanvq.imaging.formats import Provenance
+from scanvq.imaging.formats import Provenance, format_of
 from scanvq.model.headers import PriorHeader, TokenizerHeader
 from scanvq.storage.weights import read_weights
 
@@ -75,7 +75,7 @@ def test_reconstructions_keep_format_and_geometry_and_are_marked(
     np.savez(own / "small.npz", test_images=(image * 99 + 100).astype(np.uint8)[None], test_labels=[[1]])
     scanvq("reconstruct", trained, own, "--out", out)
     model, _ = ids(trained)
-    provenance = str(Provenance(model=model))
+    provenance = str(Provenance(model=model, derived="scan"))
     for file in (own / "t2").iterdir():
         before, after = dcmread(file), dcmread(out / "t2" / file.name)
         assert [after[name] for name in KEPT] == [before[name] for name in KEPT]
@@ -106,7 +106,8 @@ def test_completions_and_samples_have_their_prior_and_seed(
         for file in (tmp_path / "t2").iterdir():
             before, after = dcmread(file), dcmread(out / f"t2_{number}" / file.name)
             np.testing.assert_array_equal(after.pixel_array[:, :18], before.pixel_array[:, :18])
-            assert after.SeriesDescription == str(Provenance(model=prior, seed=5 + number))
+            made_by = Provenance(model=prior, seed=5 + number, derived="scan")
+            assert after.SeriesDescription == str(made_by)
     scanvq("sample", trained, "-n", 1, "--seed", 6, "--out", tmp_path / "samples")
     scanvq("decode", trained, tmp_path / "samples" / "codes.npz", "--out", tmp_path / "decoded")
     for picture in ("samples/sample_000.png", "samples/samples.png", "decoded/image_000.png"):
@@ -132,3 +133,28 @@ def test_wrong_slices_raise_before_reading(
 ) -> None:
     (message,) = refused([["data", "prepare", tmp_path, "--slices", slices]])
     assert "it must be foreground, all, FIRST:END" in message
+
+
+def test_what_is_derived_from_created_images_says_so(trained: Path, scanvq: Command, tmp_path: Path) -> None:
+    """Whatever is made of a marked file, in whatever steps, is not taken for what is made of a scan."""
+    model, _ = ids(trained)
+    scanvq("sample", trained, "-n", 1, "--out", tmp_path / "samples", "--no-audit")
+    created = tmp_path / "samples" / "sample_000.png"
+    foreign = tmp_path / "foreign"  # marked by other software
+    write_series(foreign)
+    for file in foreign.iterdir():
+        data = dcmread(file)
+        data.SyntheticData = "YES"
+        data.save_as(file)
+    real = tmp_path / "real.png"
+    Image.fromarray(np.asarray(Image.open(created)).copy()).save(real)
+    files = (created, real, foreign)
+    scanvq("reconstruct", trained, *files, "--out", tmp_path / "rebuilt", "--no-panels")
+    scanvq("encode", trained, *files, "--out", tmp_path / "codes.npz")
+    scanvq("decode", trained, tmp_path / "codes.npz", "--out", tmp_path / "decoded")
+    of_scan, of_created = (Provenance(model=model, derived=source) for source in ("scan", "synthetic"))
+    for folder in (tmp_path / "rebuilt", tmp_path / "decoded"):
+        for name, expected in (("sample_000.png", of_created), ("real.png", of_scan)):
+            assert format_of(folder / name).provenance(folder / name) == expected
+    series, volume = tmp_path / "rebuilt" / "foreign", tmp_path / "decoded" / "foreign.nii.gz"
+    assert format_of(series).provenance(series) == format_of(volume).provenance(volume) == of_created

@@ -12,11 +12,13 @@ import typer
 
 from scanvq.cli import (
     audit,
+    cache,
     codes,
     compare,
     data,
     demo,
     evaluate,
+    export,
     fit,
     inpaint,
     models,
@@ -60,6 +62,8 @@ app.command("score")(score.score)
 app.command("quiz")(quiz.quiz)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
+app.command("export")(export.export)
+app.command("cache")(cache.cache)
 
 
 @app.callback(invoke_without_command=True)

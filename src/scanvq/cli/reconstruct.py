@@ -47,7 +47,7 @@ def reconstruct(
                 [level[middle] for level in reconstruction.codes],
                 reconstruction.decoded[middle],
                 codebook_sizes=model.tokenizer.codebook_sizes,
-                provenance=model.provenance(),
+                provenance=reconstruction.provenance,
             )
         progress(number, len(scans))
     print(f"wrote {len(scans)} reconstructions to {out}")

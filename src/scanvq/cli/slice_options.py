@@ -48,7 +48,7 @@ SyntheticOption = Annotated[
     bool,
     typer.Option(
         "--allow-synthetic",
-        help="Keep files that ScanVQ generated (marked SYNTHETIC), which are left out otherwise.",
+        help="Keep files that are marked as synthetic, which are left out otherwise.",
     ),
 ]
 

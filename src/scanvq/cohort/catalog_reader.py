@@ -29,7 +29,7 @@ def read_catalog(
         subject: regular expression for subject identification, see `subjects_by_pattern`; "" = by the layout.
         suffix: of BIDS names, such as T2w; "" = the most common. Other layouts have none.
         check_tables: refuse tables of subjects of which few rows match, see `with_table_notes`.
-        allow_synthetic: keep files that ScanVQ generated.
+        allow_synthetic: keep files that are marked as synthetic.
 
     Raises:
         CatalogError: no such folder, no supported files, no segmentations, an unusable pattern, no scan

@@ -18,7 +18,9 @@ from scanvq.imaging.geometry import resampled_size
 from scanvq.imaging.slice_selection import count_slices
 
 LARGE_SUBJECT = 10  # times the median number of slices
-MANY_SLICES = 1000
+MANY_SLICES = 100
+ONLY_SUBJECT = 1000  # slices of a subject that is the only one
+SHEET = 4  # times the area of most images
 EXAMPLES = 4  # files that illustrate the subject identification
 
 
@@ -91,7 +93,7 @@ def fingerprint(
             *readable.problems,
             *pixels.problems,
             *_without_slices(readable, slices, pixels.used),
-            *_irregularities(readable.headers, size_counts),
+            *_irregularities(readable, size_counts),
             *_large_subjects(readable),
         ],
     }
@@ -201,37 +203,83 @@ def _without_slices(readable: _Readable, slices: str, sampled: Mapping[int, int]
 
 
 def _large_subjects(readable: _Readable) -> list[str]:
-    """A sentence about subjects with far more slices than the others: several people under one name?"""
+    """A sentence about a subject with far more slices than the others: several people under one name?"""
     counts: dict[str, float] = defaultdict(float)
+    example: dict[str, str] = {}
     for entry, _, count in readable:
         counts[entry.subject] += count
+        example.setdefault(entry.subject, entry.path.as_posix())
     if not counts:
         return []
-    typical = float(np.median(list(counts.values())))
     largest = max(counts, key=lambda subject: counts[subject])
-    is_typical = len(counts) > 1 and counts[largest] < LARGE_SUBJECT * typical
-    if is_typical or counts[largest] < MANY_SLICES:
+    others = [count for subject, count in counts.items() if subject != largest]
+    most = LARGE_SUBJECT * float(np.median(others)) if others else 0
+    if counts[largest] < max(most, MANY_SLICES if others else ONLY_SUBJECT):
         return []
+    typical = f", a typical one {float(np.median(others)):.0f}" if others else ", and is the only one"
     return [
-        f"subject {largest} has {round(counts[largest]):,} slices, a typical one {typical:.0f}: several "
-        "people under one name?"
+        f"subject {largest} has {round(counts[largest]):,} slices, such as {example[largest]}{typical}: "
+        "several people under one name? All are one person for the splits; if not, set data.subject or name "
+        "them in subjects.csv"
     ]
 
 
-def _irregularities(headers: Sequence[Header], sizes: Counter[str]) -> list[str]:
-    sentences = []
+def _irregularities(readable: _Readable, sizes: Counter[str]) -> list[str]:
+    headers = readable.headers
+    sentences = _sheets(readable)
     if len(sizes) > 1:
         common, count = sizes.most_common(1)[0]
-        sentences.append(f"{sum(sizes.values()) - count} slices are not {common}, the most common size")
-    remarks = Counter(remark for header in headers for remark in header.remarks)
-    sentences += [f"{count} files: {remark}" for remark, count in remarks.most_common()]
-    if len({header.dtype for header in headers}) > 1:
-        sentences.append("files differ in pixel type")
-    if len({header.orientation for header in headers}) > 1:
+        other = next((e for e, h, _ in readable if f"{h.height}x{h.width}" != common), None)
+        such = f", such as {other.path}" if other is not None else ""
         sentences.append(
-            "files differ in orientation of the stored axes; all are sliced along the same plane"
+            f"{sum(sizes.values()) - count} slices are not {common}, the most common size{such}; all are "
+            "padded or resized to one size"
         )
-    return sentences
+    remarks = Counter(remark for header in headers for remark in header.remarks)
+    for remark, count in remarks.most_common():
+        first = next(entry.path for entry, header, _ in readable if remark in header.remarks)
+        sentences.append(f"{count} files: {remark}, such as {first}")
+    sentences += _minorities(readable, lambda header: str(header.dtype), "pixel type", "")
+    return sentences + _minorities(
+        readable,
+        lambda header: header.orientation,
+        "orientation of the stored axes",
+        "; all are sliced along the same plane",
+    )
+
+
+def _minorities(
+    readable: _Readable, property_of: Callable[[Header], str | None], name: str, decided: str
+) -> list[str]:
+    """A sentence if files differ in a property: the most common value, and a file of another."""
+    counts = Counter(property_of(header) for header in readable.headers)
+    if len(counts) < 2:
+        return []
+    (common, count), rest = counts.most_common(1)[0], len(readable.headers)
+    entry, header, _ = next(one for one in readable if property_of(one[1]) != common)
+    return [
+        f"files differ in {name}: {count} of {rest} are {common or 'without'}, {entry.path} is "
+        f"{property_of(header) or 'without'}{decided}"
+    ]
+
+
+def _sheets(readable: _Readable) -> list[str]:
+    """A sentence about single images that are several times as large as most."""
+    areas = Counter((header.height, header.width) for header in readable.headers)
+    if len(areas) < 2:
+        return []
+    (height, width), _ = areas.most_common(1)[0]
+    large = [
+        entry.path
+        for entry, header, _ in readable
+        if header.slices == 1 and header.height * header.width >= SHEET * height * width
+    ]
+    if not large or len(large) > len(readable.headers) / 2:
+        return []
+    return [
+        f"{len(large)} images are {SHEET} or more times as large as most ({height}x{width}), such as "
+        f"{large[0]}: contact sheets? They are used as scans; remove them if they are"
+    ]
 
 
 def _format_name(entry: Entry) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanvq.cohort.catalog import Catalog, Entry
-from scanvq.imaging.formats import Plane, UnreadableScan, check, format_of
+from scanvq.cohort.odd_files import Look, odd_files
+from scanvq.imaging.formats import FORMATS, Plane, UnreadableScan, check, format_of
+from scanvq.imaging.formats.dicom_conditions import dicom_conditions
 from scanvq.imaging.slice_selection import choose_slices
 
 SAMPLE = 64  # files whose pixels are decoded
@@ -18,8 +21,6 @@ VALUES = 50_000  # pixels per file, for the percentiles
 PERCENTILES = (0.1, 1, 50, 99, 99.9)
 FOREGROUND_THRESHOLD = 0.1  # relative to the range of the outer percentiles
 BOX_PERCENTILE = 95  # percent of the files whose foreground a side of the box encloses
-UNITS_FACTOR = 10.0  # between the bright percentiles of two groups of files
-LABEL_VALUES = 12
 MIN_FOREGROUND = 0.01  # fraction of foreground pixels in a row or column of the box
 
 
@@ -52,9 +53,10 @@ def summarize_pixels(
         plane: slicing plane of volumes.
         slices: slice selection, see `choose_slices`.
     """
-    pixels, boxes, problems = [], [], []
+    pixels, boxes, problems, looks = [], [], [], []
     sampled: list[Entry] = []
     used: dict[int, int] = {}
+    scanners: dict[str, str] = {}
     seen: dict[str, Entry] = {}
     for index in np.linspace(0, len(entries) - 1, min(SAMPLE, len(entries))).astype(int):
         entry = entries[index]
@@ -73,6 +75,9 @@ def summarize_pixels(
         seen.setdefault(digest, entry)
         sampled.append(entry)
         pixels.append(scan.slices.ravel()[:: max(1, scan.slices.size // VALUES)].astype(np.float64))
+        looks.append(Look.of(scan.slices, pixels[-1]))
+        if format_of(path) is FORMATS["dicom"]:
+            scanners[entry.path.as_posix()] = dicom_conditions(path).get("scanner", "an unnamed scanner")
         chosen = choose_slices(scan.slices, slices)
         used[int(index)] = len(chosen)
         if len(chosen):
@@ -81,39 +86,24 @@ def summarize_pixels(
         intensities=_intensities(np.concatenate(pixels)) if pixels else {},
         box=_enclosing_box(np.array(boxes)) if boxes else {},
         used=used,
-        problems=[*problems, *_other_units(sampled, pixels), *_label_maps(sampled, pixels)],
+        problems=[
+            *problems,
+            *_mixed_scanners(scanners),
+            *odd_files([entry.path.as_posix() for entry in sampled], looks),
+        ],
     )
 
 
-def _other_units(entries: Sequence[Entry], pixels: Sequence[NDArray[np.float64]]) -> list[str]:
-    """A sentence if the files fall into two groups whose values differ by a large factor."""
-    bright = np.array([float(np.percentile(np.abs(values), 99)) for values in pixels])
-    order = np.argsort(bright)
-    levels = np.log10(np.maximum(bright[order], 1e-12))
-    if len(levels) < 2 or bright[order[0]] == 0:
+def _mixed_scanners(scanners: Mapping[str, str]) -> list[str]:
+    """A sentence if the DICOM files, by name, come from several scanners."""
+    counts = Counter(scanners.values())
+    if len(counts) < 2:
         return []
-    steps = np.diff(levels)
-    split = int(steps.argmax())
-    if steps[split] < np.log10(UNITS_FACTOR):
-        return []
-    low, high = order[: split + 1], order[split + 1 :]
-    factor = float(np.median(bright[high]) / np.median(bright[low]))
+    first = {scanner: file for file, scanner in reversed(list(scanners.items()))}
+    named = ", ".join(f"{scanner} ({count}, {first[scanner]})" for scanner, count in counts.most_common(4))
     return [
-        f"values of {len(high)} of the {len(bright)} files looked at, such as {entries[high[0]].path}, are "
-        f"about {factor:.3g} times those of the others, such as {entries[low[0]].path}: other units or "
-        "scanners? With preparation.intensity=file every file has its own range"
-    ]
-
-
-def _label_maps(entries: Sequence[Entry], pixels: Sequence[NDArray[np.float64]]) -> list[str]:
-    """A sentence about files of a few whole numbers, if others have many."""
-    few = [len(np.unique(values)) <= LABEL_VALUES and not (values % 1).any() for values in pixels]
-    if not 0 < sum(few) < len(few):
-        return []
-    first = entries[few.index(True)].path
-    return [
-        f"{sum(few)} of the {len(few)} files looked at have {LABEL_VALUES} values or fewer, such as {first}: "
-        "segmentations?"
+        f"the files looked at are of {len(counts)} scanners: {named}; the prior mixes them unless "
+        "data.conditions names scanner"
     ]
 
 

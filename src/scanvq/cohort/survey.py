@@ -133,7 +133,7 @@ def survey_folder(
         images: "segmented" uses the segmentations instead of the scans.
         subject: regular expression for subject identification, see `read_catalog`.
         suffix: of BIDS names, such as T2w; "" = the most common.
-        allow_synthetic: keep files that ScanVQ generated.
+        allow_synthetic: keep files that are marked as synthetic.
         plane: slicing plane of volumes.
         slices: slice selection.
         spacing: millimeters per pixel that slices are resampled to; None does not resample.

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Kind = Literal["file", "percentiles", "full", "unit"]
+COMPARABLE = 4.0
+"""Files whose ranges differ by a larger factor are not in the same units."""
 
 
 @dataclass(frozen=True, kw_only=True)

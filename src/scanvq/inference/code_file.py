@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scanvq.imaging.formats import FORMATS, Provenance, Scan, Spacing, UnreadableScan
+from scanvq.imaging.formats import FORMATS, Provenance, Scan, Source, Spacing, UnreadableScan
 from scanvq.imaging.formats.format import PIXEL_LIMIT
 from scanvq.imaging.formats.npz import read_arrays
 from scanvq.imaging.preparation import Slice
@@ -26,7 +26,7 @@ class CodeFileError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """The scan that slices come from: size, type and range, to restore decoded images."""
+    """The scan that slices come from: size, type and range, to restore decoded images, and its mark."""
 
     name: str
     shape: tuple[int, int, int]
@@ -34,9 +34,10 @@ class Origin:
     low: float
     high: float
     spacing: Spacing | None = None
+    source: Source = "scan"
 
     @classmethod
-    def of(cls, name: str, scan: Scan) -> Origin:
+    def of(cls, name: str, scan: Scan, *, source: Source = "scan") -> Origin:
         count, height, width = scan.slices.shape
         return cls(
             name=name,
@@ -45,6 +46,7 @@ class Origin:
             low=float(scan.slices.min()),
             high=float(scan.slices.max()),
             spacing=scan.spacing,
+            source=source,
         )
 
     def slices(self) -> list[Slice]:
@@ -82,6 +84,7 @@ def write_codes(
         "dtypes": np.array([origin.dtype for origin in origins], dtype=np.str_),
         "ranges": np.array([(origin.low, origin.high) for origin in origins], np.float64).reshape(-1, 2),
         "spacings": np.array([origin.spacing or (0, 0) for origin in origins], np.float64).reshape(-1, 2),
+        "marked": np.array([origin.source == "synthetic" for origin in origins], np.bool_),
         "file_of_slice": np.repeat(np.arange(len(origins)), [origin.shape[0] for origin in origins]),
     }
     if provenance is not None:
@@ -132,11 +135,14 @@ def _origins(path: Path, arrays: dict[str, np.ndarray], count: int) -> list[Orig
         return []
     files = len(arrays["files"]) if arrays["files"].ndim == 1 else -1
     spacings = arrays.get("spacings", np.zeros((max(files, 0), 2)))
+    marked = arrays.get("marked", np.zeros(max(files, 0), np.bool_))
     for name, kind, axes in (("shapes", "iu", (3,)), ("dtypes", "U", ()), ("ranges", "f", (2,))):
         if name not in arrays or arrays[name].dtype.kind not in kind or arrays[name].shape != (files, *axes):
             raise CodeFileError(f"{path}: its array {name} does not fit its {max(files, 0)} files")
     if spacings.dtype.kind != "f" or spacings.shape != (files, 2):
         raise CodeFileError(f"{path}: its array spacings does not fit its {files} files")
+    if marked.dtype != np.bool_ or marked.shape != (files,):
+        raise CodeFileError(f"{path}: its array marked does not fit its {files} files")
     shapes = [[int(length) for length in shape] for shape in arrays["shapes"]]
     if files and (min(map(min, shapes)) < 1 or sum(shape[0] for shape in shapes) != count):
         raise CodeFileError(f"{path}: the shapes of its files do not fit its codes of {count} slices")
@@ -146,6 +152,7 @@ def _origins(path: Path, arrays: dict[str, np.ndarray], count: int) -> list[Orig
         raise CodeFileError(f"{path}: its dtypes are {', '.join(unknown)[:80]}; allowed: {', '.join(DTYPES)}")
     if not np.isfinite(arrays["ranges"]).all() or (arrays["ranges"][:, 0] > arrays["ranges"][:, 1]).any():
         raise CodeFileError(f"{path}: its array ranges holds no ranges of intensities")
+    columns = (arrays["files"], arrays["shapes"], arrays["dtypes"], arrays["ranges"], spacings, marked)
     return [
         Origin(
             name=str(name),
@@ -154,8 +161,7 @@ def _origins(path: Path, arrays: dict[str, np.ndarray], count: int) -> list[Orig
             low=float(low),
             high=float(high),
             spacing=(float(down), float(across)) if down > 0 and across > 0 else None,
+            source="synthetic" if mark else "scan",
         )
-        for name, shape, dtype, (low, high), (down, across) in zip(
-            arrays["files"], arrays["shapes"], arrays["dtypes"], arrays["ranges"], spacings, strict=True
-        )
+        for name, shape, dtype, (low, high), (down, across), mark in zip(*columns, strict=True)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from scanvq.imaging.formats import FORMATS, Scan
 from scanvq.inference.code_file import Origin, read_code_file, read_provenance, write_codes
 from scanvq.inference.image_files import picture_files, write_pictures
-from scanvq.inference.scan_files import names_of, stems_of
+from scanvq.inference.scan_files import names_of, source_of, stems_of
 from scanvq.model.model import Model
 from scanvq.model.scans import restore_slices
 from scanvq.storage.output_folder import output_file, output_folder
@@ -33,7 +34,7 @@ def encode_files(
         for number, (path, name) in enumerate(zip(scans, names_of(scans), strict=True), start=1):
             scan = model.read(path)
             grids.append(model.coder.encode(model.prepare(scan)))
-            origins.append(Origin.of(name.as_posix(), scan))
+            origins.append(Origin.of(name.as_posix(), scan, source=source_of(path)))
             progress(number, len(scans))
         levels = tuple(torch.cat(level) for level in zip(*grids, strict=True))
         write_codes(file, model.id, levels, origins)
@@ -50,13 +51,13 @@ def decode_file(model: Model, codes: Path, out: Path, *, overwrite: bool = False
         OutputError: an output is there already, see `output_folder`.
     """
     levels, origins = read_code_file(codes, tokenizer_id=model.id)
-    provenance = read_provenance(codes) or model.provenance()
+    created_by = read_provenance(codes)
     if not origins:
         count = len(levels[0])
         with output_folder(out, picture_files(count, "png", stem="image"), overwrite=overwrite) as folder:
             images = model.coder.decode(levels)
             created = model.preparation.to_native(images[:, 0].numpy())
-            write_pictures(folder, created, "png", provenance)
+            write_pictures(folder, created, "png", created_by or model.provenance())
         return count
     names = [
         stem.with_name(f"{stem.name}{'.png' if _is_png(origin) else '.nii.gz'}")
@@ -69,6 +70,7 @@ def decode_file(model: Model, codes: Path, out: Path, *, overwrite: bool = False
             slices = origin.slices()
             pixels = restore_slices(images[start : start + len(slices)], slices, model.preparation)
             start += len(slices)
+            provenance = created_by or replace(model.provenance(), derived=origin.source)
             FORMATS["png" if _is_png(origin) else "nifti"].write(
                 folder / name, Scan(slices=pixels, spacing=origin.spacing), provenance
             )

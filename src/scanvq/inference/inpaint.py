@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scanvq.imaging.formats import FORMATS, Format, Plane, Scan, format_of, output_name, stem_of
 from scanvq.inference.reconstruct import panel_name
+from scanvq.inference.scan_files import source_of
 from scanvq.model.inpaint import unknown_region
 from scanvq.model.model import Model
 from scanvq.model.requested_values import RequestedValues
@@ -68,7 +69,7 @@ def inpaint_file(
     seed: int,
     overwrite: bool = False,
 ) -> Iterator[InpaintedFile]:
-    """Writes several completions of a scan, each marked as synthetic; they appear when the block ends.
+    """Writes several completions of a scan, each marked as derived; they appear when the block ends.
 
     Args:
         model: with a prior that can inpaint.
@@ -90,7 +91,7 @@ def inpaint_file(
     """
     scan = model.read(file)
     unknown = mask_of(scan, mask, keep, plane=model.plane)
-    used = model.decoders.decoder_of(decoder)
+    used, source = model.decoders.decoder_of(decoder), source_of(file)
     targets = [completed_file(Path(), file, number) for number in range(count)]
     written = [name for target, format in targets for name in format.written_files(target)]
     panel = panel_name(Path(stem_of(output_name(file)[0])))
@@ -105,7 +106,8 @@ def inpaint_file(
             seed=seed,
         )
         for number, (completion, (target, format)) in enumerate(zip(completions, targets, strict=True)):
-            format.write(folder / target, completion, model.provenance(seed=seed + number, decoder=used))
+            made_by = model.provenance(seed=seed + number, decoder=used)
+            format.write(folder / target, completion, replace(made_by, derived=source))
         yield InpaintedFile(folder=folder, panel=panel, scan=scan, unknown=unknown, completions=completions)
 
 

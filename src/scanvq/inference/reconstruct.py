@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.imaging.formats import output_name
-from scanvq.inference.scan_files import output_names, stems_of
+from scanvq.imaging.formats import Provenance, output_name
+from scanvq.inference.scan_files import output_names, source_of, stems_of
 from scanvq.model.model import Model
 from scanvq.model.scans import Images
 from scanvq.storage.output_folder import output_folder
@@ -27,6 +27,7 @@ class ReconstructedFile:
         images: input of the network, (S, H, W) in [0, 1].
         codes: (S, h, w) for each level.
         decoded: output of the network, (S, H, W) in [0, 1].
+        provenance: as it is written to the file.
     """
 
     folder: Path
@@ -35,12 +36,13 @@ class ReconstructedFile:
     images: NDArray[np.float32]
     codes: tuple[NDArray[np.int64], ...]
     decoded: NDArray[np.float32]
+    provenance: Provenance
 
 
 def reconstruct_files(
     model: Model, scans: Sequence[Path], out: Path, *, panels: bool = False, overwrite: bool = False
 ) -> Iterator[ReconstructedFile]:
-    """Writes the reconstruction of each scan: same name, format, size, units and geometry, marked synthetic.
+    """Writes the reconstruction of each scan: same name, format, size, units and geometry, marked as derived.
 
     The files appear in `out` together, once all scans are reconstructed.
 
@@ -70,7 +72,8 @@ def reconstruct_files(
             codes = model.coder.encode(images)
             decoded = model.coder.decode(codes)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            output_name(path)[1].write(folder / name, given.restored(decoded), model.provenance())
+            provenance = replace(model.provenance(), derived=source_of(path))
+            output_name(path)[1].write(folder / name, given.restored(decoded), provenance)
             yield ReconstructedFile(
                 folder=folder,
                 target=out / name,
@@ -78,6 +81,7 @@ def reconstruct_files(
                 images=images[:, 0].numpy(),
                 codes=tuple(level.numpy() for level in codes),
                 decoded=decoded[:, 0].numpy(),
+                provenance=provenance,
             )
 
 

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scanvq.cohort.layouts.listing import list_scans
-from scanvq.imaging.formats import READABLE, is_part_of_file, is_series, output_name, stem_of
+from scanvq.imaging.formats import (
+    READABLE,
+    Source,
+    format_of,
+    is_part_of_file,
+    is_series,
+    output_name,
+    stem_of,
+)
 
 
 def scan_files(named: Sequence[Path]) -> list[Path]:
@@ -34,6 +42,11 @@ def visible_files(folder: Path) -> list[Path]:
     """The files below a folder, relative to it, without hidden ones and those in hidden folders."""
     below = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     return [path for path in below if not any(part[0] == "." for part in path.parts)]
+
+
+def source_of(scan: Path) -> Source:
+    """What is made from this file is derived from: a scan, or what is marked as synthetic itself."""
+    return "synthetic" if format_of(scan).is_synthetic(scan) else "scan"
 
 
 def names_of(scans: Sequence[Path]) -> list[Path]:

@@ -77,7 +77,7 @@ class Model:
         return cls(read_model(path), device=choose_device(device))
 
     def save(self, path: str | Path) -> None:
-        """Writes the model to a single safetensors file; replaces a model file, and no other (ValueError)."""
+        """Writes the model to one safetensors file, which names no scan; replaces a model file only."""
         write_model(Path(path), self._source)
 
     @property

@@ -204,7 +204,7 @@ def shipped_folder() -> Path:
 
 
 def write_model(path: Path, source: ModelSource) -> None:
-    """Writes the complete model to a single file, atomically; an earlier model file is replaced.
+    """Writes the model to one file, atomically; it names no scan or subject. A model file is replaced.
 
     Raises:
         ValueError: a file name that does not end in .safetensors, or a file there that is no model file.
@@ -222,7 +222,7 @@ def write_model(path: Path, source: ModelSource) -> None:
     if source.has_decoder:
         decoder, decoder_header = source.load_decoder()
         tensors |= {f"{_DECODER}{name}": value for name, value in decoder.state_dict().items()}
-    recipe = source.recipe.toml()
+    recipe = source.recipe.anonymous().toml()
     save_weights(
         path,
         tensors,

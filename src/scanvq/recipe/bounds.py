@@ -30,9 +30,20 @@ _HIGHEST = {
 """Highest value of integer settings by name; 8192 for all others."""
 _FROM_ONE = {
     *("channels", "codebook_size", "code_dim", "dilations", "embedding_dim", "noise_dim", "kernel", "layers"),
-    *("discriminator_channels", "residual_channels", "heads", "blocks", "head_layers", "steps", "size"),
+    *(
+        "batch_size",
+        "epochs",
+        "discriminator_channels",
+        "residual_channels",
+        "heads",
+        "blocks",
+        "head_layers",
+        "steps",
+        "size",
+    ),
 }
 """Integer settings that 0 does not turn off."""
+_HIGHEST_FLOAT = 1e6
 _ABOVE_ZERO = {"epsilon", "learning_rate"}
 _MOST_CODEBOOK_NUMBERS = 2**28
 _MOST_PIXELS = 2**31  # of a batch
@@ -52,6 +63,9 @@ def check_bounds(sections: Mapping[str, Any]) -> None:
             if value < 0 or (value == 0 and name in _ABOVE_ZERO):
                 low = "above 0" if name in _ABOVE_ZERO else "0 or more"
                 raise SpecError(f"{where} is {value:g}; it must be {low}.")
+            if value > _HIGHEST_FLOAT or (name == "betas" and value == 1):
+                high = "below 1" if name == "betas" else f"{_HIGHEST_FLOAT:,.0f} or less"
+                raise SpecError(f"{where} is {value:g}; it must be {high}.")
             continue
         low, high = int(name in _FROM_ONE), _HIGHEST.get(name, 8192)
         if name == "image_channels":
@@ -61,6 +75,9 @@ def check_bounds(sections: Mapping[str, Any]) -> None:
             raise SpecError(f"{where} is {value}; it must be {allowed}.")
     _check_codebooks(sections, "")
     _check_batches(sections)
+    if not any(settings["budget_share"] for settings in sections["training"].values()):
+        shares = " and ".join(f"training.{stage}.budget_share" for stage in sections["training"])
+        raise SpecError(f"{shares} are all 0; give one of them a share above 0.")
 
 
 def _numbers(value: Any, where: str, name: str = "") -> Iterator[tuple[str, str, float]]:

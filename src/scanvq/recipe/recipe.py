@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, overload
 
 import tomlkit
@@ -99,6 +99,12 @@ class Recipe:
         """The spec of a stage's objective."""
         spec: Mapping[str, Any] = self.sections["training"][name]["objective"]
         return spec
+
+    def anonymous(self) -> Recipe:
+        """The recipe without what may name scans: the folder of its plan, and the pattern of subjects."""
+        about = {key: value for key, value in self.about.items() if key != "plan"}
+        data = {**self.sections["data"], "subject": ""}
+        return replace(self, about=about, sections={**self.sections, "data": data})
 
     def toml(self) -> str:
         """The complete recipe as TOML; `read_recipe` gives an equal recipe back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from scanvq.cohort.survey import Survey, survey_folder
 from scanvq.conditions.joint_distribution import JointDistribution
 from scanvq.conditions.space import ConditionSpace
 from scanvq.imaging.formats import Header
+from scanvq.imaging.intensity import COMPARABLE
 from scanvq.imaging.preparation import NativeFormat, Preparation
 from scanvq.settings import DataSettings, PreparationSettings
 from scanvq.storage.files import reading_field, validated
@@ -33,6 +34,7 @@ from scanvq.store.store_key import StoreKey
 
 SPLITS = ("train", "validation", "test")
 Progress = Callable[[int, int], None]
+OWN_RANGES = f"each file is scaled by its own intensities: ranges differ by a factor above {COMPARABLE:g}"
 
 
 class DataChangedError(ValueError):
@@ -156,8 +158,11 @@ def prepare_data(
     if leaks and not allow_leak:
         raise LeakError(leaks)
     mean, std = training_statistics(store, train, intensity)
+    catalog = survey.catalog
+    if preparation.intensity == "auto" and intensity.kind == "file":
+        catalog = replace(catalog, notes=(*catalog.notes, OWN_RANGES))
     return RunData(
-        catalog=survey.catalog,
+        catalog=catalog,
         store=store,
         preparation=Preparation(geometry=geometry, intensity=intensity, native=_native_format(survey)),
         mean=mean,

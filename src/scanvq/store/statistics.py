@@ -7,15 +7,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.imaging.intensity import Intensity
+from scanvq.imaging.intensity import COMPARABLE, Intensity
 from scanvq.store.store import Store
 
 Rows = NDArray[np.integer[Any]]
 
 SAMPLE = 2000
 PIXELS_PER_SLICE = 4096
-# Files whose ranges differ by a larger factor are not in the same units.
-COMPARABLE = 4.0
 
 
 def training_statistics(

@@ -9,8 +9,8 @@ import warnings
 import weakref
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from scanvq.imaging.formats import Plane
 from scanvq.imaging.geometry import Geometry
 from scanvq.imaging.slice_selection import check_slices
 from scanvq.store.build import HEADER, INDEX, KEY_FILE, RAW, build
+from scanvq.store.cache_locks import exclusive_lock, hold_in_use, is_same_file
+from scanvq.store.cached_stores import stores_folder
 from scanvq.store.digest import seal_of
 from scanvq.store.row_check import (
     StoreRepairedWarning,
@@ -192,7 +194,7 @@ def prepare_store(
         plane: slicing plane of volumes.
         slices: slice selection: foreground, all, FIRST:END or middle:COUNT.
         headers: headers of the files, if they have been read; None reads them if needed.
-        cache: folder for prepared stores, see `cache_folder`.
+        cache: folder for prepared stores; None = see `stores_folder`.
         skip_bad: skip unusable files instead of raising BadScans.
         workers: number of reading threads; None = one per core.
         progress: called with the numbers of completed and of all files.
@@ -204,12 +206,12 @@ def prepare_store(
     if not catalog.entries:
         raise ValueError(f"{catalog.root} holds no scans, so there is nothing to prepare")
     key = StoreKey.of(catalog, geometry=geometry, plane=plane, slices=slices)
-    stores = cache_folder(cache) / "stores"
+    stores = stores_folder(cache)
     folder = stores / key.name
     store = _open(folder, catalog)
     if store is None:
         stores.mkdir(parents=True, exist_ok=True)
-        with _exclusive_lock(stores, key.name):
+        with exclusive_lock(stores, key.name):
             store = _open(folder, catalog)  # another process may have built it
             if store is None:
                 if (folder / HEADER).exists():
@@ -252,6 +254,12 @@ def open_store(folder: Path, catalog: Catalog, *, replaced: bool = False) -> Sto
         zlib.error,
     ) as error:
         raise ValueError(f"{folder} is not a complete store ({error}): prepare it again") from None
+    hold_in_use(handle)
+    if not is_same_file(folder / RAW, handle):
+        os.close(handle)
+        raise ValueError(f"{folder} was removed by another process: prepare it again")
+    with suppress(OSError):  # a cache that may only be read has no time of last use
+        os.utime(folder / HEADER)
     size = os.fstat(handle).st_size
     if size != int(np.prod(shape)) * dtype.itemsize:
         os.close(handle)
@@ -270,16 +278,6 @@ def open_store(folder: Path, catalog: Catalog, *, replaced: bool = False) -> Sto
         _handle=handle,
         **index,
     )
-
-
-def cache_folder(cache: Path | None = None) -> Path:
-    """The cache folder: the argument, $SCANVQ_CACHE, or the user's cache folder."""
-    if cache is not None:
-        return Path(cache)
-    if given := os.environ.get("SCANVQ_CACHE"):
-        return Path(given).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "scanvq"
 
 
 def _open(folder: Path, catalog: Catalog) -> Store | None:
@@ -302,45 +300,10 @@ def _remove_stale(stores: Path, key: StoreKey) -> bool:
         except (OSError, ValueError):
             continue
         if stale:
-            with _exclusive_lock(stores, folder.name, wait=False) as acquired:
+            with exclusive_lock(stores, folder.name, wait=False) as acquired:
                 if acquired:
                     # The header is removed first, so that an interrupted removal leaves no valid store.
                     (folder / HEADER).unlink(missing_ok=True)
                     shutil.rmtree(folder, ignore_errors=True)
                     removed = True
     return removed
-
-
-@contextmanager
-def _exclusive_lock(stores: Path, name: str, *, wait: bool = True) -> Iterator[bool]:
-    """Locks a store against construction or removal by other processes; yields whether the lock was acquired.
-
-    The operating system releases the lock of a terminated process.
-    """
-    try:
-        import fcntl
-    except ImportError:  # no file locks on this system
-        yield True
-        return
-    path = stores / f".{name}.lock"
-    while True:
-        with path.open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                yield False
-                return
-            if not _is_same_file(path, file.fileno()):
-                continue  # the previous owner removed the file, so that others would not see this lock
-            try:
-                yield True
-            finally:
-                path.unlink(missing_ok=True)
-            return
-
-
-def _is_same_file(path: Path, handle: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(handle))
-    except FileNotFoundError:
-        return False

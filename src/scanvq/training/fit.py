@@ -112,6 +112,8 @@ def train_run(
     loggers.info(_data_summary(data))
     for note in data.catalog.notes:
         loggers.info(f"note: {display_name(note)}")
+    for warning in run.read(run.fingerprint)["odd"] if engine.is_main else ():
+        loggers.info(f"warning: {display_name(warning)}")
     _check_parts(recipe, data)
     encoding = _encoding(run, recipe, data, engine)
     loggers.info(f"codes: {encoding.precision}, encoding will take about {encoding.seconds:.0f} s")

@@ -36,13 +36,13 @@ def test_marked_files_are_left_out_unless_asked_for(
     _write(tmp_path / "rebuilt" / f"p1{suffix}", provenance, seed=2)
     catalog = read_catalog(tmp_path)
     assert [entry.path.as_posix() for entry in catalog.entries] == [f"p1{suffix}", f"p2{suffix}"]
-    note = next(note for note in catalog.notes if "ScanVQ generated" in note)
+    note = next(note for note in catalog.notes if "marked as synthetic" in note)
     assert note.startswith("1 files are left out")
     assert f"rebuilt/p1{suffix}" in note
     assert "--allow-synthetic" in note
     asked = read_catalog(tmp_path, allow_synthetic=True)
     assert len(asked.entries) == 3
-    assert not any("ScanVQ generated" in note for note in asked.notes)
+    assert not any("marked as synthetic" in note for note in asked.notes)
 
 
 @pytest.mark.parametrize("kind", SUFFIXES)
@@ -50,7 +50,7 @@ def test_a_folder_or_a_file_with_nothing_else_is_refused(kind: str, tmp_path: Pa
     path = tmp_path / f"p1{SUFFIXES[kind]}"
     _write(path, MARK)
     for named in (path, *([] if kind == "npz" else [tmp_path])):
-        with pytest.raises(CatalogError, match="1 files are left out because ScanVQ generated them"):
+        with pytest.raises(CatalogError, match="1 files are left out because they are marked as synthetic"):
             read_catalog(named)
         assert len(read_catalog(named, allow_synthetic=True).entries) == 1
 
@@ -77,7 +77,7 @@ def test_a_table_leaves_marked_files_out(tmp_path: Path) -> None:
     assert any("1 files are left out" in note and "b.png" in note for note in catalog.notes)
     assert len(read_catalog(table, allow_synthetic=True).entries) == 2
     table.write_text("path,subject\nb.png,b\n")
-    with pytest.raises(CatalogError, match="ScanVQ generated them"):
+    with pytest.raises(CatalogError, match="marked as synthetic"):
         read_catalog(table)
 
 

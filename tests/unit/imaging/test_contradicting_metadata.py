@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import struct
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from scanvq.cohort.catalog_reader import read_catalog
+from scanvq.cohort.survey import Survey
 from scanvq.imaging.formats import FORMATS, UnreadableScan
 from scanvq.imaging.formats.format import Plane
 
@@ -136,3 +142,167 @@ def test_orientation_and_resolution_for_viewers_are_kept(suffix: str, turned: in
         assert tuple(round(float(one)) for one in written.info["dpi"]) == (300, 300)
     remarks = format.header(path).remarks
     assert remarks == (() if turned == 1 else ("viewers turn it (EXIF orientation 6); used as stored",))
+
+
+def test_a_series_needs_the_slope_of_every_slice(tmp_path: Path) -> None:
+    for name, slopes in {"some": [2, None], "all": [2, 3], "none": [None, None], "one": [1, None]}.items():
+        for number, slope in enumerate(slopes):
+            elements = {} if slope is None else {"RescaleSlope": str(slope), "RescaleIntercept": "0"}
+            _dataset(
+                tmp_path / name / f"{number}.dcm",
+                PIXELS[number],
+                ImagePositionPatient=[0, 0, 3 * number],
+                ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+                PixelSpacing=[1, 1],
+                **elements,
+            )
+    with pytest.raises(UnreadableScan, match="a rescale slope for 1 of its 2 slices; give all or none"):
+        DICOM.read(tmp_path / "some")
+    assert DICOM.read(tmp_path / "all").slices[0].max() == 2 * PIXELS[0].max()
+    for name in ("none", "one"):  # a slope of 1 is that of no slope
+        assert DICOM.read(tmp_path / name).slices.max() == PIXELS[:2].max()
+
+
+def test_incomplete_and_contradicting_slopes_are_told(tmp_path: Path) -> None:
+    def remarks(**elements: Any) -> tuple[str, ...]:
+        _dataset(tmp_path / "a.dcm", PIXELS[:2], EnhancedMRImageStorage, **elements)
+        return DICOM.header(tmp_path / "a.dcm").remarks[:-1]  # the last is on positions
+
+    frames = Sequence([A, B])
+    assert remarks(RescaleSlope="2", RescaleIntercept="1") == ()
+    assert remarks(RescaleSlope="2") == ("the rescale intercept is missing; 0 is used",)
+    assert remarks(RescaleIntercept="5") == ("the rescale slope is missing; 1 is used",)
+    assert remarks(PerFrameFunctionalGroupsSequence=frames) == ()
+    (told,) = remarks(PerFrameFunctionalGroupsSequence=frames, RescaleSlope="1", RescaleIntercept="0")
+    assert told == "rescale slopes of frames and of the file differ; those of the frames are used"
+
+
+def test_series_that_are_no_volume_are_told_with_a_file(tmp_path: Path) -> None:
+    (note,) = [
+        note
+        for note in read_catalog(_series(tmp_path / "two", patients=("P1", "P2"))).notes
+        if "DICOM" in note
+    ]
+    assert "are of 2 patients, such as P1 and P2, so each is a scan" in note
+    lost = _series(tmp_path / "lost")
+    _dataset(lost / "2.dcm", PIXELS[2])
+    catalog = read_catalog(lost)
+    assert len(catalog.entries) == 6
+    assert any("1 of them without a position, such as 2.dcm" in note for note in catalog.notes)
+    whole = read_catalog(_series(tmp_path / "whole"))
+    assert not any("DICOM" in note for note in whole.notes)
+
+
+def _nifti(path: Path, *, slope: float = 1.0, intercept: float = 0.0, **changes: np.ndarray) -> Path:
+    image = nib.Nifti1Image(np.transpose(PIXELS), changes.get("affine", np.eye(4)))
+    if "qform" in changes:
+        image.set_qform(changes["qform"], code=1)
+    nib.save(image, path)
+    data = bytearray(path.read_bytes())
+    data[112:120] = struct.pack("<ff", slope, intercept)
+    if "pixdim" in changes:
+        data[80:92] = changes["pixdim"].astype("<f4").tobytes()
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept"),
+    [
+        (math.inf, 0.0),
+        (-math.inf, 0.0),
+        (math.nan, 5.0),
+        (2.0, math.nan),
+        (2.0, math.inf),
+        (math.nan, math.inf),
+    ],
+)
+def test_nifti_slopes_that_are_no_numbers_are_refused(slope: float, intercept: float, tmp_path: Path) -> None:
+    path = _nifti(tmp_path / "a.nii", slope=slope, intercept=intercept)
+    for look in (FORMATS["nifti"].header, FORMATS["nifti"].read):
+        with pytest.raises(UnreadableScan, match=r"slope|intercept"):
+            look(path)
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept", "remarks"),
+    [
+        (0.0, 0.0, ()),
+        (0.0, 5.0, ()),  # by the standard not scaled
+        (math.nan, math.nan, ("the slope is no number; values are used as stored",)),
+        (math.nan, 0.0, ("the slope is no number; values are used as stored",)),
+    ],
+)
+def test_nifti_files_without_a_slope_are_used_as_stored(
+    slope: float, intercept: float, remarks: tuple[str, ...], tmp_path: Path
+) -> None:
+    path = _nifti(tmp_path / "a.nii", slope=slope, intercept=intercept)
+    assert FORMATS["nifti"].read(path).slices.max() == PIXELS.max()
+    assert FORMATS["nifti"].header(path).remarks == remarks
+    scaled = _nifti(tmp_path / "b.nii", slope=2.0, intercept=1.0)
+    assert FORMATS["nifti"].read(scaled).slices.max() == 2 * PIXELS.max() + 1
+
+
+def test_nifti_geometry_that_contradicts_itself_is_told(tmp_path: Path) -> None:
+    turned = np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    header = FORMATS["nifti"].header
+    assert header(_nifti(tmp_path / "a.nii", qform=np.eye(4))).remarks == ()
+    (directions,) = header(_nifti(tmp_path / "b.nii", qform=turned)).remarks
+    assert directions == "directions of qform and sform differ; those of the sform are used"
+    (sizes,) = header(_nifti(tmp_path / "c.nii", pixdim=np.array([2, 2, 3]))).remarks
+    assert sizes == "pixel sizes of the header and of its sform differ; those of the header are used"
+
+
+def test_a_skewed_nifti_volume_is_cut_only_as_it_was_acquired(tmp_path: Path) -> None:
+    skewed = np.eye(4)
+    skewed[1, 2] = np.tan(np.radians(15))  # slices along z are moved along y
+    oblique = np.eye(4)
+    oblique[1:3, 1:3] = [[0.96, -0.28], [0.28, 0.96]]
+    path, rotated = _nifti(tmp_path / "a.nii", affine=skewed), _nifti(tmp_path / "b.nii", affine=oblique)
+    for look in (FORMATS["nifti"].header, FORMATS["nifti"].read):
+        look(path, plane="axial")
+        look(rotated, plane="sagittal")
+        with pytest.raises(UnreadableScan, match=r"skewed by 15\.0 degrees in sagittal slices"):
+            look(path, plane="sagittal")
+
+
+def test_dicom_is_known_without_preamble_and_suffix(tmp_path: Path) -> None:
+    _dataset(tmp_path / "a.dcm", PIXELS[0])
+    content = (tmp_path / "a.dcm").read_bytes()
+    (tmp_path / "a.dcm").unlink()
+    (tmp_path / "IM1").write_bytes(content[132:])  # from the first tag of its file meta information
+    plain = Dataset()
+    plain.update(dcmread(BytesIO(content)))
+    for implicit in (True, False):
+        plain.save_as(tmp_path / f"IM{2 + implicit}", implicit_vr=implicit, little_endian=True)
+    (tmp_path / "notes").write_bytes(b"\x08\x00 something else, longer than two tags")
+    assert [entry.path.name for entry in read_catalog(tmp_path).entries] == ["IM1", "IM2", "IM3"]
+    for name in ("IM1", "IM2", "IM3"):
+        np.testing.assert_array_equal(DICOM.read(tmp_path / name).slices[0], PIXELS[0])
+    (tmp_path / "scan.png").write_bytes(content)
+    with pytest.raises(UnreadableScan, match=r"a DICOM file, not PNG; rename it to end in \.dcm"):
+        FORMATS["png"].read(tmp_path / "scan.png")
+
+
+def test_what_other_software_marks_as_synthetic_is_left_out(tmp_path: Path) -> None:
+    _dataset(tmp_path / "a.dcm", PIXELS[0], SyntheticData="YES", SeriesInstanceUID="1.2.3")
+    _dataset(tmp_path / "b.dcm", PIXELS[1], SyntheticData="NO", SeriesInstanceUID="1.2.4")
+    catalog = read_catalog(tmp_path)
+    assert [entry.path.name for entry in catalog.entries] == ["b.dcm"]
+    assert any("1 files are left out because they are marked as synthetic" in note for note in catalog.notes)
+    assert len(read_catalog(tmp_path, allow_synthetic=True).entries) == 2
+
+
+def test_files_of_several_scanners_are_told(tmp_path: Path) -> None:
+    for number, pixels in enumerate(PIXELS):
+        scanner = "Prisma" if number % 3 else "Signa"
+        name, series = tmp_path / f"{number}.dcm", f"1.2.3.4.{number}"
+        _dataset(name, pixels, ManufacturerModelName=scanner, SeriesInstanceUID=series)
+    told = Survey.of(read_catalog(tmp_path)).fingerprint["odd"]
+    assert told == [
+        "the files looked at are of 2 scanners: Prisma (4, 1.dcm), Signa (2, 0.dcm); the prior mixes them "
+        "unless data.conditions names scanner"
+    ]
+    for name in ("0.dcm", "3.dcm"):
+        (tmp_path / name).unlink()
+    assert Survey.of(read_catalog(tmp_path)).fingerprint["odd"] == []

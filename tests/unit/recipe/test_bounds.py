@@ -27,6 +27,14 @@ REFUSED = {
     "training.tokenizer.batch_size=1000000000": "training.tokenizer.batch_size=1024",
     "training.tokenizer.learning_rate=inf": "training.tokenizer.learning_rate=0.1",
     "preparation.size=[1000000, 1000000]": "preparation.size=[1024, 1024]",
+    "training.prior.batch_size=true": "training.prior.batch_size=1",
+    "training.prior.batch_size=0": "training.prior.batch_size=1",
+    "training.prior.learning_rate=1e30": "training.prior.learning_rate=1.0",
+    "training.prior.betas=[0.9, 1.0]": "training.prior.betas=[0.9, 0.9999]",
+    "training.prior.objective.condition_dropout=true": "training.prior.objective.condition_dropout=1.0",
+    "preparation.size=[64]": "preparation.size=[64, 64]",
+    "preparation.size=64": "preparation.size='native'",
+    "sampling.temperature=1e300": "sampling.temperature=100.0",
     "sampling.temperature=nan": "sampling.temperature=0.0",
 }
 
@@ -48,6 +56,13 @@ def test_products_beyond_any_memory_are_refused() -> None:
     read_recipe("tiny", overrides=[image, f"{batch}64", "training.tokenizer.batch_size=64"])
     with pytest.raises(SpecError, match="a batch must have 2147483648 pixels or fewer"):
         read_recipe("tiny", overrides=[image, f"{batch}1024", "training.tokenizer.batch_size=64"])
+
+
+def test_one_stage_needs_a_share_of_the_budget() -> None:
+    none = ["training.tokenizer.budget_share=0", "training.prior.budget_share=0"]
+    with pytest.raises(SpecError, match="are all 0; give one of them a share above 0"):
+        read_recipe("tiny", overrides=none)
+    read_recipe("tiny", overrides=none[:1])
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -13,8 +13,9 @@ from scanvq.cohort.catalog import Catalog, Entry
 from scanvq.imaging.formats import Scan, format_of
 from scanvq.imaging.geometry import Geometry
 from scanvq.store.build import HEADER
+from scanvq.store.cached_stores import stores_folder
 from scanvq.store.row_check import StoreRepairedWarning
-from scanvq.store.store import BadScans, Store, cache_folder, open_store, prepare_store
+from scanvq.store.store import BadScans, Store, open_store, prepare_store
 
 GEOMETRY = Geometry(height=16, width=24)
 
@@ -277,10 +278,10 @@ def test_gathering_without_positioned_reads_gives_the_same(
 def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCANVQ_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "scanvq"
+    assert stores_folder() == tmp_path / "scanvq" / "stores"
     monkeypatch.setenv("SCANVQ_CACHE", str(tmp_path / "own"))
-    assert cache_folder() == tmp_path / "own"
-    assert cache_folder(tmp_path / "argument") == tmp_path / "argument"
+    assert stores_folder() == tmp_path / "own" / "stores"
+    assert stores_folder(tmp_path / "argument") == tmp_path / "argument" / "stores"
 
 
 def test_the_digest_is_of_the_slices_alone(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +26,14 @@ class Listing:
         patients: PatientID of the DICOM scans that have one.
         skipped: number of DICOM files that are no scans, by reason.
         others: files that are not read.
+        notes: on DICOM series that are no volume.
     """
 
     scans: Paths
     patients: Mapping[Path, str]
     skipped: Counter[str]
     others: Paths
+    notes: Sequence[str] = ()
 
 
 def list_scans(root: Path, files: Iterable[Path], *, tables: tuple[str, ...] = ()) -> Listing:
@@ -58,15 +60,15 @@ def list_scans(root: Path, files: Iterable[Path], *, tables: tuple[str, ...] = (
     series = find_series(root, dicom)
     for path in series.scans:
         scans.append(path)
-    return Listing(scans, series.patients, series.skipped, others)
+    return Listing(scans, series.patients, series.skipped, others, series.notes)
 
 
 def divide_generated(root: Path, scans: Iterable[Path]) -> tuple[Paths, Paths]:
-    """Divides scans, given relative to a folder, into those that ScanVQ did not generate, and others."""
+    """Divides scans, given relative to a folder, into those that are not marked as synthetic, and others."""
 
     def is_generated(path: Path) -> bool:
         try:
-            return format_of(root / path).provenance(root / path) is not None
+            return format_of(root / path).is_synthetic(root / path)
         except UnreadableScan:  # reported when its header is read
             return False
 

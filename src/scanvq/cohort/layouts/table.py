@@ -56,17 +56,17 @@ def read_table(tree: Tree, images: Images) -> Catalog | None:
 
 
 def without_generated(catalog: Catalog) -> Catalog:
-    """The catalog without files that ScanVQ generated, with a note.
+    """The catalog without files that are marked as synthetic, with a note.
 
     Raises:
-        CatalogError: it generated all of them.
+        CatalogError: all of them are.
     """
     kept, generated = divide_generated(catalog.root, (entry.path for entry in catalog.entries))
     if not generated:
         return catalog
     note = (
-        f"{len(generated):,} files are left out because ScanVQ generated them (they are marked SYNTHETIC), "
-        f"such as {generated[0]}; to train on them: --allow-synthetic"
+        f"{len(generated):,} files are left out because they are marked as synthetic, such as "
+        f" {generated[0]}; to train on them: --allow-synthetic"
     )
     if not kept:
         raise CatalogError(f"{catalog.root}: {note}")

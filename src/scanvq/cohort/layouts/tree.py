@@ -43,7 +43,8 @@ class Tree:
         masks: number of files that are ignored as masks of other files.
         table: the CSV that was passed instead of a folder, or None.
         patients: PatientID of the scans that have one.
-        generated: files that are left out because ScanVQ generated them.
+        listing_notes: on DICOM series that are no volume.
+        generated: files that are left out because they are marked as synthetic.
         runs: run directories of ScanVQ, which are left out.
         special: pipes, sockets and devices, which are left out.
         suffix: of BIDS names, such as T2w: which scans are wanted; "" = the most common.
@@ -55,6 +56,7 @@ class Tree:
     masks: int = 0
     table: Path | None = None
     patients: Mapping[Path, str] = field(default_factory=dict)
+    listing_notes: Sequence[str] = ()
     generated: Sequence[Path] = ()
     runs: Sequence[Path] = ()
     special: Sequence[Path] = ()
@@ -78,11 +80,11 @@ class Tree:
         return (*notes, *self._skipped())
 
     def _skipped(self) -> list[str]:
-        notes = []
+        notes = list(self.listing_notes)
         if self.generated:
             notes.append(
-                f"{len(self.generated):,} files are left out because ScanVQ generated them (they are marked "
-                f"SYNTHETIC), such as {self.generated[0]}; to train on them: --allow-synthetic"
+                f"{len(self.generated):,} files are left out because they are marked as synthetic, such as "
+                f"{self.generated[0]}; to train on them: --allow-synthetic"
             )
         if self.runs:
             notes.append(f"{len(self.runs):,} run directories of ScanVQ are left out, such as {self.runs[0]}")
@@ -99,7 +101,7 @@ def read_tree(folder: Path, *, allow_synthetic: bool = False, suffix: str = "") 
 
     Args:
         folder: the folder, a single file, or a table.
-        allow_synthetic: keep files that ScanVQ generated.
+        allow_synthetic: keep files that are marked as synthetic.
         suffix: see `Tree`.
     """
     if folder.is_file() and folder.suffix.lower() in (".csv", ".tsv"):
@@ -125,6 +127,7 @@ def read_tree(folder: Path, *, allow_synthetic: bool = False, suffix: str = "") 
         others=others,
         masks=masks,
         patients=listing.patients,
+        listing_notes=listing.notes,
         generated=generated,
         runs=runs,
         special=special,

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from scanvq.imaging.formats import nifti, npz
 from scanvq.imaging.formats.dicom import Dicom
 from scanvq.imaging.formats.dicom_files import is_dicom, is_series
-from scanvq.imaging.formats.format import Format, Header, Plane, Provenance, Scan, Spacing, check
+from scanvq.imaging.formats.format import Format, Header, Plane, Provenance, Scan, Source, Spacing, check
 from scanvq.imaging.formats.jpeg import Jpeg
 from scanvq.imaging.formats.nifti import Nifti
 from scanvq.imaging.formats.npy import Npy
@@ -32,6 +32,7 @@ __all__ = [
     "Plane",
     "Provenance",
     "Scan",
+    "Source",
     "Spacing",
     "UnreadableScan",
     "check",

@@ -16,6 +16,7 @@ from scanvq.imaging.formats.dicom_geometry import (
     Stack,
     image_planes,
     pixel_spacing,
+    placed_frames,
     stack_planes,
 )
 from scanvq.imaging.formats.dicom_values import (
@@ -27,11 +28,9 @@ from scanvq.imaging.formats.dicom_values import (
 )
 from scanvq.imaging.formats.dicom_writing import drop_pixels, file_bytes, new_dataset
 from scanvq.imaging.formats.format import Format, Header, Plane, Provenance, Scan, Spacing
-from scanvq.imaging.formats.orientation import axis_codes
+from scanvq.imaging.formats.orientation import MOST_SKEW, axis_codes
 from scanvq.imaging.formats.reading import UnreadableScan
 from scanvq.storage.files import write_bytes
-
-MOST_TILT = 1.0  # degrees; rounding of positions stays far below
 
 
 class Dicom(Format):
@@ -122,6 +121,14 @@ class Dicom(Format):
             return None
         return Provenance.read(f"{data.get('DerivationDescription')} {data.get('SeriesDescription')}")
 
+    def is_synthetic(self, path: Path) -> bool:
+        try:
+            with dicom_errors(path):
+                data = read_dataset(_files(path)[0], pixels=False)
+        except UnreadableScan:
+            return False
+        return str(data.get("SyntheticData", "")).strip() == "YES" or self.provenance(path) is not None
+
     def files(self, path: Path) -> Sequence[Path]:
         return _files(path)
 
@@ -148,10 +155,18 @@ class _Series:
             raise UnreadableScan(
                 path, f"its files are of {len(patients)} patients; name the files one by one"
             )
+        scaled = [encoding for encoding in encodings if encoding.has_slope]
+        if 0 < len(scaled) < len(encodings) and any(each.scales != ((1.0, 0.0),) for each in scaled):
+            raise UnreadableScan(
+                path,
+                f"has a rescale slope for {len(scaled)} of its {len(encodings)} slices; give all or none",
+            )
         planes = [image_planes(data) for data in datasets]
         frames = sum(frame_count(data) for data in datasets)
         padding = sorted({encoding.padding for encoding in encodings if encoding.padding is not None})
-        remarks = ("stored as colors",) if any(encoding.color for encoding in encodings) else ()
+        remarks = tuple(dict.fromkeys(remark for encoding in encodings for remark in encoding.remarks))
+        if any(encoding.color for encoding in encodings):
+            remarks = ("stored as colors", *remarks)
         if padding:
             low, high = padding[0]
             numbers = f"{low:g}" if low == high else f"{low:g} to {high:g}"
@@ -161,16 +176,17 @@ class _Series:
         if any(file_planes is None for file_planes in planes):
             if several:
                 raise UnreadableScan(path, "its files have no slice positions; name the files one by one")
-            return cls(
-                path, datasets, encodings, None, (*remarks, "frames without positions, in stored order")
-            )
+            placed = sum(map(placed_frames, datasets))
+            lacking = f"{frames - placed} of {frames} frames" if 0 < placed < frames else "frames"
+            remarks = (*remarks, f"{lacking} without positions, in stored order")
+            return cls(path, datasets, encodings, None, remarks)
         try:
             stack = stack_planes([plane for file_planes in planes for plane in file_planes or ()])
         except NoStackError as error:
             raise UnreadableScan(path, str(error)) from None
         if not stack.evenly_spaced:
             remarks = (*remarks, "slices are missing: the steps between slices differ")
-        if stack.tilt > MOST_TILT:
+        if stack.tilt > MOST_SKEW:
             remarks = (*remarks, f"the stack is tilted by {stack.tilt:.0f} degrees")
         return cls(path, datasets, encodings, stack, remarks)
 
@@ -183,7 +199,7 @@ class _Series:
         """(S, H, W) of the slices of a plane. Raises UnreadableScan if they would cross missing slices."""
         if self.stack is not None and not self.stack.evenly_spaced and self.stack.cuts_across(plane):
             raise UnreadableScan(self.path, f"slices are missing, so they cannot be cut across; {plane} does")
-        if self.stack is not None and self.stack.tilt > MOST_TILT and self.stack.cuts_across(plane):
+        if self.stack is not None and self.stack.tilt > MOST_SKEW and self.stack.cuts_across(plane):
             raise UnreadableScan(
                 self.path,
                 f"its stack is tilted by {self.stack.tilt:.1f} degrees, so {plane} slices would be skewed; "

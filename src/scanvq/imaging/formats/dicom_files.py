@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from scanvq.imaging.formats.dicom_values import frame_count, has_image
 from scanvq.imaging.formats.reading import UnreadableScan, read_bytes
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
+_SHORT_VRS = {b"UL", b"CS", b"UI", b"DA", b"TM", b"SH", b"LO", b"PN", b"US", b"AE", b"IS", b"DS"}
 _UID = re.compile(r"\d+(?:\.\d+){3,}")
 _ANONYMOUS_IDS = {"", "0", "anon", "anonymous", "anonymized", "anonymised", "none", "unknown", "n/a"}
 _SUMMARY_TAGS = [
@@ -54,11 +56,13 @@ class DicomScans:
         scans: single files, folders that are one series, or FOLDER/SERIES UID.
         patients: PatientID of the scans that have one.
         skipped: number of skipped files by reason.
+        notes: on series that are no volume, with a file, and what their slices are taken for.
     """
 
     scans: list[Path] = field(default_factory=list)
     patients: dict[Path, str] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -89,13 +93,32 @@ def dicom_errors(path: Path) -> Iterator[None]:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM, by its suffix or by the prefix DICM after the preamble."""
+    """Whether a file is DICOM, by its suffix, the prefix DICM after the preamble, or its first two tags."""
     if path.name.lower().endswith(SUFFIXES):
         return True
     try:
-        return read_bytes(path, 132)[128:] == b"DICM"
+        head = read_bytes(path, 512)
     except UnreadableScan:
         return False
+    return head[128:132] == b"DICM" or _starts_with_tags(head)
+
+
+def _starts_with_tags(head: bytes) -> bool:
+    """Whether a file without preamble begins with two elements in ascending order, of the first groups."""
+    if head[:2] not in (b"\x02\x00", b"\x08\x00") or len(head) < 16:
+        return False
+    first = struct.unpack_from("<HH", head)
+    if head[4:6] in _SHORT_VRS:
+        length, begin = struct.unpack_from("<H", head, 6)[0], 8
+    elif head[4:6].isalpha():  # a VR with a length of 32 bits, after 2 reserved bytes
+        length, begin = struct.unpack_from("<I", head, 8)[0], 12
+    else:
+        length, begin = struct.unpack_from("<I", head, 4)[0], 8
+    end = begin + length
+    if length % 2 or end + 4 > len(head):
+        return False
+    second = struct.unpack_from("<HH", head, end)
+    return first < second and second[0] in (2, 8, 16)
 
 
 def read_dataset(path: Path, *, pixels: bool) -> FileDataset:
@@ -174,17 +197,32 @@ def _add_series(result: DicomScans, folder: Path, files: Sequence[tuple[Path, Fi
     for path, summary in files:
         files_of[summary.series].append((path, summary))
     for series, members in files_of.items():
-        if len({summary.patient for _, summary in members}) > 1:  # a number that several patients share
-            result.scans += [path for path, _ in members]
-            result.patients.update({path: summary.patient for path, summary in members if summary.patient})
+        paths = [path for path, _ in members]
+        patients = {path: summary.patient for path, summary in members if summary.patient}
+        problem = _problem(members) if series else None
+        if series and not problem and len(members) > 1 and all(each.stackable for _, each in members):
+            scan = folder if len(files_of) == 1 else folder / series
+            result.scans.append(scan)
+            if patients:
+                result.patients[scan] = patients[paths[0]]
             continue
-        if series and len(members) > 1 and all(summary.stackable for _, summary in members):
-            scans = [folder if len(files_of) == 1 else folder / series]
-        else:
-            scans = [path for path, _ in members]
-        result.scans += scans
-        if patient := members[0][1].patient:
-            result.patients.update(dict.fromkeys(scans, patient))
+        result.scans += paths
+        result.patients.update(patients)
+        if problem:
+            result.notes.append(
+                f"DICOM: the {len(members)} files of a series in {folder} {problem}, so each is a scan"
+            )
+
+
+def _problem(members: Sequence[tuple[Path, FileSummary]]) -> str | None:
+    """Why the files of one series contradict each other; None if they do not."""
+    if len(patients := {summary.patient for _, summary in members}) > 1:
+        named = sorted(patient or "nobody" for patient in patients)
+        return f"are of {len(patients)} patients, such as {named[0]} and {named[1]}"
+    apart = [path.name for path, summary in members if not summary.stackable]
+    if 0 < len(apart) < len(members):
+        return f"are slices, but {len(apart)} of them without a position, such as {apart[0]}"
+    return None
 
 
 def summarize_file(path: Path) -> FileSummary:

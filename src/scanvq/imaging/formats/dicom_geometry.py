@@ -89,9 +89,21 @@ def image_planes(data: Dataset) -> list[ImagePlane] | None:
     return planes
 
 
+def placed_frames(data: Dataset) -> int:
+    """How many frames of a file have a position of their own."""
+    frames = data.get("PerFrameFunctionalGroupsSequence") or ()
+    return sum(bool(frame.get("PlanePositionSequence")) for frame in frames)
+
+
 def pixel_spacing(data: Dataset) -> Spacing | None:
-    """Millimeters between rows and between columns: in the patient, else on the detector."""
+    """Millimeters between rows and between columns: in the patient, else on the detector.
+
+    Frames of different pixel sizes have none in common: None.
+    """
     measures = functional_group(data, "PixelMeasuresSequence")
+    sizes = {_numbers(measure, "PixelSpacing", 2) for measure in measures}
+    if len(sizes) > 1:
+        return None
     for item, name in (
         (data, "PixelSpacing"),
         *((measure, "PixelSpacing") for measure in measures[:1]),

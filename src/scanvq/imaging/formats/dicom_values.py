@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ COLORS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _TOLERANCE = 10  # lossy compression of gray stored as RGB changes the channels slightly
 _INTEGER_TYPES = tuple(np.dtype(name) for name in ("uint8", "uint16", "int16", "int32"))
 _FLOAT32 = np.dtype(np.float32)
+_UNSCALED = ((1.0, 0.0),)
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class PixelEncoding:
             floating-point numbers.
         padding: lowest and highest stored number that the header declares as no data; None if it does not.
             These pixels are read as the lowest value of the others, and keep their number when written.
+        has_slope: whether the header has a rescale slope or intercept.
+        remarks: on rescale slopes that are incomplete or contradict each other.
     """
 
     stored: np.dtype[Any]
@@ -46,6 +49,8 @@ class PixelEncoding:
     color: bool
     limits: tuple[int, int] | None = None
     padding: tuple[float, float] | None = None
+    has_slope: bool = False
+    remarks: tuple[str, ...] = ()
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -118,7 +123,7 @@ def pixel_encoding(path: Path, data: Dataset, name: str) -> PixelEncoding:
     if "ModalityLUTSequence" in data:
         raise UnreadableScan(path, f"{name} has a Modality LUT; save it with a rescale slope and intercept")
     if kind == "PALETTE COLOR" or (kind in COLORS and samples == 3):
-        return PixelEncoding(np.dtype(np.uint8), False, 255, ((1.0, 0.0),), True)
+        return PixelEncoding(np.dtype(np.uint8), False, 255, _UNSCALED, True)
     if kind not in MONOCHROME or samples != 1:
         raise UnreadableScan(
             path, f"{name} holds colors ({kind}, {samples} samples per pixel); only gray is supported"
@@ -127,7 +132,9 @@ def pixel_encoding(path: Path, data: Dataset, name: str) -> PixelEncoding:
         wide = "DoubleFloatPixelData" in data
         stored = np.dtype(np.float64 if wide else np.float32)
         padding = _padding(data, "DoubleFloatPixelPadding" if wide else "FloatPixelPadding", stored)
-        return PixelEncoding(stored, False, 0, _scales(path, data, name), False, padding=padding)
+        return _with_scales(
+            PixelEncoding(stored, False, 0, _UNSCALED, False, padding=padding), path, data, name
+        )
     bits = int(data.BitsAllocated)
     if bits not in (1, 8, 16, 32):
         raise UnreadableScan(path, f"{name} has {bits} bits per pixel; supported are 1, 8, 16 and 32")
@@ -137,15 +144,9 @@ def pixel_encoding(path: Path, data: Dataset, name: str) -> PixelEncoding:
     if not 1 <= bits_stored <= bits:
         raise UnreadableScan(path, f"{name} stores {bits_stored} bits in {bits}")
     limits = (-(2 ** (bits_stored - 1)), 2 ** (bits_stored - 1) - 1) if signed else (0, 2**bits_stored - 1)
-    return PixelEncoding(
-        stored,
-        kind == "MONOCHROME1",
-        sum(limits),
-        _scales(path, data, name),
-        False,
-        limits,
-        _padding(data, "PixelPadding", stored),
-    )
+    padding = _padding(data, "PixelPadding", stored)
+    encoding = PixelEncoding(stored, kind == "MONOCHROME1", sum(limits), _UNSCALED, False, limits, padding)
+    return _with_scales(encoding, path, data, name)
 
 
 def _padding(data: Dataset, name: str, stored: np.dtype[Any]) -> tuple[float, float] | None:
@@ -204,22 +205,41 @@ def has_image(data: Dataset) -> bool:
     return bool(data.get("Rows")) and bool(data.get("Columns"))
 
 
-def _scales(path: Path, data: Dataset, name: str) -> tuple[tuple[float, float], ...]:
-    """Slope and intercept: of the file, or of every frame from its functional groups."""
-    pairs = _frame_scales(path, data, name)
-    if not pairs and ("RescaleSlope" in data or "RescaleIntercept" in data):
-        pairs = [(data.get("RescaleSlope"), data.get("RescaleIntercept"))]
-    scales = {}
-    for number, (slope, intercept) in enumerate(pairs or [(None, None)]):
-        scales[number] = (float(1 if slope is None else slope), float(intercept or 0))
-        if not np.isfinite(scales[number]).all() or scales[number][0] == 0:
-            raise UnreadableScan(path, f"{name} has the invalid rescale slope {slope}")
-    per_frame = tuple(scales.values())
-    return per_frame[:1] if len(set(per_frame)) == 1 else per_frame
+def _with_scales(encoding: PixelEncoding, path: Path, data: Dataset, name: str) -> PixelEncoding:
+    """The encoding with slope and intercept: of every frame from its functional groups, else of the file."""
+    frames = _frame_scales(path, data, name)
+    file = [(data.get("RescaleSlope"), data.get("RescaleIntercept"))]
+    pairs = frames or (file if file != [(None, None)] else [])
+    scales, remarks = [], []
+    for slope, intercept in pairs or [(1, 0)]:
+        scales.append((float(1 if slope is None else slope), float(intercept or 0)))
+        if not np.isfinite(scales[-1]).all() or scales[-1][0] == 0:
+            raise UnreadableScan(
+                path, f"{name} has the invalid rescale slope {slope} and intercept {intercept}"
+            )
+        if (slope is None) != (intercept is None):
+            missing, used = ("slope", 1) if slope is None else ("intercept", 0)
+            remarks.append(f"the rescale {missing} is missing; {used} is used")
+    distinct = set(scales)
+    if frames and file[0] != (None, None) and any(_differ(pair, file[0]) for pair in frames):
+        remarks.append("rescale slopes of frames and of the file differ; those of the frames are used")
+    return replace(
+        encoding,
+        scales=tuple(scales[:1] if len(distinct) == 1 else scales),
+        has_slope=bool(pairs),
+        remarks=tuple(dict.fromkeys(remarks)),
+    )
+
+
+def _differ(frame: tuple[Any, Any], file: tuple[Any, Any]) -> bool:
+    return any(
+        b is not None and float(b) != float(d if a is None else a)
+        for a, b, d in zip(frame, file, (1, 0), strict=True)
+    )
 
 
 def _frame_scales(path: Path, data: Dataset, name: str) -> list[tuple[Any, Any]]:
-    """Slope and intercept of every frame, or one pair for all; they precede those of the file.
+    """Slope and intercept of every frame, or one pair for all frames.
 
     Raises:
         UnreadableScan: some frames have none.

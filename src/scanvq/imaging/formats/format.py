@@ -17,6 +17,9 @@ Plane = Literal["axial", "coronal", "sagittal"]
 
 Spacing = tuple[float, float]
 
+Source = Literal["scan", "synthetic"]
+_SOURCES: dict[Source, str] = {"scan": "scan", "synthetic": "synth"}  # a NIfTI header has 80 characters
+
 PIXEL_LIMIT = 2**31
 """Files whose header has more pixels are refused before decoding."""
 
@@ -71,29 +74,37 @@ class Provenance:
         model: content id of the weights, 16 hexadecimal digits.
         seed: seed of the sampling; None if nothing was sampled.
         decoder: "faithful", that of the tokenizer, or "natural", whose texture is invented.
+        derived: from what a reconstruction or completion was made: a "scan", or an input that was marked as
+            "synthetic" itself; None for created images.
     """
 
     model: str
     seed: int | None = None
     decoder: str = "faithful"
+    derived: Source | None = None
 
     def __str__(self) -> str:
         seed = "none" if self.seed is None else self.seed
         text = f"SYNTHETIC ScanVQ model={self.model} seed={seed}"
+        text += f" of={_SOURCES[self.derived]}" if self.derived else ""
         return text if self.decoder == "faithful" else f"{text} decoder={self.decoder}"
 
     @classmethod
     def read(cls, text: str) -> Provenance | None:
         """The provenance in a text; None if there is none."""
         match = re.search(
-            r"SYNTHETIC ScanVQ model=(\w+) seed=(?:none|(\d+))(?: decoder=(natural|faithful))?",
+            r"SYNTHETIC ScanVQ model=(\w+) seed=(?:none|(\d+))(?: of=(scan|synth))?"
+            r"(?: decoder=(natural|faithful))?",
             text,
             re.ASCII,
         )
         if match is None:
             return None
         return cls(
-            model=match[1], seed=None if match[2] is None else int(match[2]), decoder=match[3] or "faithful"
+            model=match[1],
+            seed=None if match[2] is None else int(match[2]),
+            decoder=match[4] or "faithful",
+            derived=next((source for source, name in _SOURCES.items() if name == match[3]), None),
         )
 
 
@@ -161,6 +172,10 @@ class Format(ABC):
     def written_files(self, path: Path) -> Sequence[Path]:
         """What `write` makes of a generated scan: `path`, which may be a folder, and files beside it."""
         return (path,)
+
+    def is_synthetic(self, path: Path) -> bool:
+        """Whether a file is marked as synthetic, by ScanVQ or in a field that the format has for it."""
+        return self.provenance(path) is not None
 
     def files(self, path: Path) -> Sequence[Path]:
         """The files of a scan: `path`, unless it names a series or a part of a file."""

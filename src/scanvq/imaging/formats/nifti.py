@@ -26,6 +26,7 @@ from scanvq.imaging.formats.format import (
     read_as,
     read_type,
 )
+from scanvq.imaging.formats.nifti_metadata import MILLIMETERS, check_scaling, contradictions, refuse_skewed
 from scanvq.imaging.formats.orientation import Orientation, axis_codes, orientation_of, plane_of_slice
 from scanvq.imaging.formats.reading import UnreadableScan, check_deflated, check_memory, read_bytes
 from scanvq.storage.files import write_bytes
@@ -34,7 +35,6 @@ SUFFIXES = (".nii.gz", ".nii")
 _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _MAGIC = {348: slice(344, 347), 540: slice(4, 7)}
 _DESCRIPTION = {348: slice(148, 228), 540: slice(240, 320)}
-_MILLIMETERS = {1: 1000.0, 2: 1.0, 3: 0.001}  # by the code of the unit: meter, millimeter, micron
 _FLOAT32 = np.dtype(np.float32)
 
 
@@ -55,9 +55,12 @@ class Nifti(Format):
     def _header(self, path: Path, plane: Plane) -> Header:
         file, channel = split_channel(path)
         voxels = _parse_header(path, _first_bytes(path, file), channel)
+        refuse_skewed(path, voxels.axes, voxels.affine(), plane)
         slices, height, width = voxels.view(plane)
         trailing = "x".join(map(str, voxels.shape))
-        remarks = (f"stored as {trailing}, with axes of 1",) if len(voxels.shape) > len(voxels.axes) else ()
+        remarks = contradictions(voxels.header)
+        if len(voxels.shape) > len(voxels.axes):
+            remarks = (f"stored as {trailing}, with axes of 1", *remarks)
         return Header(
             slices=slices,
             height=height,
@@ -71,6 +74,7 @@ class Nifti(Format):
     def _read(self, path: Path, plane: Plane) -> Scan:
         file, channel = split_channel(path)
         voxels = _parse_header(path, _first_bytes(path, file), channel)
+        refuse_skewed(path, voxels.axes, voxels.affine(), plane)
         count = int(np.prod(voxels.shape, dtype=np.int64))
         stored_bytes = voxels.end - voxels.offset
         needed = stored_bytes + count * (voxels.read_type.itemsize + 8 * (voxels.scaling is not None))
@@ -188,7 +192,7 @@ class _VoxelHeader:
         rows, columns = (0, 1) if len(self.axes) == 2 else self.orientation(plane).order[1:]
         with np.errstate(all="ignore"):
             sizes = np.abs(self.header["pixdim"][1:4].astype(np.float64))
-        unit = _MILLIMETERS.get(int(self.header["xyzt_units"]) & 7, 1.0)
+        unit = MILLIMETERS.get(int(self.header["xyzt_units"]) & 7, 1.0)
         down, across = float(sizes[rows] * unit), float(sizes[columns] * unit)
         return (down, across) if 0 < down < np.inf and 0 < across < np.inf else None
 
@@ -244,6 +248,7 @@ def _parse_header(path: Path, head: bytes, channel: int | None = None) -> _Voxel
     if dtype.str[1:] == "b1" or read_type(dtype) is None:
         kind = "colors" if dtype.names else str(dtype)
         raise UnreadableScan(path, f"holds {kind}; only gray integers or real numbers are read")
+    check_scaling(path, header)
     offset = float(header["vox_offset"])
     if offset > PIXEL_LIMIT:
         raise UnreadableScan(path, f"damaged header: its voxels begin at byte {offset:.0f}")

@@ -19,6 +19,10 @@ _DISPLAY_AXES: dict[Plane, tuple[str, str, str]] = {
 PLANES: tuple[Plane, ...] = tuple(_DISPLAY_AXES)
 
 
+MOST_SKEW = 1.0
+"""Degrees; rounding of positions and directions stays far below."""
+
+
 @dataclass(frozen=True, eq=False)
 class Orientation:
     """The map from stored axes to (slice, row, column) in display orientation.
@@ -78,6 +82,16 @@ def axis_codes(affine: np.ndarray) -> str | None:
         return None
     letters = nib.aff2axcodes(affine)
     return None if None in letters else "".join(map(str, letters))
+
+
+def skew(affine: np.ndarray, plane: Plane) -> float:
+    """Degrees by which rows and columns of the slices of a plane are not perpendicular; 0 if unknown."""
+    _, rows, columns = orientation_of(affine, plane).order
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or not lengths.all():
+        return 0.0
+    cosine = affine[:3, rows] @ affine[:3, columns] / (lengths[rows] * lengths[columns])
+    return float(np.degrees(np.arcsin(np.clip(abs(cosine), 0, 1))))
 
 
 def plane_of_slice(affine: np.ndarray, axis: int) -> Plane:

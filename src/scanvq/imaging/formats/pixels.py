@@ -40,6 +40,8 @@ def parse_header(path: Path, data: bytes, kind: str) -> ImageFile:
         # Image.open would warn of large images before their size can be checked.
         image = _DECODERS[kind](io.BytesIO(data))
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError) as error:
+        if data[128:132] == b"DICM":
+            raise UnreadableScan(path, f"a DICOM file, not {kind}; rename it to end in .dcm") from None
         truncated = "truncated" in str(error).lower()
         reason = "truncated" if truncated else f"not a {kind} file, or its header is damaged ({error})"
         raise UnreadableScan(path, reason) from None
