@@ -59,7 +59,9 @@ def summary(metrics: dict[str, Any]) -> list[str]:
         lines.append(note)
     leak = metrics["leak"]
     if leak["pairs"]:
-        lines.append(f"LEAK, allowed: {leak['pairs']} subjects or scans are on two sides; metrics.json names them")
+        lines.append(
+            f"LEAK, allowed: {leak['pairs']} subjects or scans are on two sides; metrics.json names them"
+        )
     if leak["unchecked"]:
         lines.append(f"not compared with the training scans: {leak['unchecked']}")
     if leak["unmatched"]:
