@@ -143,7 +143,7 @@ def test_wrong_arguments_raise(trained: Path, own_scans: Path, refused: Refused,
         ((*inpaint, "--mask", mask), "is 20x30, but the scan is 50x44"),
         (
             (*inpaint, "--mask", own_scans / "volume.nii"),
-            "has 3 slices, the scan 1; give a mask",
+            "is 44x50, but the scan is 50x44",
         ),
         (inpaint, "give either --mask or --keep"),
         ((*inpaint, "--keep", "middle"), "use one of top-half"),

@@ -55,7 +55,7 @@ def test_codes_of_both_levels_are_encoded_and_decoded(
         assert codes["level_0"].shape == (1, 8, 4)
         assert codes["level_1"].shape == (1, 16, 8)
     scanvq("decode", run, tmp_path / "codes.npz", "--out", tmp_path / "decoded")
-    (decoded,) = (tmp_path / "decoded").iterdir()
+    (decoded,) = (tmp_path / "decoded").glob("[!.]*")
     assert decoded.name == scan.name
     assert nib.load(decoded).shape[:2] == nib.load(scan).shape[:2]
 

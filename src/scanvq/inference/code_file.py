@@ -79,6 +79,7 @@ def write_codes(
     }
     metadata: dict[str, Any] = {
         "tokenizer": np.array(tokenizer_id),
+        "levels": np.array(len(codes)),
         "files": np.array([origin.name for origin in origins], dtype=np.str_),
         "shapes": np.array([origin.shape for origin in origins], np.int64).reshape(-1, 3),
         "dtypes": np.array([origin.dtype for origin in origins], dtype=np.str_),
@@ -110,6 +111,8 @@ def read_code_file(path: Path, *, tokenizer_id: str) -> tuple[Codes, list[Origin
         raise CodeFileError(
             f"{path} has no codes (no array level_0); its arrays are {', '.join(arrays) or 'none'}"
         )
+    if "levels" in arrays and str(arrays["levels"]) != str(len(levels)):
+        raise CodeFileError(f"{path} is damaged: it has {len(levels)} of {arrays['levels']} levels of codes")
     if any(arrays[name].ndim != 3 or arrays[name].dtype.kind not in "iu" for name in levels):
         raise CodeFileError(f"{path}: every level must be integers of shape (n, h, w)")
     if len({len(arrays[name]) for name in levels}) > 1:

@@ -119,8 +119,10 @@ def test_fit_shows_its_progress_in_a_notebook_only(
 def test_the_history_is_a_list_without_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = RunDirectory(tmp_path)
     (tmp_path / "recipe.toml").touch()
-    write_json(run.prior.history, {"history": [{"step": 1, "split": "train", "loss": 2.0}]})
-    rows = [{"stage": "prior", "step": 1, "split": "train", "loss": 2.0}]
+    record = {"step": 1, "epoch": 0.5, "seconds": 3.0, "split": "train", "loss": 2.0}
+    facts = {"elapsed": 3.0, "images": 8, "peak_memory_mb": 100.0}
+    write_json(run.prior.history, {**facts, "history": [record]})
+    rows = [{"stage": "prior", **record}]
     assert run_records(run) == rows
     fake = SimpleNamespace(directory=run)
     assert api.Run.history.fget(fake).to_dict("records") == rows

@@ -43,7 +43,14 @@ def test_a_run_reads_every_header_once(
     scans: Path, tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch, planned: bool
 ) -> None:
     measured = DryRunMeasurements(
-        prepare=0.1, evaluate=0.1, memory_mb=1, slice_bytes=1024, slices=1, progress_bytes=1, short_form=None
+        prepare=0.1,
+        evaluate=0.1,
+        memory_mb=1,
+        slice_bytes=1024,
+        slices=1,
+        progress_bytes=1,
+        short_form=None,
+        audit=None,
     )
     monkeypatch.setattr(cost_estimate, "dry_run", lambda *_, **__: measured)
     settings = {"budget": 1.0} if planned else {"recipe": "tiny", "overrides": SMALL, "epochs": 1}
