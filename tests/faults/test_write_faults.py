@@ -34,7 +34,7 @@ def require_a_sentence(done: Done, fault: Fault) -> None:
     told = f"{fault} at {done.hit!r}: status {done.status}\n{done.shown[-3000:]}"
     assert "Traceback" not in done.shown, told
     if fault.kind == "kill":
-        assert done.status == -signal.SIGKILL, told
+        assert done.status in (0, -signal.SIGKILL), told  # 0: it ended before that write
     elif done.status:
         assert done.status == 2, told
         assert len(done.sentences) == 1, told
