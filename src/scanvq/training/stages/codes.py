@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -23,6 +24,7 @@ from scanvq.types import Progress, Tokenizer
 
 _MEASURED_IMAGES = 16
 Levels = tuple[NDArray[np.integer], ...]
+CODEBOOK_SIZES = "codebook_sizes"  # in a file of codes: K of every level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,7 @@ def encode_splits(
             temporary.open("wb") as file,
         ):
             arrays: dict[str, Any] = {f"level_{number}": level for number, level in enumerate(levels)}
+            arrays[CODEBOOK_SIZES] = np.array(coder.tokenizer.codebook_sizes)
             np.savez(file, **arrays)
     write_json(marker, expected)
 
@@ -153,11 +156,18 @@ def encode_dataset(
 def read_codes(folder: Path, split: str, *, mirrored: bool = False) -> Levels:
     """Reads the codes of a split: an array (n, h, w) for each level. Raises DamagedFileError."""
     with open_arrays(codes_file(folder, split, mirrored=mirrored)) as saved:
-        levels = tuple(saved[f"level_{number}"] for number in range(len(saved)))
+        count = sum(name != CODEBOOK_SIZES for name in saved)
+        levels = tuple(saved[f"level_{number}"] for number in range(count))
         if any(level.ndim != 3 or level.dtype.kind not in "iu" for level in levels):
             raise ValueError("a level is not integers of shape (n, h, w)")
         if len({len(level) for level in levels}) != 1:
             raise ValueError("its levels are of different numbers of images")
+        sizes = saved[CODEBOOK_SIZES].tolist() if CODEBOOK_SIZES in saved else [math.inf] * count
+        if any(
+            level.size and not 0 <= level.min() <= level.max() < size
+            for level, size in zip(levels, sizes, strict=True)
+        ):
+            raise ValueError("it has codes outside of its codebook")
         return levels
 
 
