@@ -200,10 +200,17 @@ class SplitCounts(Record):
     test: int
 
 
+class NativeFormat(Geometry):
+    """The size and spacing of created images."""
+
+    spacing: Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)] | None = None
+
+
 class Preparation(Record):
     """Of data.json."""
 
     geometry: Geometry
+    native: NativeFormat | None = None
 
 
 class Leak(Record):
