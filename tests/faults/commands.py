@@ -140,8 +140,8 @@ def _child(
 
     os.dup2(shown.fileno(), 1)  # a pipe, which the limit on the size of files does not end
     os.dup2(shown.fileno(), 2)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for this process
-    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", buffering=1, closefd=False)
     os.environ |= {"SCANVQ_CACHE": f"{root}/cache", "SCANVQ_LOG": "none", "NO_COLOR": "1", "COLUMNS": "400"}
     codes.time_interleaved = _all_equal  # the precision of encoding is measured, so it differs between runs
     if not report:

@@ -145,7 +145,8 @@ def _npz(file: Path, chance: random.Random) -> str:
 
 def _weights(file: Path, chance: random.Random) -> str:
     with safe_open(file, "pt") as opened:
-        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
+        names = opened.keys()
+        tensors = {name: opened.get_tensor(name) for name in names}
         header = json.loads(opened.metadata()["scanvq"])
     name = chance.choice(sorted(tensors))
     kind = chance.choice(["header", "header", "header", "shape", "missing", "dtype"])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-try:
+if sys.platform != "win32":  # which has no such locks
     import fcntl
-except ImportError:  # no file locks on this system
-    fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
@@ -19,7 +18,7 @@ def exclusive_lock(stores: Path, name: str, *, wait: bool = True) -> Iterator[bo
 
     The operating system releases the lock of a terminated process.
     """
-    if fcntl is None:
+    if sys.platform == "win32":
         yield True
         return
     path = stores / f".{name}.lock"
@@ -39,7 +38,7 @@ def exclusive_lock(stores: Path, name: str, *, wait: bool = True) -> Iterator[bo
 
 def hold_in_use(handle: int) -> None:
     """Marks an open file as in use, until it is closed or the process ends."""
-    if fcntl is not None:
+    if sys.platform != "win32":
         with suppress(OSError):  # some network folders have no locks
             _locked(handle, exclusive=False, wait=True)
 
@@ -47,7 +46,7 @@ def hold_in_use(handle: int) -> None:
 @contextmanager
 def unused(file: Path) -> Iterator[bool]:
     """Yields whether no process has a file in use; nobody can begin to use it inside the block."""
-    if fcntl is None or not file.exists():
+    if sys.platform == "win32" or not file.exists():
         yield True
         return
     with file.open("rb") as opened:
@@ -55,6 +54,7 @@ def unused(file: Path) -> Iterator[bool]:
 
 
 def _locked(handle: int, *, exclusive: bool, wait: bool) -> bool:
+    assert sys.platform != "win32"
     try:
         fcntl.flock(handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
