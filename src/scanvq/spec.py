@@ -91,7 +91,7 @@ def complete_part(role: type, given: Any, *, where: str, tables: Tables) -> dict
     if not isinstance(given, Mapping) or "kind" not in given:
         raise SpecError(f"{where} needs a kind: one of {', '.join(sorted(kinds))}.")
     kind = given["kind"]
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise SpecError(f"{where}.kind is {kind!r}, which does not exist. {did_you_mean(str(kind), kinds)}")
     rest = {name: value for name, value in given.items() if name != "kind"}
     return {"kind": kind, **complete(kinds[kind], rest, where=where, tables=tables)}
@@ -103,11 +103,10 @@ def make_part(role: type, spec: Mapping[str, Any], *, tables: Tables, **derived:
     Raises:
         SpecError: a kind that does not exist in this version.
     """
-    if spec["kind"] not in tables[role]:
-        raise SpecError(
-            f"{spec['kind']!r} is not a kind of this version. {did_you_mean(spec['kind'], tables[role])}"
-        )
-    factory = tables[role][spec["kind"]]
+    kind = spec["kind"]
+    if not isinstance(kind, str) or kind not in tables[role]:
+        raise SpecError(f"{kind!r} is not a kind of this version. {did_you_mean(str(kind), tables[role])}")
+    factory = tables[role][kind]
     hints = _settings(factory)
     arguments: dict[str, Any] = {}
     for name, hint in hints.items():

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import pytest
 from scanvq.comparison.compared_run import ComparedRun
 from scanvq.comparison.measures import measures
 from scanvq.evaluation.cost import cost_of
+from scanvq.recipe.completion import complete_recipe
+from scanvq.recipe.reading import recipe_text
 from scanvq.report.numbers import data_facts, environment_facts
+from scanvq.spec import SpecError
 from scanvq.storage.files import DamagedFileError
 from scanvq.storage.run_directory import RunDirectory, RunError
 from tests.faults.commands import command
@@ -131,6 +135,19 @@ def test_other_files_that_are_no_regular_ones(
     assert done.status in (0, 1, 2), done.shown[-3000:]
     if done.status == 2:
         assert Path(file).name in done.shown, done.shown[-3000:]
+
+
+@pytest.mark.parametrize("recipe", ["tiny", "hipmri-vqvae2", "maskgit"])
+def test_every_change_of_a_recipe_is_a_sentence_or_does_no_harm(recipe: str) -> None:
+    table = tomllib.loads(recipe_text(recipe))
+    refused = 0
+    for _, changed in all_changes(table):
+        if isinstance(changed, dict):  # as every TOML file is
+            try:
+                complete_recipe(changed)
+            except SpecError:
+                refused += 1
+    assert refused > 100
 
 
 def _use(run: RunDirectory) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
+from pydantic import InstanceOf, TypeAdapter
 from torch import Tensor
 
 from scanvq.metrics.code_usage import perplexity, used
@@ -18,6 +20,16 @@ MIN_USED_SHARE = 0.8  # of a codebook; underused below
 MIN_CELLS_PER_CODE = 10  # too few cells below to measure codebook use
 RARE_SHARE = 0.05  # of a uniform share of the features: a code chosen less often restarts
 RECOVERY_SHARE = 0.05  # of a codebook that came into use since the last validation
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """The state that resumed training needs: of each level, then of the hierarchy."""
+
+    chosen: list[InstanceOf[Tensor]]
+    underused: list[float | None]
+    settings: list[dict[Literal["decay", "commitment"], float]]
+    hierarchy: dict[str, Any]
 
 
 class CodebookMonitor:
@@ -105,13 +117,21 @@ class CodebookMonitor:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Loads a state, and applies its changed settings to the tokenizer."""
-        self._recent, self._chosen, self._underused = (), list(state["chosen"]), list(state["underused"])
-        self._settings = [dict(settings) for settings in state["settings"]]
+        """Loads a state, and applies its changed settings to the tokenizer.
+
+        Raises:
+            ValueError: a state of other fields, types or codebooks.
+        """
+        saved = TypeAdapter(_Saved).validate_python(state)
+        shapes = [counts.shape for counts in saved.chosen]
+        if shapes != [counts.shape for counts in self._chosen] or len(saved.underused) != len(shapes):
+            raise ValueError("chosen or underused is of other codebooks")
+        self._recent, self._chosen, self._underused = (), saved.chosen, saved.underused
+        self._settings = [dict(settings.items()) for settings in saved.settings]
         for quantizer, settings in zip(self._quantizers, self._settings, strict=True):
             for name, value in settings.items():
                 setattr(quantizer, name, value)
-        self._hierarchy.load_state_dict(state["hierarchy"])
+        self._hierarchy.load_state_dict(saved.hierarchy)
 
     def _gather(self) -> None:
         """Adds the recent counts of all processes."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from scanvq.metrics.ssim import ssim
@@ -14,6 +16,14 @@ from scanvq.types import Codes, Tokenizer
 
 MIN_WORTH = 0.005  # of SSIM; a level that is worth less has collapsed
 PATIENCE = 3  # validations in a row: early in training, levels were seen to recover by themselves after two
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """The state that resumed training needs."""
+
+    collapsed_for: list[int]
+    top_weight: float | None
 
 
 class LevelCollapseMonitor:
@@ -81,8 +91,15 @@ class LevelCollapseMonitor:
         return {"collapsed_for": list(self._collapsed_for), "top_weight": self._top_weight}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Loads a state, and applies its changed weight to the tokenizer."""
-        self._collapsed_for, self._top_weight = list(state["collapsed_for"]), state["top_weight"]
+        """Loads a state, and applies its changed weight to the tokenizer.
+
+        Raises:
+            ValueError: a state of other fields, types or levels.
+        """
+        saved = TypeAdapter(_Saved).validate_python(state)
+        if len(saved.collapsed_for) != len(self._collapsed_for):
+            raise ValueError("collapsed_for has another number of levels")
+        self._collapsed_for, self._top_weight = saved.collapsed_for, saved.top_weight
         if self._top_weight is not None and isinstance(self._tokenizer, WithTopWeight):
             self._tokenizer.top_weight = self._top_weight
 

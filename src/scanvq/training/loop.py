@@ -19,7 +19,7 @@ from scanvq.training.engine import Engine
 from scanvq.training.history import Averages, Loggers
 from scanvq.training.interrupt import Interrupted, StopRequest
 from scanvq.training.monitoring_schedule import MonitoringSchedule
-from scanvq.training.optimizers import learning_rate, make_optimizer
+from scanvq.training.optimizers import learning_rate, load_state, make_optimizer
 from scanvq.training.precision import choose_precision
 from scanvq.training.progress_pictures import ProgressPictures
 from scanvq.training.stage import SavedStage, Stage, TrainingState
@@ -73,7 +73,7 @@ def train(stage: Stage, engine: Engine, loggers: Loggers, stop_request: StopRequ
     if saved:
         with fitting_state(stage.directory.resume):
             for player, optimizer in optimizers.items():
-                optimizer.load_state_dict(saved.optimizers[player])
+                load_state(optimizer, saved.optimizers[player])
             if stage.callback is not None:
                 stage.callback.load_state_dict(saved.callback)
     _TrainingLoop(stage, engine, loggers, sampler, precision, optimizers, state).run(stop_request)

@@ -312,3 +312,21 @@ def test_the_state_restores_counts_and_settings() -> None:
             underused, final=False
         )
     assert state(first) == state(second) == [1.0, 0.92, 0.25, 0.99, 0.25]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": [{"forward": 0.5}, {}]},
+        {"underused": [None]},
+        {"chosen": ["x", "y"]},
+        {"chosen": [torch.zeros(3), torch.zeros(3)]},
+        {"hierarchy": {"collapsed_for": [0, 0], "top_weight": None}},
+        {"hierarchy": {"collapsed_for": [0], "top_weight": "x"}},
+    ],
+)
+def test_a_state_of_other_fields_is_refused(change: dict[str, Any]) -> None:
+    monitor = make_monitor(collapsed(), [], images=shades())
+    monitor.load_state_dict(monitor.state_dict())
+    with pytest.raises(ValueError):
+        monitor.load_state_dict({**monitor.state_dict(), **change})

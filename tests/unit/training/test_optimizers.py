@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from torch import nn
 from scanvq.build import TABLES
 from scanvq.settings import StageSettings
 from scanvq.spec import complete
-from scanvq.training.optimizers import learning_rate, make_optimizer
+from scanvq.training.optimizers import learning_rate, load_state, make_optimizer
 
 
 def settings(**given: Any) -> StageSettings:
@@ -57,3 +58,49 @@ def test_warm_up_ends_at_its_share_of_a_short_training() -> None:
     assert rates[0] == pytest.approx(1 / 50)
     assert rates[1] == pytest.approx(0.5)
     assert rates[2:] == [1.0] * 18
+
+
+def stepped() -> tuple[nn.Module, torch.optim.Optimizer]:
+    layer = nn.Linear(2, 3)
+    optimizer = make_optimizer(layer.parameters(), settings(learning_rate=0.1))
+    layer(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    return layer, optimizer
+
+
+def test_a_saved_state_continues_with_the_settings_of_the_recipe() -> None:
+    layer, optimizer = stepped()
+    saved = optimizer.state_dict()
+    saved["param_groups"][0]["betas"] = "x"  # not read
+    other = make_optimizer(layer.parameters(), settings(learning_rate=0.2))
+    load_state(other, saved)
+    assert other.param_groups[0]["lr"] == 0.2
+    moments = other.state_dict()["state"]
+    assert all(torch.equal(moments[1][name], value) for name, value in saved["state"][1].items())
+
+
+def test_the_state_of_a_parameter_without_gradient_may_be_missing() -> None:
+    layer, optimizer = stepped()
+    saved = optimizer.state_dict()
+    del saved["state"][1]
+    load_state(make_optimizer(layer.parameters(), settings()), saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda moments: moments[1].pop("exp_avg"), "parameter 1"),
+        (lambda moments: moments[0].update(exp_avg="x"), "exp_avg of parameter 0"),
+        (lambda moments: moments[0].update(exp_avg_sq=torch.zeros(2, 3)), "exp_avg_sq of parameter 0"),
+        (lambda moments: moments[0].update(step=3), "step of parameter 0"),
+        (lambda moments: moments.update({7: moments[1]}), "not there"),
+    ],
+)
+def test_a_state_of_other_parameters_is_refused(
+    change: Callable[[dict[Any, Any]], object], told: str
+) -> None:
+    layer, optimizer = stepped()
+    saved = optimizer.state_dict()
+    change(saved["state"])
+    with pytest.raises(ValueError, match=told):
+        load_state(make_optimizer(layer.parameters(), settings()), saved)
