@@ -17,7 +17,7 @@ from scanvq.inference.code_file import read_code_file
 from scanvq.inference.image_files import picture_names
 from scanvq.inference.sample import AUDIT, CODES
 from scanvq.model.model import Model
-from scanvq.storage.arrays import open_arrays
+from scanvq.storage.arrays import code_levels, open_arrays
 from scanvq.storage.files import read_json
 from scanvq.storage.output_folder import output_file
 from scanvq.storage.run_directory import RunDirectory
@@ -76,7 +76,7 @@ def audit_run(
             model, samples, directory.sample_codes, decoder="faithful", seed=seed, progress=progress
         ).images
         with open_arrays(directory.sample_codes) as saved:
-            codes = saved["level_0"][:samples]
+            codes = code_levels(saved)[0][:samples]
         names = [f"sample_{number:03d}" for number in range(samples)]
         origin = f"samples of the run, seed {seed}"
     result = audit_images(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scanvq.audit.descriptor import CHANGED, Descriptor, flat_details
 from scanvq.audit.details import CELLS, details
 from scanvq.audit.scans import Scans, batches
-from scanvq.storage.arrays import open_arrays
+from scanvq.storage.arrays import numbers, open_arrays
 from scanvq.storage.files import atomic_write
 from scanvq.types import Progress
 
@@ -84,8 +84,11 @@ class ImageIndex:
             if str(saved["key"]) != key:
                 return None
             return cls(
-                descriptor=Descriptor(mean=saved["mean"], projection=saved["projection"]),
-                features=saved["features"],
-                details=saved["details"],
-                training=int(saved["training"]),
+                descriptor=Descriptor(
+                    mean=numbers(saved, "mean", dimensions=1),
+                    projection=numbers(saved, "projection", dimensions=2),
+                ),
+                features=numbers(saved, "features", dimensions=2),
+                details=numbers(saved, "details", dimensions=3),
+                training=int(numbers(saved, "training", dimensions=0)),
             )

@@ -16,7 +16,7 @@ from scanvq.audit.image_index import VERSION, ImageIndex
 from scanvq.audit.scans import Images, Scans, batches, read_scans
 from scanvq.metrics.refusal import require_subjects
 from scanvq.model.model import Model
-from scanvq.storage.arrays import open_arrays
+from scanvq.storage.arrays import numbers, open_arrays
 from scanvq.storage.files import atomic_write, read_json
 from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.store.run_data import open_data
@@ -100,7 +100,7 @@ def _load(file: Path, key: str) -> HeldOutEvidence | None:
         if str(saved["key"]) != key:
             return None
         return HeldOutEvidence(
-            values={space: saved[space] for space in SPACES},
-            block_sides=saved["block_sides"],
-            top_shares=saved["top_shares"],
+            values={space: numbers(saved, space, dimensions=1) for space in SPACES},
+            block_sides=numbers(saved, "block_sides", dimensions=1),
+            top_shares=numbers(saved, "top_shares", dimensions=1),
         )

@@ -20,7 +20,7 @@ from scanvq.inference.scan_files import scan_files
 from scanvq.model.model import Model
 from scanvq.model.requested_values import sample_condition
 from scanvq.model.scans import prepare_scan
-from scanvq.storage.arrays import open_arrays
+from scanvq.storage.arrays import code_levels, open_arrays
 from scanvq.storage.files import atomic_write
 from scanvq.types import Codes, Progress
 
@@ -139,7 +139,7 @@ def _kept_codes(file: Path, made_by: str, count: int) -> Codes | None:
     if not file.is_file():
         return None
     with open_arrays(file) as saved:
-        if str(saved["made_by"]) != made_by or len(saved["level_0"]) < count:
+        levels = code_levels(saved)
+        if str(saved["made_by"]) != made_by or len(levels[0]) < count:
             return None
-        levels = len(saved) - 1
-        return tuple(torch.from_numpy(saved[f"level_{number}"][:count]).long() for number in range(levels))
+        return tuple(torch.from_numpy(level[:count].astype(np.int64)) for level in levels)

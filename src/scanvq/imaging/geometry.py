@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from scanvq.imaging.formats import Spacing
 from scanvq.spec import Derived
@@ -72,12 +73,8 @@ class Geometry:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Geometry:
-        return cls(
-            height=stored["height"],
-            width=stored["width"],
-            fit=stored["fit"],
-            spacing=stored["spacing"],
-        )
+        """The inverse of `to_dict`. Raises ValueError for fields of another type."""
+        return TypeAdapter(cls).validate_python(stored)
 
     def _scaled(self, shape: tuple[int, ...], pixel_spacing: Spacing | None) -> tuple[int, int]:
         """The size a slice of `shape` has between resampling and padding."""

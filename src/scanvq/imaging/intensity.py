@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
+from pydantic import TypeAdapter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,7 +89,8 @@ class Intensity:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Intensity:
-        return cls(kind=stored["kind"], low=stored["low"], high=stored["high"])
+        """The inverse of `to_dict`. Raises ValueError for fields of another type."""
+        return TypeAdapter(cls).validate_python(stored)
 
 
 def unit_images(levels: Tensor, scale: Tensor, shift: Tensor) -> Tensor:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+MIRROR_REACH = 2  # columns to each side of the mirrored cell
+MIRROR_TAPS = 2 * MIRROR_REACH + 1
 
 
 class VerticalConvolution(nn.Module):
@@ -58,3 +62,34 @@ class HorizontalConvolution(nn.Module):
         """Features (B, inputs, h, w) to (B, outputs, h, w)."""
         cells = F.pad(features, (self.dilation, 0))  # (B, inputs, h, dilation + w)
         return self.taps(cells if self.own_cell else cells[..., : -self.dilation])
+
+
+class MirrorConvolution(nn.Module):
+    """A convolution over the mirrored cells of the own row: those around column w - 1 - c, for column c.
+
+    Only cells to the left of the output cell count, so the left half of a row sees none.
+
+    Args:
+        inputs: channels in.
+        outputs: channels out.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.taps = nn.Conv2d(inputs * MIRROR_TAPS, outputs, 1, bias=False)  # of each tap in turn
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (B, inputs, h, w) to (B, outputs, h, w)."""
+        width = features.shape[-1]
+        columns = mirror_columns(width).to(features.device)
+        padded = F.pad(features, (0, 1))  # the last column stands for all cells that do not count
+        cells = [padded[..., line] for line in columns.masked_fill(columns < 0, width)]
+        return self.taps(torch.cat(cells, dim=1))
+
+
+def mirror_columns(width: int) -> Tensor:
+    """The column that each tap reads for each output column, (MIRROR_TAPS, width); -1 = none that counts."""
+    column = torch.arange(width)
+    offsets = torch.arange(-MIRROR_REACH, MIRROR_REACH + 1)[:, None]
+    read = width - 1 - column - offsets
+    return read.masked_fill((read < 0) | (read >= column), -1)

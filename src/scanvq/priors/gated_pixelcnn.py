@@ -8,7 +8,13 @@ from torch import Tensor, nn
 
 from scanvq.conditions.condition import Condition
 from scanvq.conditions.space import NO_CONDITIONS, ConditionSpace
-from scanvq.nn.masked_convolution import HorizontalConvolution, VerticalConvolution
+from scanvq.nn.masked_convolution import (
+    MIRROR_TAPS,
+    HorizontalConvolution,
+    MirrorConvolution,
+    VerticalConvolution,
+    mirror_columns,
+)
 from scanvq.nn.matrices import bias_of, matrix_of
 from scanvq.priors.gated_layer import CachedGatedLayer, GatedLayer, gate
 from scanvq.priors.raster_prior import RasterPrior
@@ -26,6 +32,8 @@ class GatedPixelCNN(RasterPrior):
                     └─ the cell to the left ──▶ h ──┘
     ```
 
+    With `mirror`, v also sees the mirrored cells of the row above, and h those earlier in its own row.
+
     The receptive field is 1 + sum(dilations) rows up and columns to each side: 13 with the defaults.
 
     Args:
@@ -35,6 +43,8 @@ class GatedPixelCNN(RasterPrior):
         dropout: share of gated features dropped in training, in [0, 1).
         positions: learn an embedding of every row and column, added to each gate, for aligned images, where
             the distribution depends on the position in the image. Fixes the size of the grid.
+        mirror: also give each cell the codes around its mirror image left to right, for nearly symmetric
+            images such as brains.
         codebook_size: K.
         conditions: conditions of the prior, any of which may be absent; empty = unconditional.
         context_sizes: codebook sizes of the coarser levels, coarse to fine; () = none.
@@ -53,6 +63,7 @@ class GatedPixelCNN(RasterPrior):
         embedding_dim: int = 64,
         dropout: float = 0.0,
         positions: bool = False,
+        mirror: bool = False,
         codebook_size: Derived[int],
         conditions: Derived[ConditionSpace] = NO_CONDITIONS,
         context_sizes: Derived[tuple[int, ...]] = (),
@@ -70,8 +81,10 @@ class GatedPixelCNN(RasterPrior):
         self.conditions = conditions
         self.context_sizes = context_sizes
         self.embedding = nn.Embedding(codebook_size, embedding_dim)
-        self.vertical_stem = VerticalConvolution(embedding_dim, channels, own_row=False)
+        sides = 2 if mirror else 1
+        self.vertical_stem = VerticalConvolution(sides * embedding_dim, channels, own_row=False)
         self.horizontal_stem = HorizontalConvolution(embedding_dim, channels, own_cell=False)
+        self.mirror_stem = MirrorConvolution(embedding_dim, channels) if mirror else None
         spatial = positions or len(context_sizes) > 0
         grid = (height, width) if positions else None
         self.spatial = (
@@ -95,8 +108,10 @@ class GatedPixelCNN(RasterPrior):
         """
         embedded = self.embedding(codes).permute(0, 3, 1, 2)  # (B, E, h, w), channels last in memory
         spatial_map = self.spatial_map(codes, context)
-        vertical = self.vertical_stem(embedded)  # (B, C, h, w)
+        vertical = self.vertical(embedded)  # (B, C, h, w)
         horizontal = self.horizontal_stem(embedded)  # (B, C, h, w)
+        if self.mirror_stem is not None:
+            horizontal = horizontal + self.mirror_stem(embedded)
         for number, layer in enumerate(self.layers):
             if number:
                 vertical = gate(vertical)  # (B, C, h, w)
@@ -104,6 +119,13 @@ class GatedPixelCNN(RasterPrior):
                 vertical, horizontal, condition, spatial_map
             )  # (B, 2C, h, w), (B, C, h, w)
         return self.head(F.elu(horizontal))  # (B, K, h, w)
+
+    def vertical(self, embedded: Tensor) -> Tensor:
+        """Embedded codes (B, E, h, w) to the input of the vertical stack, (B, C, h, w)."""
+        if self.mirror_stem is not None:
+            embedded = torch.cat([embedded, embedded.flip(3)], dim=1)
+        features: Tensor = self.vertical_stem(embedded)
+        return features
 
     def stepper(
         self,
@@ -152,16 +174,18 @@ class GatedPixelCNNStepper(RasterStepper):
             [network.embedding.weight, network.embedding.weight.new_zeros(1, network.embedding.embedding_dim)]
         )
         above = network.vertical_stem.taps
-        self._above_tables = torch.cat([embedding @ above.weight[:, :, 0, tap].t() for tap in range(3)])
+        sides = above.weight.split(embedding.shape[1], dim=1)  # (C, E, 1, 3), then that of the mirror image
+        self._above_tables = torch.cat(
+            [embedding @ side[:, :, 0, tap].t() for side in sides for tap in range(3)]
+        )
         self._above_tables[: size + 1] += bias_of(above)
-        self._above_offsets = torch.arange(3, device=device) * (size + 1)
-        beside = network.horizontal_stem.taps
-        self._beside_table = embedding @ beside.weight[:, :, 0, 0].t() + bias_of(beside)
+        self._above_offsets = torch.arange(3 * len(sides), device=device) * (size + 1)
+        self._row_cells = _RowCells(network, embedding, self._left)
         self._above = self._left.new_full((width + 2, batch), size)  # codes of the row above, with borders
 
         self._layers = [CachedGatedLayer(layer, condition, width, batch) for layer in network.gated_layers]
         outputs = [layer.history[layer.dilation :] for layer in self._layers[1:]]
-        self._outputs = [*outputs, self._beside_table.new_empty(width, batch, channels)]
+        self._outputs = [*outputs, embedding.new_empty(width, batch, channels)]
         self._head = matrix_of(network.head)
         self._head_bias = bias_of(network.head)
         self._views: dict[int, _CacheViews] = {}
@@ -173,7 +197,7 @@ class GatedPixelCNNStepper(RasterStepper):
         first = max(0, row - 1 - sum(layer.dilation for layer in self._layers))
         spatial_map = None if self._spatial_map is None else self._spatial_map[:, :, first:row]
         embedded = self._network.embedding(codes[:, first:row]).permute(0, 3, 1, 2)
-        vertical = self._network.vertical_stem(embedded)
+        vertical = self._network.vertical(embedded)
         for number, (layer, packed) in enumerate(zip(self._network.gated_layers, self._layers, strict=True)):
             if number:
                 vertical = gate(vertical)
@@ -189,8 +213,10 @@ class GatedPixelCNNStepper(RasterStepper):
         if row:
             self._above[1:-1] = codes[:, row - 1].t()
         width, batch = self.line.shape
-        taps = torch.stack([self._above[tap : tap + width] for tap in range(3)], dim=-1) + self._above_offsets
-        vertical = F.embedding_bag(taps.view(-1, 3), self._above_tables, mode="sum")  # (w * B, C)
+        sides = [self._above] if self._network.mirror_stem is None else [self._above, self._above.flip(0)]
+        taps = torch.stack([side[tap : tap + width] for side in sides for tap in range(3)], dim=-1)
+        taps = (taps + self._above_offsets).flatten(0, 1)
+        vertical = F.embedding_bag(taps, self._above_tables, mode="sum")  # (w * B, C)
         spatial_map = None
         if self._spatial_map is not None:
             spatial_map = self._spatial_map[:, :, row].permute(2, 0, 1)  # (w, B or 1, C)
@@ -203,27 +229,64 @@ class GatedPixelCNNStepper(RasterStepper):
     def advance(self, start: int, stop: int) -> Tensor:
         """Computes the horizontal stack for cells start to stop - 1: logits (B, K) of the last."""
         if stop - start > 1:
-            views = _CacheViews(self._layers, self._outputs, self._left, start, stop)
+            views = _CacheViews(self._layers, self._outputs, self._row_cells, start, stop)
         elif start in self._views:
             views = self._views[start]
         else:
-            views = self._views[start] = _CacheViews(self._layers, self._outputs, self._left, start, stop)
-        return torch.addmm(self._head_bias, F.elu(views.forward(self._beside_table)), self._head)
+            views = self._views[start] = _CacheViews(
+                self._layers, self._outputs, self._row_cells, start, stop
+            )
+        return torch.addmm(self._head_bias, F.elu(views.forward()), self._head)
 
     def _finish_row(self, start: int) -> None:
         """Does nothing: rows below depend on codes only, through the vertical stack."""
+
+
+class _RowCells:
+    """The input of the horizontal stack as a sum of table rows, one for each cell that an output cell sees.
+
+    Args:
+        network: the prior.
+        embedding: (K + 1, E), the last row for outside.
+        left: (w + 1, B) codes of the row, after one of outside; at a fixed address.
+    """
+
+    def __init__(self, network: GatedPixelCNN, embedding: Tensor, left: Tensor) -> None:
+        beside = network.horizontal_stem.taps
+        tables = [embedding @ beside.weight[:, :, 0, 0].t() + bias_of(beside)]
+        places = [torch.arange(len(left) - 1)]  # of the cell to the left
+        if network.mirror_stem is not None:
+            taps = network.mirror_stem.taps.weight[:, :, 0, 0].chunk(MIRROR_TAPS, dim=1)
+            tables += [embedding @ tap.t() for tap in taps]
+            places += [*(mirror_columns(len(left) - 1) + 1)]  # 0 is outside
+        self._left = left
+        self._tables = torch.cat(tables)
+        self._places = torch.stack(places, dim=1).to(left.device)  # (w, cells seen)
+        self._offsets = torch.arange(len(tables), device=left.device)[:, None] * len(embedding)
+
+    @property
+    def batch(self) -> int:
+        """Images, B."""
+        return self._left.shape[1]
+
+    def compute(self, start: int, stop: int, out: Tensor) -> None:
+        """Writes the input of cells start to stop - 1 into `out` ((stop - start) * B, C)."""
+        if len(self._offsets) == 1:
+            torch.index_select(self._tables, 0, self._left[start:stop].flatten(), out=out)
+            return
+        codes = self._left[self._places[start:stop]] + self._offsets  # (cells, cells seen, B)
+        out.copy_(F.embedding_bag(codes.transpose(1, 2).flatten(0, 1), self._tables, mode="sum"))
 
 
 class _CacheViews:
     """Views of the caches for adjacent cells, created once, so that sampling does not slice tensors."""
 
     def __init__(
-        self, layers: list[CachedGatedLayer], outputs: list[Tensor], left: Tensor, start: int, stop: int
+        self, layers: list[CachedGatedLayer], outputs: list[Tensor], row: _RowCells, start: int, stop: int
     ) -> None:
-        self._left = left[start:stop].flatten()
+        self._row, self._start, self._stop = row, start, stop
         first = layers[0]
         self._first = first.history[start + first.dilation : stop + first.dilation].flatten(0, 1)
-        self._batch = left.shape[1]
         cells, channels = self._first.shape
         self._features = self._first.new_empty(cells, 2 * channels)
         self._values, self._gates = self._features.chunk(2, dim=1)
@@ -241,12 +304,12 @@ class _CacheViews:
             for layer, output in zip(layers, outputs, strict=True)
         ]
 
-    def forward(self, table: Tensor) -> Tensor:
+    def forward(self) -> Tensor:
         """Computes the horizontal features (B, C) of the last layer at the last cell."""
-        torch.index_select(table, 0, self._left, out=self._first)
+        self._row.compute(self._start, self._stop, self._first)
         for given, past, before, present, at, out, output in self._layers:
             torch.addmm(given, past, before, out=self._features)
             self._features.addmm_(present, at).tanh_()
             torch.addcmul(self._values, self._values, self._gates, out=self._gated)
             torch.addmm(present, self._gated, out, out=output)
-        return output[-self._batch :]
+        return output[-self._row.batch :]

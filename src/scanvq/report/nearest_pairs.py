@@ -16,7 +16,7 @@ from scanvq.evaluation.created_images import given_images
 from scanvq.model.model import Model
 from scanvq.report.pictures import images_of, name_of
 from scanvq.report.report_data import NearestPair
-from scanvq.storage.arrays import open_arrays
+from scanvq.storage.arrays import code_levels, open_arrays
 from scanvq.store.run_data import RunData
 from scanvq.types import Codes
 
@@ -34,10 +34,10 @@ def scored_codes(file: Path, content: str, count: int | None = None) -> Codes | 
     if not file.is_file():
         return None
     with open_arrays(file) as saved:
-        if json.loads(str(saved["made_by"]))[0] != content:
+        made_by = json.loads(str(saved["made_by"]))
+        if not isinstance(made_by, list) or made_by[:1] != [content]:
             return None
-        levels = sorted(name for name in saved if name.startswith("level_"))
-        return tuple(torch.from_numpy(saved[name][:count]).long() for name in levels)
+        return tuple(torch.from_numpy(level[:count].astype(np.int64)) for level in code_levels(saved))
 
 
 def nearest_pairs(

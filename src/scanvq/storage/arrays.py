@@ -41,3 +41,26 @@ def open_arrays(path: Path) -> Iterator[Mapping[str, NDArray]]:
         raise DamagedFileError(
             f"{path} is damaged ({reason}); delete it, and the next command makes it again"
         ) from None
+
+
+def code_levels(saved: Mapping[str, NDArray]) -> tuple[NDArray, ...]:
+    """The arrays level_0, level_1 and so on: codes (n, h, w) of each level, coarse to fine.
+
+    Raises:
+        ValueError: no level, a level that is not integers of that shape, or other numbers of images.
+    """
+    count = sum(name.startswith("level_") for name in saved)
+    levels = tuple(saved[f"level_{number}"] for number in range(count))
+    if not levels or any(level.ndim != 3 or level.dtype.kind not in "iu" for level in levels):
+        raise ValueError("a level is not integers of shape (n, h, w)")
+    if len({len(level) for level in levels}) != 1:
+        raise ValueError("its levels are of different numbers of images")
+    return levels
+
+
+def numbers(saved: Mapping[str, NDArray], name: str, *, dimensions: int) -> NDArray:
+    """An array of numbers. Raises ValueError for another type or number of axes."""
+    values = saved[name]
+    if values.dtype.kind not in "iuf" or values.ndim != dimensions:
+        raise ValueError(f"{name} is not numbers with {dimensions} axes")
+    return values

@@ -141,6 +141,9 @@ def reading_field(path: Path, field: str) -> Iterator[None]:
     """Inside the block, what a value of a file cannot be made into is a DamagedFileError with its field."""
     try:
         yield
+    except ValidationError as error:
+        inner, reason = _first(error)
+        raise DamagedFileError(f"{path} is damaged ({field}.{inner}: {reason}); restore it") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DamagedFileError(f"{path} is damaged ({field}: {error}); restore it") from None
 
@@ -161,6 +164,11 @@ def validated(path: Path, value: Any, expected: type[Value]) -> Value:
     except (RecursionError, OverflowError) as error:
         raise DamagedFileError(f"{path} is damaged ({type(error).__name__}: {error}); restore it") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))[:200] or "its value"
-        raise DamagedFileError(f"{path} is damaged ({field}: {first['msg']}); restore it") from None
+        field, reason = _first(error)
+        raise DamagedFileError(f"{path} is damaged ({field}: {reason}); restore it") from None
+
+
+def _first(error: ValidationError) -> tuple[str, str]:
+    """The field of the first thing that is wrong, and the reason."""
+    first = error.errors()[0]
+    return ".".join(map(str, first["loc"]))[:200] or "its value", first["msg"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +33,9 @@ _DAMAGE = (
     ValueError,
     IndexError,
     AttributeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 
 
@@ -54,6 +59,10 @@ def read_resume(path: Path, expected: type[State]) -> State | None:
         return None
     try:
         with open_regular(path) as file:
+            with zipfile.ZipFile(file) as parts:
+                if damaged := parts.testzip():  # PyTorch does not compare the checksums
+                    raise ValueError(f"{damaged} has another checksum")
+            file.seek(0)
             state = torch.load(file, map_location="cpu", weights_only=True)
     except _DAMAGE as error:
         message = " ".join(str(error).split())[:200]

@@ -47,10 +47,14 @@ Scores = Annotated[dict[str, Any], AfterValidator(_scores_are_typed)]
 
 
 class Summary(Record):
-    """The distribution of a score over images."""
+    """The distribution of a score over images, and the shares above thresholds."""
+
+    __pydantic_extra__: dict[str, float]
 
     mean: float
+    std: float
     p05: float
+    median: float
     p95: float
     low: float | None = None
     high: float | None = None

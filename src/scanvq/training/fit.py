@@ -10,7 +10,7 @@ from scanvq.build import make_decoder, make_objective, make_prior, make_tokenize
 from scanvq.cohort.survey import Survey
 from scanvq.imaging.display import display_name
 from scanvq.model.coder import Coder
-from scanvq.model.source import read_model
+from scanvq.model.source import ModelError, ModelSource, read_model
 from scanvq.model.weights import load_tokenizer
 from scanvq.recipe.reading import read_recipe
 from scanvq.recipe.recipe import Recipe
@@ -118,7 +118,7 @@ def train_run(
     encoding = _encoding(run, recipe, data, engine)
     loggers.info(f"codes: {encoding.precision}, encoding will take about {encoding.seconds:.0f} s")
     stages = _trained_stages(run, recipe, request)
-    initial = None if request.initial_model is None else read_model(request.initial_model)
+    initial = _initial_model(run, request)
     with stop_on_signal() as stop_request:
         if "tokenizer" in stages:
             train_tokenizer(
@@ -224,6 +224,15 @@ def _data(
         return data
     engine.wait()
     return reopen_data(run.read(run.data), recipe.data, cache=cache, progress=progress("prepare"))
+
+
+def _initial_model(run: RunDirectory, request: FitRequest) -> ModelSource | None:
+    if request.initial_model is None:
+        return None
+    try:
+        return read_model(request.initial_model)
+    except ModelError as error:
+        raise ModelError(f"{error} (initial_model in {run.settings})") from None
 
 
 def _check_parts(recipe: Recipe, data: RunData) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanvq.storage.arrays import open_arrays
-from scanvq.storage.files import atomic_write
+from scanvq.storage.files import DamagedFileError, atomic_write
 
 KEPT = 8  # pictures of at most this many steps are kept, evenly spread
 
@@ -21,15 +21,18 @@ class ProgressPictures:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._steps: list[int] = []
-        self._images: list[NDArray[np.uint8]] = []
-        if path.exists():
-            with open_arrays(path) as saved:
-                self._steps = [int(step) for step in saved["steps"]]
-                self._images = list(saved["images"])
+        kept = read_progress(path)
+        self._steps = [step for step, _ in kept]
+        self._images = [images for _, images in kept]
 
     def add(self, step: int, images: NDArray[np.float32]) -> None:
-        """Adds the images (n, H, W) in [0, 1] of a step."""
+        """Adds the images (n, H, W) in [0, 1] of a step.
+
+        Raises:
+            DamagedFileError: the kept pictures are not of this shape.
+        """
+        if self._images and self._images[0].shape != images.shape:
+            raise DamagedFileError(f"{self._path} has pictures of another run; delete it")
         while self._steps and self._steps[-1] >= step:  # a resumed run repeats its last steps
             self._steps.pop()
             self._images.pop()
@@ -44,8 +47,15 @@ class ProgressPictures:
 
 
 def read_progress(path: Path) -> list[tuple[int, NDArray[np.uint8]]]:
-    """The kept pictures: (step, images (n, H, W) uint8). Empty if there is no file."""
+    """The kept pictures: (step, images (n, H, W) uint8). Empty if there is no file.
+
+    Raises:
+        DamagedFileError: a damaged file.
+    """
     if not path.exists():
         return []
     with open_arrays(path) as saved:
-        return [(int(step), images) for step, images in zip(saved["steps"], saved["images"], strict=True)]
+        steps, images = saved["steps"], saved["images"]
+        if steps.ndim != 1 or images.ndim != 4 or images.dtype != np.uint8:
+            raise ValueError("steps or images are of another shape or type")
+        return [(int(step), pictures) for step, pictures in zip(steps, images, strict=True)]

@@ -103,6 +103,29 @@ def test_cached_equals_plain_under_one_condition(settings: dict[str, Any]) -> No
     assert_cached_equals_plain(small(**settings), regions(3, 8, 6)["lower"])
 
 
+@pytest.mark.parametrize("region", ["all", "right", "scattered"])
+@pytest.mark.parametrize("shape", [(2, 6, 9), (2, 6, 8), (1, 3, 2), (1, 3, 1)])
+def test_cached_equals_plain_with_mirror_images(region: str, shape: tuple[int, int, int]) -> None:
+    assert_cached_equals_plain(small(mirror=True), regions(*shape)[region])
+
+
+def test_a_mirrored_cell_counts_however_far_it_is() -> None:
+    codes = torch.zeros(1, 3, 40, dtype=torch.int64)
+
+    def counts(prior: GatedPixelCNN, *, at: tuple[int, int], of: tuple[int, int]) -> bool:
+        changed = codes.clone()
+        changed[0, of[0], of[1]] = 1
+        with torch.no_grad():
+            difference = prior.logits(changed) - prior.logits(codes)
+        return bool(difference[0, :, at[0], at[1]].any())
+
+    mirror, plain = small(dilations=(1,), mirror=True), small(dilations=(1,))
+    assert counts(mirror, at=(2, 36), of=(2, 3))
+    assert counts(mirror, at=(2, 3), of=(1, 36))
+    assert not counts(plain, at=(2, 36), of=(2, 3))
+    assert not counts(mirror, at=(2, 3), of=(2, 36))
+
+
 @pytest.mark.parametrize(
     "params",
     [

@@ -315,18 +315,18 @@ def test_the_state_restores_counts_and_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "told"),
     [
-        {"settings": [{"forward": 0.5}, {}]},
-        {"underused": [None]},
-        {"chosen": ["x", "y"]},
-        {"chosen": [torch.zeros(3), torch.zeros(3)]},
-        {"hierarchy": {"collapsed_for": [0, 0], "top_weight": None}},
-        {"hierarchy": {"collapsed_for": [0], "top_weight": "x"}},
+        ({"settings": [{"forward": 0.5}, {}]}, "settings"),
+        ({"underused": [None]}, "underused"),
+        ({"chosen": ["x", "y"]}, "chosen"),
+        ({"chosen": [torch.zeros(3), torch.zeros(3)]}, "chosen"),
+        ({"hierarchy": {"collapsed_for": [0, 0], "top_weight": None}}, "collapsed_for"),
+        ({"hierarchy": {"collapsed_for": [0], "top_weight": "x"}}, "top_weight"),
     ],
 )
-def test_a_state_of_other_fields_is_refused(change: dict[str, Any]) -> None:
+def test_a_state_of_other_fields_is_refused(change: dict[str, Any], told: str) -> None:
     monitor = make_monitor(collapsed(), [], images=shades())
     monitor.load_state_dict(monitor.state_dict())
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=told):
         monitor.load_state_dict({**monitor.state_dict(), **change})

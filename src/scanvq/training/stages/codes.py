@@ -16,7 +16,7 @@ from torch import Tensor
 
 from scanvq.model.coder import BATCH, Coder, stored_type
 from scanvq.nn.precision import Precision, candidates, time_interleaved
-from scanvq.storage.arrays import open_arrays
+from scanvq.storage.arrays import code_levels, open_arrays
 from scanvq.storage.files import atomic_write, read_json, validated, write_json
 from scanvq.store.dataset import SliceDataset
 from scanvq.store.run_data import SPLITS, RunData
@@ -156,13 +156,8 @@ def encode_dataset(
 def read_codes(folder: Path, split: str, *, mirrored: bool = False) -> Levels:
     """Reads the codes of a split: an array (n, h, w) for each level. Raises DamagedFileError."""
     with open_arrays(codes_file(folder, split, mirrored=mirrored)) as saved:
-        count = sum(name != CODEBOOK_SIZES for name in saved)
-        levels = tuple(saved[f"level_{number}"] for number in range(count))
-        if any(level.ndim != 3 or level.dtype.kind not in "iu" for level in levels):
-            raise ValueError("a level is not integers of shape (n, h, w)")
-        if len({len(level) for level in levels}) != 1:
-            raise ValueError("its levels are of different numbers of images")
-        sizes = saved[CODEBOOK_SIZES].tolist() if CODEBOOK_SIZES in saved else [math.inf] * count
+        levels = code_levels(saved)
+        sizes = saved[CODEBOOK_SIZES].tolist() if CODEBOOK_SIZES in saved else [math.inf] * len(levels)
         if any(
             level.size and not 0 <= level.min() <= level.max() < size
             for level, size in zip(levels, sizes, strict=True)
