@@ -20,6 +20,7 @@ from scanvq.priors.latent_gan import LatentGAN
 from scanvq.priors.maskgit import MaskGIT
 from scanvq.priors.pixelcnn import PixelCNN
 from scanvq.priors.transformer import TransformerPrior
+from scanvq.quantizers.finite_scalar import FiniteScalarQuantizer
 from scanvq.quantizers.identity import IdentityQuantizer
 from scanvq.quantizers.moving_average import MovingAverageQuantizer
 from scanvq.quantizers.nearest import NearestQuantizer
@@ -30,6 +31,7 @@ from scanvq.types import CodePrior, Objective, Quantizer, Tokenizer
 
 TABLES: Tables = {
     Quantizer: {
+        "finite_scalar": FiniteScalarQuantizer,
         "identity": IdentityQuantizer,
         "moving_average": MovingAverageQuantizer,
         "nearest": NearestQuantizer,

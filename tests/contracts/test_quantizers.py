@@ -9,7 +9,12 @@ import pytest
 import torch
 
 from scanvq.build import TABLES
-from scanvq.quantizers import IdentityQuantizer, MovingAverageQuantizer, NearestQuantizer
+from scanvq.quantizers import (
+    FiniteScalarQuantizer,
+    IdentityQuantizer,
+    MovingAverageQuantizer,
+    NearestQuantizer,
+)
 from scanvq.types import Quantizer
 
 SIZE, DIM = 16, 6
@@ -31,6 +36,7 @@ QUANTIZERS: dict[str, Maker] = {
         for name, kind in TABLES[Quantizer].items()
         if "code_dim" in inspect.signature(kind).parameters
     },
+    "finite_scalar": lambda: FiniteScalarQuantizer(values=(2, 3, 4, 2, 3, 5)),
     "nearest from data": lambda: NearestQuantizer(codebook_size=SIZE, code_dim=DIM, start="data"),
     "moving_average, rotation": lambda: MovingAverageQuantizer(
         codebook_size=SIZE, code_dim=DIM, gradient="rotation"

@@ -85,6 +85,9 @@ class GatedPixelCNN(RasterPrior):
         self.vertical_stem = VerticalConvolution(sides * embedding_dim, channels, own_row=False)
         self.horizontal_stem = HorizontalConvolution(embedding_dim, channels, own_cell=False)
         self.mirror_stem = MirrorConvolution(embedding_dim, channels) if mirror else None
+        if self.mirror_stem is not None:  # mirror images count as far as training finds them useful
+            nn.init.zeros_(self.mirror_stem.taps.weight)
+            nn.init.zeros_(self.vertical_stem.taps.weight[:, embedding_dim:])
         spatial = positions or len(context_sizes) > 0
         grid = (height, width) if positions else None
         self.spatial = (

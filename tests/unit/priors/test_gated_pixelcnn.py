@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from scanvq.conditions.condition import Condition
 from scanvq.conditions.space import ConditionSpace
@@ -25,6 +26,9 @@ def small(**changes: Any) -> GatedPixelCNN:
         "codebook_size": SIZE,
     }
     prior = GatedPixelCNN(**settings | changes).eval()
+    if prior.mirror_stem is not None:  # zero at the start
+        nn.init.normal_(prior.mirror_stem.taps.weight, std=0.3)
+        nn.init.normal_(prior.vertical_stem.taps.weight, std=0.3)
     for parameter in prior.parameters():  # sharper than at the start, so that a wrong logit changes codes
         parameter.data *= 2
     return prior
