@@ -73,7 +73,7 @@ class ScoreFile:
         return np.concatenate(found)
 
     def _of(self, name: str, key: str) -> Scores:
-        if str(self._stored.get(f"{name}.key", "")) != key:
+        if name not in self._stored or str(self._stored.get(f"{name}.key", "")) != key:
             return np.empty((0, 0))
         return self._stored[name]
 

@@ -16,7 +16,7 @@ class ExportError(ValueError):
     """A model that would name subjects, or a file that would be replaced."""
 
 
-def export_model(run: RunDirectory, out: Path, *, overwrite: bool = False) -> Path:
+def export_model(run: RunDirectory, out: Path, *, overwrite: bool = False, half_prior: bool = False) -> Path:
     """Writes the model of a run to one file: weights, preparation, conditions, recipe, calibration.
 
     File names, subject ids, paths and training codes stay in the run.
@@ -25,6 +25,7 @@ def export_model(run: RunDirectory, out: Path, *, overwrite: bool = False) -> Pa
         run: a trained run.
         out: the file, or a folder for `model.safetensors`.
         overwrite: replace a model file at that place.
+        half_prior: store the prior's weights as float16.
 
     Returns:
         The written file.
@@ -40,7 +41,7 @@ def export_model(run: RunDirectory, out: Path, *, overwrite: bool = False) -> Pa
     file = out if out.suffix == SUFFIX and not out.is_dir() else out / FILE_NAME
     if file.exists() and not overwrite:
         raise ExportError(f"{file} exists already; choose another --out, or replace it with --overwrite")
-    write_model(file, source)
+    write_model(file, source, half_prior=half_prior)
     return file
 
 

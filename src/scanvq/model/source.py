@@ -203,8 +203,13 @@ def shipped_folder() -> Path:
     return Path(str(resources.files("scanvq") / "pretrained"))
 
 
-def write_model(path: Path, source: ModelSource) -> None:
+def write_model(path: Path, source: ModelSource, *, half_prior: bool = False) -> None:
     """Writes the model to one file, atomically; it names no scan or subject. A model file is replaced.
+
+    Args:
+        path: ends in .safetensors.
+        source: the model.
+        half_prior: store the prior as float16; codes and images of the tokenizer stay exactly equal.
 
     Raises:
         ValueError: a file name that does not end in .safetensors, or a file there that is no model file.
@@ -217,7 +222,13 @@ def write_model(path: Path, source: ModelSource) -> None:
     header = None
     if source.has_prior:
         prior, header = source.load_prior()
-        tensors |= {f"{_PRIOR}{name}": value for name, value in prior.state_dict().items()}
+        stored = {f"{_PRIOR}{name}": value for name, value in prior.state_dict().items()}
+        if half_prior:
+            stored = {
+                name: value.half() if value.is_floating_point() else value for name, value in stored.items()
+            }
+            header = header.model_copy(update={"id": content_id({"half_of": header.id}, stored)})
+        tensors |= stored
     decoder_header = None
     if source.has_decoder:
         decoder, decoder_header = source.load_decoder()

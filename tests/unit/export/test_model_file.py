@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -64,6 +65,18 @@ def test_the_file_has_no_training_code(run: RunDirectory, tmp_path: Path) -> Non
     assert file.stat().st_size < weights + 20_000
     codes = np.concatenate([level.ravel() for level in np.load(run.codes / "train.npz").values()])
     assert codes[:64].tobytes() not in file.read_bytes()
+
+
+def test_half_a_prior_is_another_prior_of_the_same_codes(run: RunDirectory, tmp_path: Path) -> None:
+    whole = export_model(run, tmp_path / "whole.safetensors")
+    half = export_model(run, tmp_path / "half.safetensors", half_prior=True)
+    assert half.stat().st_size < whole.stat().st_size - run.prior.best.stat().st_size / 3
+    model, original = Model.load(half, device="cpu"), Model.load(run.path, device="cpu")
+    assert (model.id, model.prior_id == original.prior_id) == (original.id, False)
+    own = model.prior.state_dict()
+    for name, value in original.prior.state_dict().items():
+        assert own[name].dtype == value.dtype
+        assert torch.allclose(own[name], value, rtol=1e-3, atol=1e-4)
 
 
 def test_a_condition_that_names_subjects_is_refused(scans: Path, run: RunDirectory, tmp_path: Path) -> None:
