@@ -86,7 +86,7 @@ def model_card(report_data: ReportData, facts: CardFacts) -> str:
         "mark": MARK,
         "tables": tables,
         "markdown": markdown,
-        "cautions": cautions(report_data),
+        "cautions": [one for one in cautions(report_data) if not one.names_files],
         "kind_name": kind_name,
         "version": version("scanvq"),
     }

@@ -27,11 +27,13 @@ class Caution:
         text: one or two sentences with the numbers.
         serious: whether the scores do not mean what they seem to.
         section: of the page that shows more; "" for none.
+        names_files: whether the text names files of scans.
     """
 
     text: str
     serious: bool = False
     section: str = ""
+    names_files: bool = False
 
 
 def cautions(report_data: ReportData) -> tuple[Caution, ...]:
@@ -51,10 +53,15 @@ def _data(report_data: ReportData) -> Iterator[Caution]:
     if data is None:
         return
     if data.leaks:
+        meaning = (
+            "Scores on the test split are those of unseen people; the chosen weights may not be the best."
+        )
+        if data.leaks_into_test:
+            meaning = "No score here measures quality on unseen people."
         yield Caution(
-            text=f"Leaks were allowed: {len(data.leaks):,} subjects or scans are on two sides of a split. No "
-            "score here measures quality on unseen people.",
-            serious=True,
+            text=f"Leaks were allowed: {len(data.leaks):,} subjects or scans are on two sides of a split. "
+            f"{meaning}",
+            serious=data.leaks_into_test,
             section="data",
         )
     people = {name: subjects for name, subjects, _ in data.splits}
@@ -68,6 +75,8 @@ def _data(report_data: ReportData) -> Iterator[Caution]:
         yield Caution(
             text=f"Tested on {test:,} people only: every score would differ on others.", section="data"
         )
+    for warning in data.odd:
+        yield Caution(text=f"Odd files: {warning}.", section="data", names_files=True)
     if data.skipped:
         yield Caution(text=f"{len(data.skipped):,} files could not be used.", section="skipped")
     leak = (report_data.metrics or {}).get("leak", {})

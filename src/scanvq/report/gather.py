@@ -16,7 +16,7 @@ from scanvq.recipe.description import parameters_by_part
 from scanvq.report import numbers, pictures
 from scanvq.report.kind_names import prior_kind
 from scanvq.report.nearest_pairs import nearest_pairs, scored_codes
-from scanvq.report.report_data import GeneratedImages, Image, ModelFacts, ReportData
+from scanvq.report.report_data import DataFacts, GeneratedImages, Image, ModelFacts, ReportData
 from scanvq.storage.run_directory import RunDirectory
 from scanvq.storage.weights import WeightsError
 from scanvq.store.run_data import RunData, open_data
@@ -95,7 +95,7 @@ def gather(
         original_command=str(environment.get("command", "")),
         recipe=model.recipe.toml(),
         missing=tuple(missing),
-        data=numbers.data_facts(directory.read(directory.data)) if directory.data.is_file() else None,
+        data=_data_facts(directory),
         metrics=metrics,
         audit=audit,
         model=_model_facts(model, has_prior="prior" in models),
@@ -123,6 +123,14 @@ def _created(model: Model, codes: Codes | None, drawn: Sequence[GeneratedImages]
         return np.concatenate([samples.images for samples in drawn])
     first = tuple(level[:CREATED] for level in codes)
     return model.decoders.decode(first, seed=0)[:, 0].numpy()
+
+
+def _data_facts(directory: RunDirectory) -> DataFacts | None:
+    if not directory.data.is_file():
+        return None
+    known = directory.fingerprint.is_file()
+    odd = directory.read(directory.fingerprint).get("odd", ()) if known else ()
+    return numbers.data_facts(directory.read(directory.data), odd=odd)
 
 
 def _model_facts(model: Model, *, has_prior: bool) -> ModelFacts:

@@ -14,9 +14,10 @@ from scanvq.store.run_data import SPLITS
 Records = Sequence[Mapping[str, Any]]
 
 
-def data_facts(record: Mapping[str, Any]) -> DataFacts:
-    """The facts in data.json."""
+def data_facts(record: Mapping[str, Any], *, odd: Sequence[str] = ()) -> DataFacts:
+    """The facts in data.json, and what is odd about the files (of fingerprint.json)."""
     geometry = record["preparation"]["geometry"]
+    leaks = [Leak.from_dict(leak) for leak in record.get("leaks", ())]
     return DataFacts(
         folder=record["folder"],
         layout=record["layout"],
@@ -25,7 +26,9 @@ def data_facts(record: Mapping[str, Any]) -> DataFacts:
         size=(geometry["height"], geometry["width"]),
         notes=tuple(record["notes"]),
         skipped=tuple((path, reason) for path, reason in record["skipped"]),
-        leaks=tuple(str(Leak.from_dict(leak)) for leak in record.get("leaks", ())),
+        leaks=tuple(str(leak) for leak in leaks),
+        leaks_into_test=any("test" in leak.splits for leak in leaks),
+        odd=tuple(odd),
     )
 
 

@@ -128,6 +128,8 @@ class DataFacts:
         notes: remarks for the reader.
         skipped: (file, reason) of files left out.
         leaks: subjects or scans in two splits, a line each.
+        leaks_into_test: whether one of the two splits is the test split.
+        odd: what is odd about the files, such as units that differ, a line each.
     """
 
     folder: str
@@ -138,6 +140,8 @@ class DataFacts:
     notes: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     leaks: tuple[str, ...] = ()
+    leaks_into_test: bool = False
+    odd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -216,10 +216,7 @@ class RunDirectory:
         if type(version) is not int:
             raise RunError(f"{self.settings} is damaged (it has no format number); restore it")
         if version < FORMAT_VERSION:
-            raise RunError(
-                f"{self.path} was made by an older ScanVQ ({self.settings.name}: format "
-                f"{version}): train again"
-            )
+            raise RunError(f"{self.settings} was made by an older ScanVQ (format {version}): train again")
         if version > FORMAT_VERSION:
             raise RunError(f"{self.path} was made by a newer ScanVQ (format {version}); upgrade it")
 

@@ -247,6 +247,12 @@ class Data(Record):
     entries: list[Annotated[list[str | None], Field(min_length=5, max_length=5)]]
 
 
+class Fingerprint(Record):
+    """fingerprint.json, as far as it is shown."""
+
+    odd: list[str] = []
+
+
 class Environment(Record):
     """environment.json."""
 
@@ -280,7 +286,7 @@ RECORDS: dict[str, Any] = {
     "references": Interval,
     "cost": Cost,
     "card": dict[str, str],
-    "fingerprint": dict[str, Any],
+    "fingerprint": Fingerprint,
 }
 """By the name of the file up to "-" or ".json"; files on another folder of scans have its name behind it."""
 

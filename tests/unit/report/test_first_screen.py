@@ -91,9 +91,25 @@ def test_a_good_run_has_no_serious_caution(report_data: ReportData) -> None:
 
 def test_leaks_come_first(report_data: ReportData) -> None:
     assert report_data.data is not None
-    first = cautions(replace(report_data, data=replace(report_data.data, leaks=("a and b",))))[0]
+    leaky = replace(report_data.data, leaks=("a and b",), leaks_into_test=True)
+    first = cautions(replace(report_data, data=leaky))[0]
     assert first.serious
     assert first.text.startswith("Leaks were allowed: 1 subjects")
+    assert "No score here measures quality on unseen people" in first.text
+
+
+def test_a_leak_beside_the_test_split_leaves_its_scores(report_data: ReportData) -> None:
+    assert report_data.data is not None
+    leaky = replace(report_data, data=replace(report_data.data, leaks=("a and b",)))
+    (found,) = (one for one in cautions(leaky) if "Leaks were allowed" in one.text)
+    assert not found.serious
+    assert "Scores on the test split are those of unseen people" in found.text
+
+
+def test_what_is_odd_about_the_files(report_data: ReportData) -> None:
+    assert report_data.data is not None
+    odd = replace(report_data, data=replace(report_data.data, odd=("half of them are 275 times brighter",)))
+    assert "Odd files: half of them are 275 times brighter." in texts(odd)
 
 
 def test_a_collapsed_codebook_and_a_prior_that_guesses(report_data: ReportData, metrics: dict) -> None:
