@@ -1,0 +1,79 @@
+"""`scanvq compress` and `scanvq decompress`: scans as small streams, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scanvq.cli.overwrite_option import OverwriteOption
+
+ModelOption = Annotated[
+    Path,
+    typer.Option(
+        "--model", help="A run, a file of `Model.save`, or the name of a model, see `scanvq models list`."
+    ),
+]
+DeviceOption = Annotated[
+    str, typer.Option(help="Of the tokenizer: auto, cpu, cuda or mps. The prior always runs on the CPU.")
+]
+
+
+def compress(
+    files: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
+    model: ModelOption,
+    out: Annotated[Path, typer.Option(help="The folder for the streams, each FILE.svq.")],
+    overwrite: OverwriteOption = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Compress scans: the codes of all slices of a scan, coded by the prior, in one small file FILE.svq.
+
+    The stream has the geometry, type and units of the scan, the id of the model and checksums. Only the same
+    model can decompress it: keep the model as long as the streams. Codes are lossy: the decompressed scan
+    is what `scanvq reconstruct` makes. On every machine a stream gives the same codes.
+
+    The prior must be of the kind gated_pixelcnn or pixelcnn.
+
+    Example: `scanvq compress scans/ --model runs/first --out small`
+    """
+    from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.inference.compress import compress_files
+    from scanvq.inference.scan_files import scan_files
+    from scanvq.model.model import Model
+
+    scans = scan_files(files)
+    loaded = Model.load(model, device=device)
+    progress = ProgressDisplay().progress_for("compress")
+    done = compress_files(loaded, scans, out, overwrite=overwrite, progress=progress)
+    streams, pixels = sum(each.stream_bytes for each in done), sum(each.pixels for each in done)
+    originals = sum(each.file_bytes for each in done)
+    print(
+        f"wrote {len(done)} streams to {out}: {streams:,} bytes for files of {originals:,} bytes, "
+        f"{8 * streams / pixels:.3f} bits per pixel"
+    )
+
+
+def decompress(
+    files: Annotated[list[Path], typer.Argument(help="Streams, or folders of streams.")],
+    model: ModelOption,
+    out: Annotated[Path, typer.Option(help="The folder for the scans.")],
+    overwrite: OverwriteOption = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Decompress streams of `scanvq compress` to PNG or NIfTI files of the original size, geometry and units.
+
+    Scans that were NIfTI or DICOM volumes become NIfTI, single pictures PNG. Every file is marked as
+    synthetic, with the id of its model. Streams of another model, and damaged streams, are refused.
+
+    Example: `scanvq decompress small/ --model runs/first --out scans-again`
+    """
+    from scanvq.cli.progress_display import ProgressDisplay
+    from scanvq.inference.compress import decompress_files, stream_files
+    from scanvq.model.model import Model
+
+    streams = stream_files(files)
+    loaded = Model.load(model, device=device)
+    progress = ProgressDisplay().progress_for("decompress")
+    names = decompress_files(loaded, streams, out, overwrite=overwrite, progress=progress)
+    print(f"wrote {len(names)} scans to {out}")

@@ -1,0 +1,146 @@
+"""Compression of scan files to streams, and decompression."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scanvq.codec.errors import CodecError
+from scanvq.codec.stream_header import Kind, read_stream
+from scanvq.imaging.formats import FORMATS, UnreadableScan, format_of, stem_of
+from scanvq.imaging.formats.reading import check_memory, read_bytes
+from scanvq.inference.scan_files import distinct_names, names_of, source_of, visible_files
+from scanvq.inference.stream_codec import Steps, StreamCodec
+from scanvq.model.model import Model
+from scanvq.storage.files import write_bytes
+from scanvq.storage.output_folder import output_folder
+from scanvq.types import Progress
+
+SUFFIX = ".svq"
+_SUFFIXES: dict[Kind, tuple[str, ...]] = {"png": (".png",), "nifti": (".nii.gz", ".nii")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compressed:
+    """A compressed file.
+
+    Attributes:
+        name: of the stream in the output folder.
+        stream_bytes: its size.
+        file_bytes: size of the original.
+        pixels: of all slices.
+    """
+
+    name: Path
+    stream_bytes: int
+    file_bytes: int
+    pixels: int
+
+
+def compress_files(
+    model: Model, scans: Sequence[Path], out: Path, *, overwrite: bool = False, progress: Progress
+) -> list[Compressed]:
+    """Writes a stream for each scan: its name with .svq behind it. They appear together.
+
+    Raises:
+        CodecError: a prior that the codec does not support. UnreadableScan: an unusable file.
+        OutputError: an output is there already, see `output_folder`.
+    """
+    codec = StreamCodec(model)
+    names = [name.with_name(f"{name.name}{SUFFIX}") for name in names_of(scans)]
+    slices = [format_of(path).header(path, plane=model.plane).slices for path in scans]
+    steps = _counted(sum(slices) * codec.steps_of_slice, progress)
+    found = []
+    with output_folder(out, names, overwrite=overwrite) as folder:
+        for path, name in zip(scans, names, strict=True):
+            scan, format = model.read(path), format_of(path)
+            kind = next(kind for kind, each in FORMATS.items() if each is format)
+            stream = codec.compress(scan, kind, synthetic=source_of(path) == "synthetic", steps=steps)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(folder / name, stream)
+            size = sum(file.stat().st_size for file in format.files(path))
+            found.append(
+                Compressed(name=name, stream_bytes=len(stream), file_bytes=size, pixels=scan.slices.size)
+            )
+    return found
+
+
+def decompress_files(
+    model: Model, streams: Sequence[Path], out: Path, *, overwrite: bool = False, progress: Progress
+) -> list[Path]:
+    """Writes the scan of each stream, marked as derived, and returns their names. They appear together.
+
+    Raises:
+        CodecError: a damaged stream, or one of another model. OutputError: an output is there already.
+    """
+    codec = StreamCodec(model)
+    opened = []
+    for path in streams:
+        with _naming(path):
+            opened.append(read_stream(read_bytes(path)))
+            check_memory(path, 8 * math.prod(opened[-1][0].shape))
+    names = _output_names(streams, [header.kind for header, _ in opened])
+    steps = _counted(sum(header.shape[0] for header, _ in opened) * codec.steps_of_slice, progress)
+    with output_folder(out, names, overwrite=overwrite) as folder:
+        for path, name, (header, payload) in zip(streams, names, opened, strict=True):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            provenance = replace(model.provenance(), derived="synthetic" if header.synthetic else "scan")
+            with _naming(path):
+                scan = codec.decompress(header, payload, steps=steps)
+                FORMATS[header.kind].write(folder / name, scan, provenance)
+    return names
+
+
+def stream_files(named: Sequence[Path]) -> list[Path]:
+    """The streams of a list of files and folders.
+
+    Raises:
+        ValueError: a path that does not exist, or a folder without streams.
+    """
+    found: list[Path] = []
+    for path in named:
+        if path.is_dir():
+            inside = sorted(path / file for file in visible_files(path) if file.suffix == SUFFIX)
+            if not inside:
+                raise ValueError(f"the folder {path} has no streams, which end in {SUFFIX}")
+            found += inside
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise ValueError(f"there is no file or folder {path}")
+    return list(dict.fromkeys(found))
+
+
+def _counted(total: int, progress: Progress) -> Steps:
+    """Adds up steps for a progress bar."""
+    done = 0
+
+    def add(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(done, total)
+
+    return add
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Adds the name of the file to an error about its content."""
+    try:
+        yield
+    except (CodecError, UnreadableScan) as error:
+        reason = error.reason if isinstance(error, UnreadableScan) else str(error)
+        raise CodecError(f"{path} cannot be decompressed: {reason}") from None
+
+
+def _output_names(streams: Sequence[Path], kinds: Sequence[Kind]) -> list[Path]:
+    """The name of each stream without .svq, with a suffix of its kind of file."""
+    names = []
+    for path, kind in zip(streams, kinds, strict=True):
+        name = path.name.removesuffix(SUFFIX)
+        fits = name.lower().endswith(_SUFFIXES[kind])
+        names.append(name if fits else f"{stem_of(name)}{_SUFFIXES[kind][0]}")
+    return distinct_names(streams, names)
