@@ -24,18 +24,27 @@ def compress(
     files: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
     model: ModelOption,
     out: Annotated[Path, typer.Option(help="The folder for the streams, each FILE.svq.")],
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="No pixel is off by more than this, in the units of the file; 0 is lossless, for integers. "
+            "Without it, only the codes are kept.",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
 ) -> None:
     """Compress scans: the codes of all slices of a scan, coded by the prior, in one small file FILE.svq.
 
     The stream has the geometry, type and units of the scan, the id of the model and checksums. Only the same
-    model can decompress it: keep the model as long as the streams. Codes are lossy: the decompressed scan
-    is what `scanvq reconstruct` makes. On every machine a stream gives the same codes.
+    model can decompress it: keep the model as long as the streams. On every machine a stream gives the same
+    codes. Codes are lossy, and may miss or invent a detail: the decompressed scan is what
+    `scanvq reconstruct` makes. With `--max-error` the stream also has what is left, up to that error.
 
     The prior must be of the kind gated_pixelcnn or pixelcnn.
 
-    Example: `scanvq compress scans/ --model runs/first --out small`
+    Example: `scanvq compress scans/ --model runs/first --out small --max-error 4`
     """
     from scanvq.cli.progress_display import ProgressDisplay
     from scanvq.inference.compress import compress_files
@@ -45,7 +54,7 @@ def compress(
     scans = scan_files(files)
     loaded = Model.load(model, device=device)
     progress = ProgressDisplay().progress_for("compress")
-    done = compress_files(loaded, scans, out, overwrite=overwrite, progress=progress)
+    done = compress_files(loaded, scans, out, max_error=max_error, overwrite=overwrite, progress=progress)
     streams, pixels = sum(each.stream_bytes for each in done), sum(each.pixels for each in done)
     originals = sum(each.file_bytes for each in done)
     print(
@@ -64,7 +73,8 @@ def decompress(
     """Decompress streams of `scanvq compress` to PNG or NIfTI files of the original size, geometry and units.
 
     Scans that were NIfTI or DICOM volumes become NIfTI, single pictures PNG. Every file is marked as
-    synthetic, with the id of its model. Streams of another model, and damaged streams, are refused.
+    synthetic, with the id of its model, unless its stream is lossless. Streams of another model, and damaged
+    streams, are refused.
 
     Example: `scanvq decompress small/ --model runs/first --out scans-again`
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import constriction
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +52,11 @@ class Encoder:
         if len(symbols):
             self._coder.encode(symbols.astype(np.int32), _MODEL, model)
 
+    def encode_same(self, symbols: NDArray[np.int64], model: Exact) -> None:
+        """Appends symbols (n,), all under one row of `frequencies` (K,)."""
+        if len(symbols):
+            self._coder.encode(symbols.astype(np.int32), _model_of(model))
+
     def finish(self) -> bytes:
         """All symbols as bytes; zeros at the end are left out."""
         return bytes(self._coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0"))
@@ -69,11 +76,20 @@ class Decoder:
         Raises:
             CodecError: bytes that no encoder with these probabilities wrote.
         """
-        if not len(model):
-            return np.zeros(0, np.int64)
+        return self._decoded(_MODEL, model) if len(model) else np.zeros(0, np.int64)
+
+    def decode_same(self, count: int, model: Exact) -> NDArray[np.int64]:
+        """The next symbols (count,), all under one row of `frequencies` (K,). Raises CodecError."""
+        return self._decoded(_model_of(model), count) if count else np.zeros(0, np.int64)
+
+    def _decoded(self, *arguments: Any) -> NDArray[np.int64]:
         try:
-            found = self._coder.decode(_MODEL, model)
+            found = self._coder.decode(*arguments)
         except (AssertionError, ValueError) as error:
             raise CodecError(f"the coded data are damaged ({error})") from None
         symbols: NDArray[np.int64] = found.astype(np.int64)
         return symbols
+
+
+def _model_of(model: Exact) -> Any:
+    return constriction.stream.model.Categorical(model, perfect=False)

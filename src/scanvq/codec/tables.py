@@ -20,12 +20,18 @@ _PRECISION = 128  # bits of the integers that exponentials are computed with
 
 def exponentials(step_bits: int, count: int) -> list[int]:
     """exp(-k / 2^step_bits) for k = 0 ... count - 1, in units of 2^-128, to about 2^-110."""
+    return powers_of(1 << (_PRECISION - step_bits), _PRECISION, count)
+
+
+def powers_of(exponent: int, bits: int, count: int) -> list[int]:
+    """exp(-k exponent / 2^bits) for k = 0 ... count - 1, in units of 2^-128; the exponent is at most 16."""
+    exponent = exponent << _PRECISION >> bits
     one = 1 << _PRECISION
     ratio, term, order = 0, one, 0
-    while term:  # Taylor series of exp(-2^-step_bits)
+    while term:  # the Taylor series of exp
         ratio += term if order % 2 == 0 else -term
         order += 1
-        term = (term >> step_bits) // order
+        term = (term * exponent >> _PRECISION) // order
     found = [one]
     for _ in range(count - 1):
         found.append((found[-1] * ratio) >> _PRECISION)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scanvq.codec.errors import CodecError
 from scanvq.codec.stream_header import Kind, read_stream
-from scanvq.imaging.formats import FORMATS, UnreadableScan, format_of, stem_of
+from scanvq.imaging.formats import FORMATS, Source, UnreadableScan, format_of, stem_of
 from scanvq.imaging.formats.reading import check_memory, read_bytes
 from scanvq.inference.scan_files import distinct_names, names_of, source_of, visible_files
 from scanvq.inference.stream_codec import Steps, StreamCodec
@@ -41,9 +41,23 @@ class Compressed:
 
 
 def compress_files(
-    model: Model, scans: Sequence[Path], out: Path, *, overwrite: bool = False, progress: Progress
+    model: Model,
+    scans: Sequence[Path],
+    out: Path,
+    *,
+    max_error: float | None = None,
+    overwrite: bool = False,
+    progress: Progress,
 ) -> list[Compressed]:
     """Writes a stream for each scan: its name with .svq behind it. They appear together.
+
+    Args:
+        model: with a prior of the kind gated_pixelcnn or pixelcnn.
+        scans: files, see `scan_files`.
+        out: the output folder.
+        max_error: the largest error of a decompressed pixel in the units of its file; None = codes only.
+        overwrite: replace earlier outputs, see `output_folder`.
+        progress: called with rows of codes done and all.
 
     Raises:
         CodecError: a prior that the codec does not support. UnreadableScan: an unusable file.
@@ -58,7 +72,9 @@ def compress_files(
         for path, name in zip(scans, names, strict=True):
             scan, format = model.read(path), format_of(path)
             kind = next(kind for kind, each in FORMATS.items() if each is format)
-            stream = codec.compress(scan, kind, synthetic=source_of(path) == "synthetic", steps=steps)
+            synthetic = source_of(path) == "synthetic"
+            with _naming(path, "compressed"):
+                stream = codec.compress(scan, kind, max_error=max_error, synthetic=synthetic, steps=steps)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             write_bytes(folder / name, stream)
             size = sum(file.stat().st_size for file in format.files(path))
@@ -71,7 +87,9 @@ def compress_files(
 def decompress_files(
     model: Model, streams: Sequence[Path], out: Path, *, overwrite: bool = False, progress: Progress
 ) -> list[Path]:
-    """Writes the scan of each stream, marked as derived, and returns their names. They appear together.
+    """Writes the scan of each stream and returns their names. They appear together.
+
+    Scans are marked as derived from a scan, except those without any error.
 
     Raises:
         CodecError: a damaged stream, or one of another model. OutputError: an output is there already.
@@ -79,7 +97,7 @@ def decompress_files(
     codec = StreamCodec(model)
     opened = []
     for path in streams:
-        with _naming(path):
+        with _naming(path, "decompressed"):
             opened.append(read_stream(read_bytes(path)))
             check_memory(path, 8 * math.prod(opened[-1][0].shape))
     names = _output_names(streams, [header.kind for header, _ in opened])
@@ -87,8 +105,10 @@ def decompress_files(
     with output_folder(out, names, overwrite=overwrite) as folder:
         for path, name, (header, payload) in zip(streams, names, opened, strict=True):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            provenance = replace(model.provenance(), derived="synthetic" if header.synthetic else "scan")
-            with _naming(path):
+            derived: Source = "synthetic" if header.synthetic else "scan"
+            is_original = header.max_error == 0 and not header.synthetic
+            provenance = None if is_original else replace(model.provenance(), derived=derived)
+            with _naming(path, "decompressed"):
                 scan = codec.decompress(header, payload, steps=steps)
                 FORMATS[header.kind].write(folder / name, scan, provenance)
     return names
@@ -127,13 +147,13 @@ def _counted(total: int, progress: Progress) -> Steps:
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def _naming(path: Path, done: str) -> Iterator[None]:
     """Adds the name of the file to an error about its content."""
     try:
         yield
     except (CodecError, UnreadableScan) as error:
         reason = error.reason if isinstance(error, UnreadableScan) else str(error)
-        raise CodecError(f"{path} cannot be decompressed: {reason}") from None
+        raise CodecError(f"{path} cannot be {done}: {reason}") from None
 
 
 def _output_names(streams: Sequence[Path], kinds: Sequence[Kind]) -> list[Path]:

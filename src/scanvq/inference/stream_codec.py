@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from scanvq.codec.bounded_error import BoundedError
 from scanvq.codec.errors import CodecError
+from scanvq.codec.exact_decoder import ExactDecoder
 from scanvq.codec.exact_prior import ExactPrior
 from scanvq.codec.range_coder import Decoder, Encoder
+from scanvq.codec.residual import ResidualCoder
 from scanvq.codec.scan_properties import pack_properties, unpack_properties
 from scanvq.codec.stream_header import MODEL_BYTES, Kind, StreamHeader, write_stream
 from scanvq.imaging.formats import Scan
@@ -42,6 +46,7 @@ class StreamCodec:
 
     def __init__(self, model: Model, *, batch: int = BATCH) -> None:
         self._model, self._batch = model, batch
+        self._decoder: ExactDecoder | None = None  # made for the first residual
         self._prior = ExactPrior(model.prior, model.code_shapes)
         ids = f"{model.id} {model.prior_id}".encode()
         self.id = hashlib.blake2b(ids, digest_size=MODEL_BYTES).digest()
@@ -51,15 +56,32 @@ class StreamCodec:
         """Steps of progress of a slice."""
         return self._prior.rows
 
-    def compress(self, scan: Scan, kind: str, *, synthetic: bool = False, steps: Steps) -> bytes:
+    def compress(
+        self,
+        scan: Scan,
+        kind: str,
+        *,
+        max_error: float | None = None,
+        synthetic: bool = False,
+        steps: Steps,
+    ) -> bytes:
         """The stream of a scan.
 
         Args:
             scan: as its format read it.
             kind: of its format, one of FORMATS.
+            max_error: the largest error of a decompressed pixel in the units of the file; None = codes only.
             synthetic: whether it is marked as synthetic.
             steps: is called with the steps done, `steps_of_slice` for each slice.
+
+        Raises:
+            CodecError: a largest error that cannot be kept for this scan or with this tokenizer.
         """
+        header = _header(scan, kind, model=self.id, synthetic=synthetic)
+        if max_error is not None:
+            self._check_exact(scan)
+            bound = _bound(header, max_error)
+            header = replace(header, max_error=bound.max_error)
         codes = self._model.coder.encode(self._model.prepare(scan))
         condition = self._model.prior.with_global_code(tuple(level.to(self._model.device) for level in codes))
         given = {} if condition is None else condition.categories
@@ -71,7 +93,11 @@ class StreamCodec:
             batch=self._batch,
             coded=steps,
         )
-        return write_stream(_header(scan, kind, model=self.id, synthetic=synthetic), encoder.finish())
+        if max_error is not None:
+            coder = ResidualCoder(encoder)
+            for pixels, predicted in zip(scan.slices, self._predicted(header, codes[0].numpy()), strict=True):
+                coder.code(bound.residual(pixels, predicted), bound.gradient(predicted))
+        return write_stream(header, encoder.finish())
 
     def decompress(self, header: StreamHeader, payload: bytes, *, steps: Steps) -> Scan:
         """The scan of a stream, for the format `header.kind`.
@@ -79,9 +105,20 @@ class StreamCodec:
         Raises:
             CodecError: a stream of another model, or a damaged stream.
         """
-        codes = self.codes(header, payload, steps=steps)
-        images = self._model.coder.decode(tuple(torch.from_numpy(level) for level in codes))
-        pixels = restore_slices(images, _blank_slices(header), self._model.preparation)
+        decoder = Decoder(payload)
+        codes = self._codes(header, decoder, steps=steps)
+        if header.max_error is None:
+            images = self._model.coder.decode(tuple(torch.from_numpy(level) for level in codes))
+            pixels = restore_slices(images, _blank_slices(header), self._model.preparation)
+        else:
+            bound, coder = _bound(header, header.max_error), ResidualCoder(decoder)
+            blank = np.zeros(header.shape[1:], np.int64)
+            pixels = np.stack(
+                [
+                    bound.pixels(predicted, coder.code(blank, bound.gradient(predicted)))
+                    for predicted in self._predicted(header, codes[0])
+                ]
+            )
         return Scan(slices=pixels, spacing=header.spacing, properties=unpack_properties(header.properties))
 
     def codes(self, header: StreamHeader, payload: bytes, *, steps: Steps) -> tuple[NDArray[np.int64], ...]:
@@ -90,12 +127,42 @@ class StreamCodec:
         Raises:
             CodecError: a stream of another model, or a damaged stream.
         """
+        return self._codes(header, Decoder(payload), steps=steps)
+
+    def _codes(
+        self, header: StreamHeader, decoder: Decoder, *, steps: Steps
+    ) -> tuple[NDArray[np.int64], ...]:
         if header.model != self.id:
             raise CodecError(
                 f"it was compressed with model {header.model.hex()}, but this one is {self.id.hex()}; give "
                 "the same tokenizer and prior as --model"
             )
-        return self._prior.decode(Decoder(payload), header.shape[0], batch=self._batch, coded=steps)
+        return self._prior.decode(decoder, header.shape[0], batch=self._batch, coded=steps)
+
+    def _check_exact(self, scan: Scan) -> None:
+        """Raises CodecError for a scan whose file or preparation rounds pixels."""
+        _, height, width = scan.slices.shape
+        if self._model.preparation.geometry.resamples((height, width), scan.spacing):
+            raise CodecError(
+                f"its slices of {height}x{width} are resampled for this model, so a largest error cannot be "
+                "kept; compress it without, or with a model of its own size"
+            )
+        if "voxels" in scan.properties:
+            raise CodecError(
+                "its voxels are stored scaled or as 64-bit numbers, so a largest error cannot be kept; "
+                "compress it without, or convert it to integers or 32-bit numbers"
+            )
+
+    def _predicted(self, header: StreamHeader, codes: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+        """Each slice (H, W) of the scan as its codes predict it, the same on every machine."""
+        if self._decoder is None:
+            self._decoder = ExactDecoder(self._model.tokenizer)
+        for grid, blank in zip(codes, _blank_slices(header), strict=True):
+            yield self._model.preparation.undo(self._decoder.decode(grid[None])[0], blank).pixels
+
+
+def _bound(header: StreamHeader, max_error: float) -> BoundedError:
+    return BoundedError(max_error, dtype=header.dtype, low=header.low, high=header.high)
 
 
 def _header(scan: Scan, kind: str, *, model: bytes, synthetic: bool) -> StreamHeader:
