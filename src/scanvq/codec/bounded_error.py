@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from scanvq.codec.errors import CodecError
 from scanvq.codec.residual import LARGEST
 
-_MARGIN = 1 - 2.0**-10  # of the step of real numbers, for the rounding to float32
-
 
 class BoundedError:
     """Converts pixels to residuals of a prediction and back: whole numbers of steps.
@@ -26,7 +24,7 @@ class BoundedError:
         high: highest pixel of the scan.
 
     Raises:
-        CodecError: a negative error, or 0 for real numbers.
+        CodecError: a negative error, or one that is too small for real numbers.
     """
 
     def __init__(self, max_error: float, *, dtype: str, low: float, high: float) -> None:
@@ -37,26 +35,25 @@ class BoundedError:
         if not self._whole and max_error == 0:
             raise CodecError("the largest error is 0, but the pixels are real numbers; give one above 0")
         self.max_error = float(math.floor(max_error)) if self._whole else max_error
-        self._step: Any = 2 * int(self.max_error) + 1 if self._whole else 2 * max_error * _MARGIN
+        if self._whole:
+            self._step: Any = 2 * int(self.max_error) + 1
+            return
+        rounding = max(abs(low), abs(high)) * 2.0**-23  # to float32, twice the most
+        self._step = 2 * (max_error - rounding)
+        if self._step <= 0 or (high - low) / self._step > LARGEST:
+            raise CodecError(
+                f"the largest error {max_error:g} is too small for 32-bit real numbers from {low:g} to "
+                f"{high:g}"
+            )
 
     def residual(self, pixels: NDArray[Any], predicted: NDArray[Any]) -> NDArray[np.int64]:
-        """The residual (H, W) of pixels (H, W).
-
-        Raises:
-            CodecError: an error that is too small for real numbers of this size.
-        """
+        """The residual (H, W) of pixels (H, W)."""
         difference = self._numbers(pixels) - self._numbers(predicted)
+        found: NDArray[np.int64]
         if self._whole:
-            found: NDArray[np.int64] = np.floor_divide(difference + int(self.max_error), self._step)
-            return found
-        steps = np.rint(difference / self._step)
-        found = np.clip(steps, -LARGEST, LARGEST).astype(np.int64)
-        restored = self.pixels(predicted, found).astype(np.float64)
-        if np.abs(restored - self._numbers(pixels)).max() > self.max_error:
-            raise CodecError(
-                f"the largest error {self.max_error:g} is too small for 32-bit real numbers from "
-                f"{self._low:g} to {self._high:g}"
-            )
+            found = np.floor_divide(difference + int(self.max_error), self._step)
+        else:
+            found = np.rint(difference / self._step).astype(np.int64)
         return found
 
     def pixels(self, predicted: NDArray[Any], residual: NDArray[np.int64]) -> NDArray[Any]:

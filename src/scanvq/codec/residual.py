@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scanvq.codec.fixed_point import Exact
 from scanvq.codec.range_coder import Decoder, Encoder, frequencies
-from scanvq.codec.scale_tables import HIGHEST, LOWEST, MOST, STEPS, model_of, thresholds
+from scanvq.codec.scale_tables import HIGHEST, LOWEST, MEAN_BITS, MOST, STEPS, model_of, thresholds
 
 Grid = NDArray[np.int64]
 Code = Callable[[Grid, Exact], Grid]
@@ -20,10 +20,10 @@ Code = Callable[[Grid, Exact], Grid]
 LARGEST = 2**30
 """Of the absolute values of residuals."""
 
-_COARSEST = 8  # distance of the pixels of the first pass
+_COARSEST = 64  # distance of the pixels of the first pass
 _EIGHTHS = 8  # the mean of the residuals around is weighted by 0 ... 8 eighths
 _ACTIVITIES = np.array([1, *(part << octave for octave in range(26) for part in (2, 3))], np.int64)
-_GRADIENTS = np.array([1, 3, 8, 24], np.int64)
+_GRADIENTS = np.array([1, 2, 4, 8, 16, 32, 64], np.int64)
 _GUESS_COUNT = 4  # residuals that the first guess of a context counts for
 _MOST_COUNT = 2**11  # residuals after which the counts of a context are halved
 
@@ -31,7 +31,7 @@ _MOST_COUNT = 2**11  # residuals after which the counts of a context are halved
 class ResidualCoder:
     """Codes the residuals of one image after the other; contexts learn from everything coded before.
 
-    An image is coded in passes: pixels at distance 8, then those between them, until all are coded. The
+    An image is coded in passes: pixels at distance 64, then those between them, until all are coded. The
     context of a pixel is the mean absolute residual of the up to four nearest coded pixels, and the gradient
     of the prediction. Each context has a scale, which is learned from its residuals: nothing of it is in the
     stream.
@@ -43,7 +43,7 @@ class ResidualCoder:
     def __init__(self, coder: Encoder | Decoder) -> None:
         self._code = _encoding(coder) if isinstance(coder, Encoder) else _decoding(coder)
         self._chooses = isinstance(coder, Encoder)
-        guess = np.concatenate([[16], 64 * _ACTIVITIES, [2048]])  # by activity, in units of 2^-8
+        guess = np.concatenate([[1], 4 * _ACTIVITIES, [128]]) << MEAN_BITS - 4  # by activity
         guess = np.repeat(guess, len(_GRADIENTS) + 1)
         self._sums, self._counts = guess * _GUESS_COUNT, np.full(len(guess), _GUESS_COUNT)
 
@@ -78,8 +78,7 @@ class ResidualCoder:
         for each in np.unique(of_value).tolist():
             at = np.flatnonzero(of_value == each)
             found[at] = self._numbers(values[at], each)
-        # Sums below 2^53 are exact in float64, which `bincount` adds in.
-        self._sums += np.bincount(context, np.abs(found) << 8, len(index)).astype(np.int64)
+        np.add.at(self._sums, context, np.abs(found) << MEAN_BITS)
         self._counts += np.bincount(context, minlength=len(index))
         while (full := self._counts > _MOST_COUNT).any():
             self._sums[full] >>= 1
@@ -160,7 +159,7 @@ class _Cells:
 
 
 def _passes(height: int, width: int) -> Iterator[_Cells]:
-    """Pixels at distance 8, then the middles of squares and of sides, with half the distance each time."""
+    """Pixels at distance 64, then the middles of squares and of sides, with half the distance each time."""
     rows, columns = np.indices((height, width))
 
     def cells(chosen: NDArray[np.bool_], *offsets: tuple[int, int]) -> _Cells:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from math import isqrt
 
 import numpy as np
@@ -17,6 +18,7 @@ LOWEST = -4 * STEPS  # the index of the smallest scale, 1/16
 HIGHEST = 3 * STEPS - 1  # of the largest with a table; larger scales have low bits without a model
 MOST = 40  # the largest number with a symbol of its own; beyond, two symbols begin an escape
 SYMBOLS = 2 * MOST + 3
+MEAN_BITS = 12  # of the fraction of a mean absolute residual
 
 _BITS = 64
 _LIKELIHOOD_BITS = 26
@@ -30,28 +32,34 @@ def scale_of(index: int) -> int:
 
 
 @cache
+def _tails(index: int) -> list[int]:
+    """The probability of v or more, for v = 1 ... MOST + 1, in units of 2^-64, of the scale `index`."""
+    # 1 / (1 + exp((v - 1/2) / scale)), by powers of exp(-1 / (2 scale)).
+    powers = powers_of((1 << 2 * _BITS) // (2 * scale_of(index)), _BITS, 2 * MOST + 2)
+    return [(power << _BITS) // (powers[0] + power) for power in powers[1::2]]
+
+
+@cache
 def model_of(index: int) -> Exact:
     """The model of the coder (SYMBOLS,) for the scale `index`, from LOWEST to HIGHEST.
 
     Symbol MOST + v is the number v from -MOST to MOST; the last two symbols are all smaller, and all larger.
     """
-    scale = scale_of(index)
-    # Of |v| - 1/2 and below: 1 / (1 + exp((|v| - 1/2) / scale)), with exp(-1 / (2 scale)) as a ratio.
-    powers = powers_of((1 << 2 * _BITS) // (2 * scale), _BITS, 2 * MOST + 2)
-    one = powers[0]
-    tails = [(powers[2 * v - 1] << _BITS) // (one + powers[2 * v - 1]) for v in range(1, MOST + 2)]
-    half = [tails[v - 1] - tails[v] for v in range(1, MOST + 1)]  # of v = 1 ... MOST
+    tails = _tails(index)
+    side = [here - beyond for here, beyond in pairwise(tails)]  # of v = 1 ... MOST
     middle = (1 << _BITS) - 2 * tails[0]
-    values = [*half[::-1], middle, *half, tails[MOST], tails[MOST]]
+    values = [*side[::-1], middle, *side, tails[MOST], tails[MOST]]
     table = np.array([[value >> (_BITS - _LIKELIHOOD_BITS) for value in values]], np.float64)
-    found = frequencies(table)[0]
+    found: Exact = frequencies(table)[0]
     found.flags.writeable = False
     return found
 
 
 @cache
 def thresholds() -> NDArray[np.int64]:
-    """Mean absolute residuals, in units of 2^-8, from which on the scales after LOWEST are used."""
-    # The mean of |v| of a logistic distribution is 2 ln 2 = 1.386 times its scale: 355 / 256.
-    indices = range(LOWEST + 1, 32 * STEPS)
-    return np.array([scale_of(index) * 355 >> _BITS for index in indices], np.int64)
+    """Mean absolute residuals, in units of 2^-MEAN_BITS, from which on the scales after LOWEST are used."""
+    means = [2 * sum(_tails(index)) for index in range(LOWEST, HIGHEST + 1)]
+    # Of large scales it is 2 ln 2 times the scale.
+    means += [scale_of(index) * 5678 >> 12 for index in range(HIGHEST + 1, 32 * STEPS)]
+    middles = [(lower + upper) >> (_BITS - MEAN_BITS + 1) for lower, upper in pairwise(means)]
+    return np.array(middles, np.int64)
