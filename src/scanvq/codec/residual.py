@@ -21,7 +21,7 @@ LARGEST = 2**30
 """Of the absolute values of residuals."""
 
 _COARSEST = 64  # distance of the pixels of the first pass
-_EIGHTHS = 8  # the mean of the residuals around is weighted by 0 ... 8 eighths
+_WEIGHTS = 13  # the mean of the residuals around is weighted by 0 ... 12 eighths
 _ACTIVITIES = np.array([1, *(part << octave for octave in range(26) for part in (2, 3))], np.int64)
 _GRADIENTS = np.array([1, 2, 4, 8, 16, 32, 64], np.int64)
 _GUESS_COUNT = 4  # residuals that the first guess of a context counts for
@@ -63,7 +63,7 @@ class ResidualCoder:
             values = residual[cells.rows, cells.columns]
             weight = _best_weight(values, total, count) if self._chooses and cells.offsets else 0
             if cells.offsets:
-                weight = int(self._code(np.array([weight]), _uniform(_EIGHTHS + 1))[0])
+                weight = int(self._code(np.array([weight]), _uniform(_WEIGHTS))[0])
             guess = _guess(total, count, weight)
             steepness = np.searchsorted(_GRADIENTS, gradient[cells.rows, cells.columns], side="right")
             context = activity * (len(_GRADIENTS) + 1) + steepness
@@ -138,14 +138,14 @@ def _uniform(size: int) -> Exact:
 
 def _guess(total: Grid, count: Grid, weight: int) -> Grid:
     """The mean of the residuals around, weighted, rounded."""
-    both = 2 * _EIGHTHS * np.maximum(count, 1)
+    both = 16 * np.maximum(count, 1)
     guess: Grid = (2 * weight * total + both // 2) // both
     return guess
 
 
 def _best_weight(values: Grid, total: Grid, count: Grid) -> int:
     """The weight of the mean around that leaves the smallest residuals."""
-    left = [np.abs(values - _guess(total, count, weight)).sum() for weight in range(_EIGHTHS + 1)]
+    left = [np.abs(values - _guess(total, count, weight)).sum() for weight in range(_WEIGHTS)]
     return int(np.argmin(left))
 
 
