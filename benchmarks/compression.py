@@ -5,10 +5,10 @@ gated_pixelcnn or pixelcnn; otherwise a small model of synthetic brains is made,
 Every slice is a file of its own, and its bytes are all bytes of that file, with every header.
 
 `at equal SSIM`: of every codec the bytes at the mean SSIM of ScanVQ's codes, and its SSIM and PSNR at the
-bytes of ScanVQ, between the two nearest of at least eight qualities (means over all slices; bytes on a logarithmic
-scale). The facts are the codec's bytes divided by ScanVQ's, with a 95 % interval by bootstrap over patients.
-Then every quality of each codec. `largest error`: ScanVQ's codes with a coded residual (`--max-error`) beside
-JPEG-LS; lossless also beside JPEG XL and PNG. Seconds are of encoding and decoding a slice.
+bytes of ScanVQ, between the two nearest of at least eight qualities (means over all slices; bytes on a
+logarithmic scale). The facts are the codec's bytes divided by ScanVQ's, with a 95 % interval by bootstrap
+over patients. Then every quality of each codec. `largest error`: ScanVQ's codes with a coded residual
+(`--max-error`) beside JPEG-LS; lossless also beside JPEG XL and PNG. Seconds are of encoding and decoding.
 """
 
 from __future__ import annotations
