@@ -55,11 +55,9 @@ def compress(
     loaded = Model.load(model, device=device)
     progress = ProgressDisplay().progress_for("compress")
     done = compress_files(loaded, scans, out, max_error=max_error, overwrite=overwrite, progress=progress)
-    streams, pixels = sum(each.stream_bytes for each in done), sum(each.pixels for each in done)
-    originals = sum(each.file_bytes for each in done)
     print(
-        f"wrote {len(done)} streams to {out}: {streams:,} bytes for files of {originals:,} bytes, "
-        f"{8 * streams / pixels:.3f} bits per pixel"
+        f"wrote {done.streams} streams to {out}: {done.stream_bytes:,} bytes for files of "
+        f"{done.file_bytes:,} bytes, {8 * done.stream_bytes / done.pixels:.3f} bits per pixel"
     )
 
 

@@ -9,7 +9,7 @@ import torch
 
 from scanvq.codec.exact_conditions import ExactEmbedding, ExactSpatialMap, Values
 from scanvq.codec.exact_stepper import ExactNetwork, ExactStepper, Grid
-from scanvq.codec.fixed_point import Exact, activations, added, biases, product, rescaled, weights
+from scanvq.codec.fixed_point import Exact, activations, added, biases, product, rescaled, terms, weights
 from scanvq.codec.tables import elu, gate
 from scanvq.nn.matrices import bias_of, matrix_of
 from scanvq.priors.gated_layer import GatedLayer
@@ -30,7 +30,7 @@ class ExactGatedPixelCNN(ExactNetwork):
         self.size = network.codebook_size
         embedding = activations(network.embedding.weight)
         above, beside = network.vertical_stem.taps, network.horizontal_stem.taps
-        self.above = [_stem(embedding, above.weight[:, :, 0, tap]) for tap in range(3)]
+        self.above = terms([_stem(embedding, above.weight[:, :, 0, tap]) for tap in range(3)])
         self.above_bias = biases(bias_of(above))
         self.beside = rescaled(_stem(embedding, beside.weight[:, :, 0, 0]) + biases(bias_of(beside)))
         self.spatial = None if network.spatial is None else ExactSpatialMap(network.spatial)

@@ -8,7 +8,7 @@ import numpy as np
 
 from scanvq.codec.exact_conditions import ExactEmbedding, ExactSpatialMap, Values
 from scanvq.codec.exact_stepper import ExactNetwork, ExactStepper, Grid
-from scanvq.codec.fixed_point import Exact, activations, added, biases, product, rescaled, weights
+from scanvq.codec.fixed_point import Exact, activations, added, biases, product, rescaled, terms, weights
 from scanvq.nn.matrices import bias_of, matrix_of
 from scanvq.nn.raster_convolution import CodeConvolution
 from scanvq.priors.pixelcnn import PixelCNN
@@ -59,7 +59,7 @@ def _tables(first: CodeConvolution) -> list[Exact]:
     else:
         embedding = activations(first.embedding.weight)
         tables = [embedding @ weights(tap) for tap in taps]
-    return [np.concatenate([table, np.zeros((1, outputs))]) for table in tables]
+    return terms([np.concatenate([table, np.zeros((1, outputs))]) for table in tables])
 
 
 class _Condition:

@@ -7,6 +7,8 @@ threads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -21,7 +23,9 @@ WEIGHT_BITS = 14
 SUM_BITS = ACTIVATION_BITS + WEIGHT_BITS
 LIMIT = 2.0**22
 """Activations are clipped to this: +-512."""
-_LARGEST_SUM = 2.0**48  # of one product; at most 16 products and biases are added
+_LARGEST_PRODUCT = 2.0**48  # of activations and weights; a layer adds at most four
+_LARGEST_TERM = 2.0**44  # of biases; a layer adds at most a hundred
+_LARGEST_TERMS = 2.0**51  # of looked up terms together
 
 
 def integers(values: Tensor, bits: int) -> Exact:
@@ -42,7 +46,7 @@ def biases(values: Tensor) -> Exact:
     Raises:
         CodecError: values that are too large for sums without rounding.
     """
-    return _checked(integers(values, SUM_BITS), 1.0)
+    return _checked(integers(values, SUM_BITS), _LARGEST_TERM)
 
 
 def weights(values: Tensor) -> Exact:
@@ -51,7 +55,7 @@ def weights(values: Tensor) -> Exact:
     Raises:
         CodecError: weights that are too large for sums without rounding.
     """
-    return _checked(integers(values, WEIGHT_BITS), LIMIT)
+    return _checked(integers(values, WEIGHT_BITS), _LARGEST_PRODUCT / LIMIT)
 
 
 def activations(values: Tensor) -> Exact:
@@ -81,8 +85,19 @@ def clipped(values: Exact, limit: float) -> Exact:
     return found
 
 
-def _checked(found: Exact, largest_input: float) -> Exact:
+def terms(tables: Sequence[Exact]) -> list[Exact]:
+    """Tables of sums, of which one row each is added.
+
+    Raises:
+        CodecError: tables that are too large for sums without rounding.
+    """
+    _checked(np.array([np.abs(table).max(initial=0) for table in tables])[:, None], _LARGEST_TERMS)
+    return list(tables)
+
+
+def _checked(found: Exact, largest: float) -> Exact:
+    """Numbers, of which each (n,), or the absolute sum of each column (n, outputs), is at most `largest`."""
     sums = np.abs(found).sum(axis=0) if found.ndim > 1 else np.abs(found)
-    if found.size and float(sums.max()) * largest_input > _LARGEST_SUM:
+    if found.size and float(sums.max()) > largest:
         raise CodecError("the model has weights that are too large for exact arithmetic; it cannot compress")
     return found

@@ -25,16 +25,16 @@ _SUFFIXES: dict[Kind, tuple[str, ...]] = {"png": (".png",), "nifti": (".nii.gz",
 
 @dataclass(frozen=True, kw_only=True)
 class Compressed:
-    """A compressed file.
+    """What was compressed.
 
     Attributes:
-        name: of the stream in the output folder.
-        stream_bytes: its size.
-        file_bytes: size of the original.
+        streams: number of streams.
+        stream_bytes: of all streams together.
+        file_bytes: of the original files.
         pixels: of all slices.
     """
 
-    name: Path
+    streams: int
     stream_bytes: int
     file_bytes: int
     pixels: int
@@ -48,7 +48,7 @@ def compress_files(
     max_error: float | None = None,
     overwrite: bool = False,
     progress: Progress,
-) -> list[Compressed]:
+) -> Compressed:
     """Writes a stream for each scan: its name with .svq behind it. They appear together.
 
     Args:
@@ -67,7 +67,7 @@ def compress_files(
     names = [name.with_name(f"{name.name}{SUFFIX}") for name in names_of(scans)]
     slices = [format_of(path).header(path, plane=model.plane).slices for path in scans]
     steps = _counted(sum(slices) * codec.steps_of_slice, progress)
-    found = []
+    files, stream_bytes, pixels = set[Path](), 0, 0
     with output_folder(out, names, overwrite=overwrite) as folder:
         for path, name in zip(scans, names, strict=True):
             scan, format = model.read(path), format_of(path)
@@ -77,11 +77,14 @@ def compress_files(
                 stream = codec.compress(scan, kind, max_error=max_error, synthetic=synthetic, steps=steps)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             write_bytes(folder / name, stream)
-            size = sum(file.stat().st_size for file in format.files(path))
-            found.append(
-                Compressed(name=name, stream_bytes=len(stream), file_bytes=size, pixels=scan.slices.size)
-            )
-    return found
+            files.update(format.files(path))
+            stream_bytes, pixels = stream_bytes + len(stream), pixels + scan.slices.size
+    return Compressed(
+        streams=len(scans),
+        stream_bytes=stream_bytes,
+        file_bytes=sum(file.stat().st_size for file in files),
+        pixels=pixels,
+    )
 
 
 def decompress_files(

@@ -11,7 +11,7 @@ import torch
 from scipy.special import expit
 
 from scanvq.codec.errors import CodecError
-from scanvq.codec.fixed_point import LIMIT, SUM_BITS, biases, integers, product, rescaled, weights
+from scanvq.codec.fixed_point import LIMIT, SUM_BITS, biases, integers, product, rescaled, terms, weights
 from scanvq.codec.tables import elu, exponentials, gate, likelihoods
 
 
@@ -65,6 +65,9 @@ def test_weights_whose_sums_would_round_are_refused() -> None:
     with pytest.raises(CodecError, match="too large for exact arithmetic"):
         weights(torch.full((64, 3), 70.0))
     with pytest.raises(CodecError, match="too large for exact arithmetic"):
-        biases(torch.tensor([2.0**22]))
+        biases(torch.tensor([2.0**18]))
+    assert len(terms([np.full((3, 2), 2.0**50)] * 2)) == 2
+    with pytest.raises(CodecError, match="too large for exact arithmetic"):
+        terms([np.full((3, 2), 2.0**50)] * 3)
     with pytest.raises(CodecError, match="not finite"):
         integers(torch.tensor([math.nan]), 3)

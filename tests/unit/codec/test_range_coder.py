@@ -49,6 +49,18 @@ def test_symbols_come_back_under_the_given_integers(seed: int, count: int, size:
     assert 8 * len(data) <= bits_of(models, symbols).sum() + 64
 
 
+def test_equal_models_can_be_given_once() -> None:
+    random = np.random.default_rng(0)
+    model = frequencies(np.floor(2.0**26 * random.random((1, 9))))
+    symbols = random.integers(0, 9, 50)
+    once, each = Encoder(), Encoder()
+    once.encode_same(symbols, model[0])
+    each.encode(symbols, model.repeat(50, axis=0))
+    data = once.finish()
+    assert data == each.finish()
+    assert np.array_equal(Decoder(data).decode_same(50, model[0]), symbols)
+
+
 def test_the_probability_of_every_symbol_is_above_zero() -> None:
     model = frequencies(np.array([[2.0**26, 0, 0]]))
     encoder = Encoder()
