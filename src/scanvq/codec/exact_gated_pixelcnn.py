@@ -11,6 +11,7 @@ from scanvq.codec.exact_conditions import ExactEmbedding, ExactSpatialMap, Value
 from scanvq.codec.exact_stepper import ExactNetwork, ExactStepper, Grid
 from scanvq.codec.fixed_point import Exact, activations, added, biases, product, rescaled, terms, weights
 from scanvq.codec.tables import elu, gate
+from scanvq.nn.masked_convolution import MIRROR_TAPS, mirror_columns
 from scanvq.nn.matrices import bias_of, matrix_of
 from scanvq.priors.gated_layer import GatedLayer
 from scanvq.priors.gated_pixelcnn import GatedPixelCNN
@@ -30,9 +31,16 @@ class ExactGatedPixelCNN(ExactNetwork):
         self.size = network.codebook_size
         embedding = activations(network.embedding.weight)
         above, beside = network.vertical_stem.taps, network.horizontal_stem.taps
-        self.above = terms([_stem(embedding, above.weight[:, :, 0, tap]) for tap in range(3)])
+        # Of the three cells above, then of those of the mirror image.
+        sides = above.weight.split(embedding.shape[1], dim=1)
+        self.above = terms([_stem(embedding, side[:, :, 0, tap]) for side in sides for tap in range(3)])
         self.above_bias = biases(bias_of(above))
-        self.beside = rescaled(_stem(embedding, beside.weight[:, :, 0, 0]) + biases(bias_of(beside)))
+        # Of the cell to the left, then of those around the mirror image.
+        taps = [beside.weight[:, :, 0, 0]]
+        if network.mirror_stem is not None:
+            taps += network.mirror_stem.taps.weight[:, :, 0, 0].chunk(MIRROR_TAPS, dim=1)
+        self.beside = terms([_stem(embedding, tap) for tap in taps])
+        self.beside_bias = biases(bias_of(beside))
         self.spatial = None if network.spatial is None else ExactSpatialMap(network.spatial)
         self.layers = [_Layer(layer) for layer in network.gated_layers]
         self.head, self.head_bias = weights(matrix_of(network.head)), biases(bias_of(network.head))
@@ -106,12 +114,18 @@ class _Stepper(ExactStepper):
         self._map = None if network.spatial is None else network.spatial(height, width, context)
         self._caches = [_Cache(layer, width, batch, condition) for layer in network.layers]
         self._row = 0
+        # Where the cells that a cell sees in its own row are in `_line`, whose first is outside.
+        self._places = [np.arange(width)]
+        if len(network.beside) > 1:
+            self._places += list(mirror_columns(width).numpy() + 1)
 
     def start_row(self, row: int) -> None:
         self._row = row
         sums = self._network.above_bias
-        for tap, table in enumerate(self._network.above):
-            sums = sums + self._looked_up(table, row, 1, tap - 1, 0, self.width)
+        line = self._line(row - 1)
+        for number, table in enumerate(self._network.above):
+            side = line if number < 3 else line[::-1]
+            sums = sums + table.take(side[number % 3 : number % 3 + self.width], axis=0)
         features = rescaled(sums)  # (w, B, C)
         spatial_map = None if self._map is None else self._map[row]  # (w, B or 1, C)
         for number, cache in enumerate(self._caches):
@@ -120,7 +134,10 @@ class _Stepper(ExactStepper):
             sums = cache.start_row(row, features, spatial_map)
 
     def logits(self, start: int, stop: int) -> Exact:
-        features = self._looked_up(self._network.beside, self._row, 0, -1, start, stop)  # (n, B, C)
+        sums, line = self._network.beside_bias, self._line(self._row)
+        for table, places in zip(self._network.beside, self._places, strict=True):
+            sums = sums + table.take(line[places[start:stop]], axis=0)
+        features = rescaled(sums)  # (n, B, C)
         for cache in self._caches:
             layer = cache.layer
             cache.history[start + layer.dilation : stop + layer.dilation] = features

@@ -47,7 +47,12 @@ class ExactStepper(ABC):
     def _looked_up(self, tables: Exact, row: int, up: int, across: int, start: int, stop: int) -> Exact:
         """The rows (n, B, C) of a table (K + 1, C) for codes `up` rows above and `across` columns right."""
         first = self._reach + across
-        return tables.take(self._padded[row + self._reach - up, first + start : first + stop], axis=0)
+        return tables.take(self._line(row - up)[first + start : first + stop], axis=0)
+
+    def _line(self, row: int) -> Grid:
+        """The codes (reach + w + reach, B) of a row, with its borders; row -1 is above the grid."""
+        line: Grid = self._padded[row + self._reach]
+        return line
 
 
 class ExactNetwork(ABC):

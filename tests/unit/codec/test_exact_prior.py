@@ -37,6 +37,8 @@ def plain(**changes: Any) -> CodePrior:
 LEVELS: dict[str, Callable[..., CodePrior]] = {
     "gated": gated,
     "gated, far": lambda **changes: gated(dilations=(1, 4, 2, 1), **changes),
+    "gated, mirror": lambda **changes: gated(mirror=True, **changes),
+    "gated, mirror and positions": lambda **changes: gated(mirror=True, positions=True, **GRID, **changes),
     "gated, positions": lambda **changes: gated(positions=True, **GRID, **changes),
     "plain": plain,
     "plain, embedded": lambda **changes: plain(codes_in="embedded", embedding_dim=4, **changes),
