@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from scanvq.codec.errors import CodecError
+from scanvq.imaging.formats import PLANES
 
 _MOST_BYTES = 2**28
+
+_ALLOWED: Mapping[str, Callable[[Any], bool]] = {  # of PNG, then of NIfTI
+    "mode": lambda value: value in ("1", "L", "I;16", "P", "LA", "RGB", "RGBA"),
+    "alpha": lambda value: isinstance(value, np.ndarray) and value.ndim == 2,
+    "exif": lambda value: isinstance(value, bytes),
+    "dpi": lambda value: isinstance(value, tuple) and len(value) == 2 and 0 <= min(value) <= max(value) < 1e9,
+    "head": lambda value: isinstance(value, bytes),
+    "plane": lambda value: value in PLANES,
+}
 
 
 def pack_properties(properties: Mapping[str, Any]) -> bytes:
@@ -39,7 +49,10 @@ def unpack_properties(packed: bytes) -> dict[str, Any]:
         stream = zlib.decompressobj()
         text = stream.decompress(packed, _MOST_BYTES)
         document = json.loads(text)
-        return {name: _unpacked(value) for name, value in document.items()}
+        properties = {name: _unpacked(value) for name, value in document.items()}
+        if not all(_ALLOWED[name](value) for name, value in properties.items()):
+            raise ValueError("a property of another type")
+        return properties
     except (zlib.error, ValueError, AttributeError, KeyError, TypeError):
         raise CodecError("its header describes no scan") from None
 

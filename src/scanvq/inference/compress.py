@@ -154,7 +154,7 @@ def _naming(path: Path, done: str) -> Iterator[None]:
     """Adds the name of the file to an error about its content."""
     try:
         yield
-    except (CodecError, UnreadableScan) as error:
+    except ValueError as error:
         reason = error.reason if isinstance(error, UnreadableScan) else str(error)
         raise CodecError(f"{path} cannot be {done}: {reason}") from None
 

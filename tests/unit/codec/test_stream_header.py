@@ -101,7 +101,17 @@ def test_properties_come_back() -> None:
     assert unpack_properties(pack_properties({})) == {}
 
 
-@pytest.mark.parametrize("packed", [b"?", zlib.compress(b"[1]"), zlib.compress(b'{"a":{"shape":[2]}}')])
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"?",
+        zlib.compress(b"[1]"),
+        zlib.compress(b'{"alpha":{"shape":[2]}}'),
+        zlib.compress(b'{"dpi":[0,1]}'),
+        zlib.compress(b'{"mode":"CMYK"}'),
+        zlib.compress(b'{"a":"b"}'),
+    ],
+)
 def test_damaged_properties_are_refused(packed: bytes) -> None:
     with pytest.raises(CodecError, match="describes no scan"):
         unpack_properties(packed)
