@@ -24,7 +24,7 @@ class BoundedError:
         high: highest pixel of the scan.
 
     Raises:
-        CodecError: a negative error, or one that is too small for real numbers.
+        CodecError: a negative error, or one that is too small for the pixels.
     """
 
     def __init__(self, max_error: float, *, dtype: str, low: float, high: float) -> None:
@@ -35,15 +35,11 @@ class BoundedError:
         if not self._whole and max_error == 0:
             raise CodecError("the largest error is 0, but the pixels are real numbers; give one above 0")
         self.max_error = float(math.floor(max_error)) if self._whole else max_error
-        if self._whole:
-            self._step: Any = 2 * int(self.max_error) + 1
-            return
-        rounding = max(abs(low), abs(high)) * 2.0**-23  # to float32, twice the most
-        self._step = 2 * (max_error - rounding)
+        rounding = max(abs(low), abs(high)) * 2.0**-23  # of real numbers to float32, twice the most
+        self._step: Any = 2 * int(self.max_error) + 1 if self._whole else 2 * (max_error - rounding)
         if self._step <= 0 or (high - low) / self._step > LARGEST:
             raise CodecError(
-                f"the largest error {max_error:g} is too small for 32-bit real numbers from {low:g} to "
-                f"{high:g}"
+                f"the largest error {max_error:g} is too small for {dtype} from {low:g} to {high:g}"
             )
 
     def residual(self, pixels: NDArray[Any], predicted: NDArray[Any]) -> NDArray[np.int64]:

@@ -98,6 +98,9 @@ def test_errors_that_cannot_be_kept_are_refused() -> None:
         BoundedError(0, **real)  # type: ignore[arg-type]
     with pytest.raises(CodecError, match="must be 0 or more"):
         BoundedError(-1, **real)  # type: ignore[arg-type]
-    with pytest.raises(CodecError, match="too small for 32-bit real numbers from 0 to 1e"):
+    with pytest.raises(CodecError, match="0.05 is too small for float32 from 0 to 1e"):
         BoundedError(0.05, **real)  # type: ignore[arg-type]
     assert BoundedError(0.15, **real).max_error == 0.15  # type: ignore[arg-type]
+    with pytest.raises(CodecError, match="0 is too small for int32"):
+        BoundedError(0, dtype="int32", low=-(2.0**31), high=2.0**31 - 1)
+    assert BoundedError(2, dtype="int32", low=-(2.0**31), high=2.0**31 - 1).max_error == 2
