@@ -66,4 +66,7 @@ class BoundedError:
         return np.minimum(steps, LARGEST).astype(np.int64)
 
     def _numbers(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        return pixels.astype(np.int64 if self._whole else np.float64)
+        """Pixels within the range of the scan, in which predictions of another range are of no use."""
+        if self._whole:
+            return np.clip(pixels.astype(np.int64), int(self._low), int(self._high))
+        return np.clip(pixels.astype(np.float64), self._low, self._high)
