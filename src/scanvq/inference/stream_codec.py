@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,12 +17,13 @@ from scanvq.codec.exact_prior import ExactPrior
 from scanvq.codec.range_coder import Decoder, Encoder
 from scanvq.codec.residual import ResidualCoder
 from scanvq.codec.scan_properties import pack_properties, unpack_properties
-from scanvq.codec.stream_header import MODEL_BYTES, Kind, StreamHeader, write_stream
+from scanvq.codec.stream_header import Kind, StreamHeader, write_stream
 from scanvq.imaging.formats import Scan
 from scanvq.imaging.formats.dicom_to_nifti import nifti_header_of
 from scanvq.imaging.preparation import Slice
 from scanvq.model.model import Model
 from scanvq.model.scans import restore_slices
+from scanvq.storage.weights import content_id
 
 BATCH = 16  # slices of which the prior is computed at once; streams do not depend on it
 _PLAIN_MODES = ("L", "I;16")  # which PNG chooses for the type of the pixels
@@ -48,8 +48,7 @@ class StreamCodec:
         self._model, self._batch = model, batch
         self._decoder: ExactDecoder | None = None  # made for the first residual
         self._prior = ExactPrior(model.prior, model.code_shapes)
-        ids = f"{model.id} {model.prior_id}".encode()
-        self.id = hashlib.blake2b(ids, digest_size=MODEL_BYTES).digest()
+        self.id = _digest(model)
 
     @property
     def steps_of_slice(self) -> int:
@@ -163,6 +162,20 @@ class StreamCodec:
 
 def _bound(header: StreamHeader, max_error: float) -> BoundedError:
     return BoundedError(max_error, dtype=header.dtype, low=header.low, high=header.high)
+
+
+def _digest(model: Model) -> bytes:
+    """8 bytes that change with any weight of tokenizer and prior, and with the preparation.
+
+    The ids in the headers of weights files would not tell of weights that were damaged since.
+    """
+    parts = {"tokenizer": model.tokenizer, "prior": model.prior}
+    tensors = {
+        f"{part}.{name}": value
+        for part, module in parts.items()
+        for name, value in module.state_dict().items()
+    }
+    return bytes.fromhex(content_id({"preparation": model.preparation.to_dict()}, tensors))
 
 
 def _header(scan: Scan, kind: str, *, model: bytes, synthetic: bool) -> StreamHeader:

@@ -256,6 +256,11 @@ def test_another_model_is_refused(model: Model, tmp_path: Path) -> None:
     streams = stream_files([tmp_path / "s"])
     with pytest.raises(CodecError, match=r"a\.png\.svq cannot be decompressed: .* compressed with model \w+"):
         decompress_files(make_model(seed=1), streams, tmp_path / "out", progress=no_progress)
+    damaged = make_model()
+    with torch.no_grad():
+        next(damaged.prior.parameters()).view(-1)[0] += 1e-3
+    with pytest.raises(CodecError, match="compressed with model"):
+        decompress_files(damaged, streams, tmp_path / "out", progress=no_progress)
     decompress_files(make_model(), streams, tmp_path / "out", progress=no_progress)
 
 
