@@ -111,7 +111,7 @@ def opened(setup: Setup, scratch: Path) -> tuple[Model, list[Pixels], NDArray[np
             scans,
             out=run,
             recipe="tiny",
-            overrides=("preparation.size=native", "preparation.fit=pad", "data.test=0.3"),
+            overrides=("preparation.size=[96,96]", "preparation.fit=pad", "data.test=0.3"),
             epochs=1,
             device="cpu",
             cache=scratch / "cache",
