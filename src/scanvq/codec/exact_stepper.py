@@ -68,4 +68,10 @@ class ExactNetwork(ABC):
     def stepper(
         self, shape: tuple[int, int, int], *, context: Sequence[Grid], condition: Values
     ) -> ExactStepper:
-        """Args: shape: (B, h, w). context: codes (B, h', w') of coarser levels. condition: global codes."""
+        """A stepper for a batch of grids.
+
+        Args:
+            shape: (B, h, w).
+            context: codes (B, h', w') of the coarser levels.
+            condition: global codes (B,) by name of their condition.
+        """

@@ -17,7 +17,6 @@ STEPS = 4  # scales from one to the next power of 2
 LOWEST = -4 * STEPS  # the index of the smallest scale, 1/16
 HIGHEST = 3 * STEPS - 1  # of the largest with a table; larger scales have low bits without a model
 MOST = 40  # the largest number with a symbol of its own; beyond, two symbols begin an escape
-SYMBOLS = 2 * MOST + 3
 MEAN_BITS = 12  # of the fraction of a mean absolute residual
 
 _BITS = 64
@@ -41,7 +40,7 @@ def _tails(index: int) -> list[int]:
 
 @cache
 def model_of(index: int) -> Exact:
-    """The model of the coder (SYMBOLS,) for the scale `index`, from LOWEST to HIGHEST.
+    """The model of the coder (2 MOST + 3,) for the scale `index`, from LOWEST to HIGHEST.
 
     Symbol MOST + v is the number v from -MOST to MOST; the last two symbols are all smaller, and all larger.
     """
