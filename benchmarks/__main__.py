@@ -22,6 +22,7 @@ TABLES = (
     "planted_copies",
     "memorization",
     "anomalies",
+    "compression",
 )
 
 

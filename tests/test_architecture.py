@@ -35,7 +35,7 @@ LAYERS = (
     ("synthetic",),
     ("quantizers", "sampling"),
     ("decoders", "tokenizers", "priors"),
-    ("objectives",),
+    ("codec", "objectives"),
     ("build",),
     ("recipe",),
     ("model",),

@@ -26,6 +26,8 @@ COMMANDS = (
     "reconstruct",
     "encode",
     "decode",
+    "compress",
+    "decompress",
     "sample",
     "inpaint",
     "quiz",

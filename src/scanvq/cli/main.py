@@ -15,6 +15,7 @@ from scanvq.cli import (
     cache,
     codes,
     compare,
+    compress,
     data,
     demo,
     evaluate,
@@ -54,6 +55,8 @@ app.command("fit")(fit.fit)
 app.command("reconstruct")(reconstruct.reconstruct)
 app.command("encode")(codes.encode)
 app.command("decode")(codes.decode)
+app.command("compress")(compress.compress)
+app.command("decompress")(compress.decompress)
 app.command("sample")(sample.sample)
 app.command("inpaint")(inpaint.inpaint)
 app.command("evaluate")(evaluate.evaluate)

@@ -59,6 +59,10 @@ class Geometry:
         scaled = _center_pad_or_crop(pixels, self._scaled(shape, pixel_spacing), fill)
         return _resample(scaled, (shape[0], shape[1]))
 
+    def resamples(self, shape: tuple[int, int], pixel_spacing: Spacing | None) -> bool:
+        """Whether a slice of `shape` is resampled, so that `undo` does not restore its pixels exactly."""
+        return self._scaled(shape, pixel_spacing) != shape
+
     def without_padding(self, shape: tuple[int, int], pixel_spacing: Spacing | None) -> tuple[int, int]:
         """The size within (height, width) that a slice of `shape` takes, without its padding."""
         height, width = self._scaled(shape, pixel_spacing)

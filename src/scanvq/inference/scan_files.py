@@ -51,10 +51,15 @@ def source_of(scan: Path) -> Source:
 
 def names_of(scans: Sequence[Path]) -> list[Path]:
     """The file names of scans; paths relative to the common folder if file names repeat."""
-    names = [output_name(scan)[0] for scan in scans]
-    if len(set(names)) == len(scans):
+    places = [scan.parent if is_part_of_file(scan) else scan for scan in scans]
+    return distinct_names(places, [output_name(scan)[0] for scan in scans])
+
+
+def distinct_names(files: Sequence[Path], names: Sequence[str]) -> list[Path]:
+    """The name for each file; in its folder relative to the common folder if names repeat."""
+    if len(set(names)) == len(files):
         return [Path(name) for name in names]
-    paths = [scan.parent if is_part_of_file(scan) else scan for scan in (scan.resolve() for scan in scans)]
+    paths = [file.resolve() for file in files]
     base = Path(*_common([path.parent.parts for path in paths]))
     return [path.relative_to(base).with_name(name) for path, name in zip(paths, names, strict=True)]
 

@@ -1,0 +1,1 @@
+"""Compressed streams of scans: exact arithmetic, entropy coding, residuals and the stream file."""
