@@ -21,7 +21,8 @@ Codes = tuple[Tensor, ...]
 UNKNOWN = -1
 """A code still to be generated."""
 
-Watch, LevelWatch = Callable[[Codes], None], Callable[[Tensor], None]
+Watch = Callable[[Codes], None]
+LevelWatch = Callable[[Tensor], None]
 """Called during sampling with the codes so far, of all levels or of one; an error in it ends the sampling."""
 
 Progress = Callable[[int, int], None]

@@ -128,17 +128,6 @@ def test_same_seed_same_sample(maker: Maker) -> None:
     assert not torch.equal(first, other)
 
 
-def test_a_watcher_sees_codes_grow_and_changes_nothing(maker: Maker) -> None:
-    prior, seen = maker().eval(), list[torch.Tensor]()
-    end = prior.sample(unknown(2), params=SamplingParams(), generator=seeded())
-    watched = prior.sample(unknown(2), params=SamplingParams(), generator=seeded(), watch=seen.append)
-    assert torch.equal(watched, end)
-    counts = [int((codes != UNKNOWN).sum()) for codes in seen]
-    assert len(counts) > 2
-    assert counts == sorted(set(counts))
-    assert all(torch.equal(codes[codes != UNKNOWN], end[codes != UNKNOWN]) for codes in seen)
-
-
 def test_chunks_give_the_samples_of_one_batch(maker: Maker) -> None:
     prior, generator = maker().eval(), seeded()
     chunks = [prior.sample(unknown(size), params=SamplingParams(), generator=generator) for size in (1, 3, 2)]

@@ -140,22 +140,6 @@ def test_same_seed_same_sample(maker: Maker) -> None:
     assert not torch.equal(first, other)
 
 
-def test_a_watcher_sees_codes_grow_and_changes_nothing(maker: Maker) -> None:
-    prior, seen = maker().eval(), list[torch.Tensor]()
-    end = prior.sample(torch.full((2, HEIGHT, WIDTH), UNKNOWN), params=SamplingParams(), generator=seeded())
-    watched = prior.sample(
-        torch.full((2, HEIGHT, WIDTH), UNKNOWN),
-        params=SamplingParams(),
-        generator=seeded(),
-        watch=seen.append,
-    )
-    assert torch.equal(watched, end)
-    counts = [int((codes != UNKNOWN).sum()) for codes in seen]
-    assert len(counts) > 2
-    assert counts == sorted(set(counts))
-    assert all(torch.equal(codes[codes != UNKNOWN], end[codes != UNKNOWN]) for codes in seen)
-
-
 def test_chunks_give_the_samples_of_one_batch(maker: Maker) -> None:
     prior = maker().eval()
     known = torch.full((6, HEIGHT, WIDTH), UNKNOWN)
@@ -182,7 +166,6 @@ def test_guidance_moves_the_logits_or_is_refused(maker: Maker) -> None:
     def logits_of(codes: torch.Tensor) -> torch.Tensor:
         return guided(prior.logits(codes, condition=condition), prior.logits(codes), params.guidance)
 
-    assert prior.supports_guidance == (maker in GUIDED)
     if not prior.supports_guidance:
         with pytest.raises(ValueError, match="does not support guidance; set it to 1"):
             prior.sample(known, condition=condition, params=params)
