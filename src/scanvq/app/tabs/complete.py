@@ -25,8 +25,10 @@ def complete_tab(service: Service) -> None:
         return
     with gr.Row():
         with gr.Column(scale=1, min_width=260):
-            holder = gr.Column()
-            count = gr.Slider(1, limits.completions, value=4, step=1, label="Completions")
+            holder = gr.Column(elem_id="complete-panel")
+            count = gr.Slider(
+                1, limits.completions, value=min(4, limits.completions), step=1, label="Completions"
+            )
             seed = gr.Number(0, precision=0, minimum=0, label="Seed")
             names = list(model.decoders.names)
             decoder = gr.Radio(names, value=names[0], label="Decoder", visible=len(names) > 1)

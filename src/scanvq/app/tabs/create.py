@@ -23,7 +23,9 @@ def create_tab(service: Service) -> gr.State:
     created = gr.State(None)
     with gr.Row():
         with gr.Column(scale=1, min_width=260):
-            count = gr.Slider(1, limits.images, value=min(16, limits.images), step=1, label="Images")
+            count = gr.Slider(
+                1, limits.images, value=min(16, limits.images), step=1, label="Images", elem_id="create-count"
+            )
             seed = gr.Number(0, precision=0, minimum=0, label="Seed", info="The same seed, the same images")
             temperature = gr.Slider(
                 0, 2, value=defaults.temperature, step=0.05, label="Temperature", info="Below 1: less diverse"
