@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def uploaded(address: str, file: Path) -> dict[str, Any]:
 
 
 def test_a_program_creates_images(address: str) -> None:
-    kind, (html,) = posted(address, "create", [2, 7, *CREATE])
+    kind, (_, html) = posted(address, "create", [2, 7, *CREATE])
     assert kind == "complete"
     assert html.count("SYNTHETIC") == 2
     assert html.count(" wide<") == 2
@@ -62,6 +63,19 @@ def test_an_upload_is_scored_and_not_kept(address: str, scans: Path, tmp_path: P
     assert answer["error"].startswith("text.png: not a PNG file")
     assert "Traceback" not in json.dumps(answer)
     assert not Path(given["path"]).exists()
+
+
+def test_a_closed_page_is_forgotten(address: str, scans: Path) -> None:
+    with httpx.stream("GET", f"{address}/gradio_api/heartbeat/closed", timeout=60) as page:
+        assert next(page.iter_lines()) == "data: ALIVE"
+        posted(address, "score_upload", [uploaded(address, scans / "s00_0.png")], session="closed")
+        assert posted(address, "score", [1], session="closed")[0] == "complete"
+    for _ in range(50):
+        time.sleep(0.2)
+        kind, answer = posted(address, "score", [1], session="closed")
+        if kind == "error":
+            break
+    assert (kind, answer["error"][:16]) == ("error", "no scan is given")
 
 
 def test_the_page_loads_nothing_from_elsewhere(address: str) -> None:

@@ -68,7 +68,7 @@ def running_app(
             page.unload(sessions.left)
         hosts = (*LOOPBACK, "[::1]") if host in LOOPBACK else ()
         try:
-            _, address, _ = page.launch(
+            server, address, _ = page.launch(
                 server_name=host,
                 server_port=port,
                 prevent_thread_lock=True,
@@ -89,6 +89,7 @@ def running_app(
             )
         except OSError as error:
             raise AppError(f"the app cannot listen at {host}: {error}") from None
+        sessions.states = server.state_holder
         try:
             yield address
         finally:
