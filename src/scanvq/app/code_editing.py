@@ -22,7 +22,7 @@ Grids = tuple[NDArray[np.int64], ...]
 Cell = tuple[int, int]
 SIDE = 640  # pixels of the picture of a grid
 UNDO = 50  # steps that are kept
-MARK = np.array((220, 40, 40), np.uint8)
+MARK = np.array((255, 40, 40), np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +139,7 @@ def grid_picture(image: CodeImage, level: int, *, codebook_size: int) -> Pixels:
         rows, columns = image.region()
         top, bottom = rows.start * factor, rows.stop * factor - 1
         left, right = columns.start * factor, columns.stop * factor - 1
-        for wide in range(max(1, factor // 6)):
+        for wide in range(max(1, factor // 3)):
             pixels[[top + wide, bottom - wide], left : right + 1] = MARK
             pixels[top : bottom + 1, [left + wide, right - wide]] = MARK
     return pixels

@@ -44,7 +44,14 @@ def codes_tab(service: Service, created: gr.State) -> None:
                 undo = gr.Button("Undo", min_width=80)
         with gr.Column(scale=2, min_width=300):
             note = gr.Markdown(_HINT, elem_id="codes-note")
-            grid = gr.Image(label="Codes", interactive=False, format="png", buttons=[], elem_id="codes-grid")
+            grid = gr.Image(
+                label="Codes",
+                show_label=False,
+                interactive=False,
+                format="png",
+                buttons=[],
+                elem_id="codes-grid",
+            )
         with gr.Column(scale=2, min_width=300):
             decoded = gr.HTML(elem_id="codes-decoded")
     shown = [image, grid, decoded, note]
