@@ -44,12 +44,12 @@ LAYERS = (
     ("evaluation",),
     ("report", "export"),
     ("audit", "comparison", "quiz"),
-    ("planning",),
+    ("app", "planning"),
     ("run",),
     ("pretrained",),
     ("api",),
     ("__init__",),
-    ("cli", "app"),
+    ("cli",),
     ("__main__",),
 )
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}

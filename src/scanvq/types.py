@@ -21,6 +21,10 @@ Codes = tuple[Tensor, ...]
 UNKNOWN = -1
 """A code still to be generated."""
 
+Watch = Callable[[Codes], None]
+LevelWatch = Callable[[Tensor], None]
+"""Called during sampling with the codes so far, of all levels or of one; an error in it ends the sampling."""
+
 Progress = Callable[[int, int], None]
 """Called with the number of items done and the total number of items."""
 
@@ -163,6 +167,8 @@ class CodePrior(nn.Module, ABC):
     codebook_size: int
     conditions: ConditionSpace = NO_CONDITIONS  # conditions of the prior; any may be absent
     context_sizes: tuple[int, ...] = ()  # of the coarser levels
+    supports_guidance: ClassVar[bool] = False
+    supports_top_p: ClassVar[bool] = True  # and top-k
     inpainting_support: ClassVar[InpaintingSupport]
     objective: ClassVar[str]
 
@@ -178,6 +184,7 @@ class CodePrior(nn.Module, ABC):
         condition: Condition | None = None,
         params: SamplingParams,
         generator: torch.Generator | None = None,
+        watch: LevelWatch | None = None,
     ) -> Tensor:
         """Samples every UNKNOWN cell of `known` (B, h, w); known codes are returned unchanged.
 
@@ -187,6 +194,7 @@ class CodePrior(nn.Module, ABC):
             condition: requested values; conditions that are not named, or all for None, are absent.
             params: temperature, top-k, top-p, guidance.
             generator: source of randomness; None = PyTorch's default CPU generator.
+            watch: called with the codes so far, by priors that sample in steps.
 
         Returns:
             Codes (B, h, w), none UNKNOWN; a normal tensor, which autograd may save.
@@ -203,7 +211,12 @@ class CodePrior(nn.Module, ABC):
         device = next(self.parameters(), known).device
         with torch.inference_mode(), torch.autocast(device.type, enabled=False):
             filled = self._fill(
-                known, context=context, condition=condition, params=params, generator=generator
+                known,
+                context=context,
+                condition=condition,
+                params=params,
+                generator=generator,
+                watch=watch,
             )
         return torch.where(known == UNKNOWN, filled, known)  # a tensor that autograd may save
 
@@ -216,6 +229,7 @@ class CodePrior(nn.Module, ABC):
         condition: Condition | None,
         params: SamplingParams,
         generator: torch.Generator | None,
+        watch: LevelWatch | None,
     ) -> Tensor:
         """Returns codes (B, h, w) for the UNKNOWN cells of `known`; other cells of the result are not used.
 

@@ -102,6 +102,8 @@ def test_known_codes_are_refused(maker: Maker) -> None:
 
 
 def test_top_k_top_p_and_guidance_are_refused(maker: Maker) -> None:
+    assert not maker().supports_top_p
+    assert not maker().supports_guidance
     for params in (SamplingParams(top_k=3), SamplingParams(top_p=0.9)):
         with pytest.raises(ValueError, match="latent_gan has no probabilities of codes"):
             maker().sample(unknown(1), params=params)

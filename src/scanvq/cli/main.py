@@ -10,6 +10,7 @@ from typing import TextIO
 
 import typer
 
+from scanvq.cli import app as app_command
 from scanvq.cli import (
     audit,
     cache,
@@ -63,6 +64,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("audit")(audit.audit)
 app.command("score")(score.score)
 app.command("quiz")(quiz.quiz)
+app.command("app")(app_command.app)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("export")(export.export)

@@ -45,8 +45,7 @@ def quiz(
     """
     from scanvq.cli.progress_display import ProgressDisplay
     from scanvq.model.model import Model
-    from scanvq.quiz.images import real_images
-    from scanvq.quiz.page import Quiz
+    from scanvq.quiz.make import make_quiz
     from scanvq.storage.files import write_text
     from scanvq.storage.output_folder import output_file
 
@@ -55,21 +54,15 @@ def quiz(
     model = Model.load(run, device=device)
     used = model.decoders.decoder_of(decoder)
     with output_file(out, overwrite=overwrite) as file:
-        given = real_images(model, run, count - count // 2, folder=real, seed=seed)
-        codes = model.sample_codes(
-            count // 2,
-            params=model.sampling_params(),
+        test = make_quiz(
+            model,
+            run,
+            count,
+            folder=real,
+            decoder=used,
             seed=seed,
             progress=ProgressDisplay().progress_for("sample"),
         )
-        decoded = model.decoders.decode(codes, decoder=used, seed=seed)[:, 0].numpy()
-        test = Quiz.shuffled(
-            given,
-            model.preparation.to_native(decoded),
-            name=run.resolve().name,
-            provenance=model.provenance(seed=seed, decoder=used),
-            seed=seed,
-        )
         write_text(file, test.html())
-    print(f"wrote {out}: {len(given)} real and {count // 2} created images; open it in a browser")
+    print(f"wrote {out}: {count - count // 2} real and {count // 2} created images; open it in a browser")
     print(decoder_remark(used))

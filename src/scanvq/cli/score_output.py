@@ -40,15 +40,12 @@ class ScoreOutput:
     """
 
     def __init__(self, out: Path | None, stems: Sequence[Path], model: Model, *, overwrite: bool) -> None:
-        from scanvq.metrics.rate import bits_per_pixel
-
         self._out = out
         self._names = [Path(TABLE), *map(_panel, stems), *map(_maps, stems)]
         self._overwrite = overwrite
         self._moving = ExitStack()
         self._folder = Path()
-        geometry, sizes = model.preparation.geometry, model.tokenizer.codebook_sizes
-        self._brightest = 2 * bits_per_pixel(model.code_shapes, sizes, geometry.height, geometry.width)
+        self._model = model
         self._lines: list[list[str]] = []
         self._titles: list[str] = []
         self._rows: list[dict[str, Any]] = []
@@ -98,24 +95,11 @@ class ScoreOutput:
         write_text(self._folder / TABLE, text.getvalue())
 
     def _write_panel(self, file: ScoredFile, path: Path) -> None:
-        from scanvq.report.figures.score_panel import save_score_panel, score_row
+        from scanvq.report.figures.score_panel import save_score_panel, score_rows
 
         ranking = file.scores.get("map", file.scores["residual"])
         chosen = np.sort(np.argsort(-ranking, kind="stable")[:ROWS_OF_PANEL])
-        rows = []
-        for place in chosen.tolist():
-            p = "" if "map" not in file.p else f", p {file.p['map'][place]:.3f}"
-            low, high = float(file.pixels.min()), float(file.pixels.max())
-            rows.append(
-                score_row(
-                    (file.pixels[place] - low) / max(high - low, 1e-9),
-                    {name: maps[place] for name, maps in file.maps.items()},
-                    brightest_bits=self._brightest,
-                    mask=None if file.mask is None else file.mask[place],
-                    heading=f"{file.name.name}, slice {file.slices[place]}{p}",
-                )
-            )
-        save_score_panel(path, tuple(rows))
+        save_score_panel(path, score_rows(file, chosen.tolist(), model=self._model))
 
     @staticmethod
     def _write_maps(file: ScoredFile, path: Path) -> None:

@@ -169,6 +169,21 @@ class ConditionSpace:
                 numbers[name] = torch.full((count,), value, dtype=torch.float32, device=device)
         return Condition(categories=categories, numbers=numbers)
 
+    def described(self, condition: Condition, count: int) -> tuple[dict[str, str | float], ...]:
+        """The inverse of `parse`: the values of each of `count` samples by name, without absent ones."""
+        samples: list[dict[str, str | float]] = [{} for _ in range(count)]
+        for one in self.conditions:
+            if isinstance(one, CategoryCondition):
+                found = condition.categories.get(one.name)
+                for values, index in zip(samples, () if found is None else found.tolist(), strict=False):
+                    if index != one.absent:
+                        values[one.name] = one.values[index]
+            elif one.name in condition.numbers:
+                for values, number in zip(samples, condition.numbers[one.name].tolist(), strict=True):
+                    if not math.isnan(number):
+                        values[one.name] = number
+        return tuple(samples)
+
     def check(self, condition: Condition | None) -> None:
         """Raises ValueError for names and category indices that are not in this space."""
         if condition is None:

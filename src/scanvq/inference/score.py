@@ -18,6 +18,7 @@ from scanvq.inference.mask_files import read_mask
 from scanvq.inference.scan_files import names_of, stems_of
 from scanvq.model.calibration import MAP, Calibration, plain_scores
 from scanvq.model.model import Model
+from scanvq.model.scans import prepare_scan
 from scanvq.model.score_maps import Maps, ScoreMaps, score_maps
 
 ANOMALY = "anomaly"
@@ -106,6 +107,28 @@ def score_files(
             yield from _scored(model, waiting, calibration=calibration, with_prior=with_prior)
             waiting = []
     yield from _scored(model, waiting, calibration=calibration, with_prior=with_prior)
+
+
+def score_scan(
+    model: Model,
+    scan: Scan,
+    slices: Sequence[int],
+    *,
+    name: Path,
+    calibration: Calibration | None,
+    with_prior: bool = True,
+) -> ScoredFile:
+    """Scores some slices of a scan in memory; `name` is that of its file, all else as in `score_files`."""
+    read = _Read(
+        name=name,
+        stem=stems_of([name])[0],
+        scan=scan,
+        slices=np.array(slices, np.int64),
+        images=prepare_scan(scan, model.preparation, only=slices),
+        mask=None,
+    )
+    (scored,) = _scored(model, [read], calibration=calibration, with_prior=with_prior)
+    return scored
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,11 @@ class Decoders:
         self._source, self._coder = source, coder
         self._natural: ImageDecoder | None = None
 
+    @property
+    def names(self) -> tuple[DecoderName, ...]:
+        """The decoders of the model, the default first."""
+        return ("natural", "faithful") if self._source.has_decoder else ("faithful",)
+
     def decoder_of(self, requested: str | None = None) -> DecoderName:
         """The decoder to use; None = natural where the model has one.
 
@@ -36,11 +41,11 @@ class Decoders:
         """
         names: tuple[DecoderName, ...] = get_args(DecoderName)
         if requested is None:
-            requested = "natural" if self._source.has_decoder else "faithful"
+            requested = self.names[0]
         chosen = next((name for name in names if name == requested), None)
         if chosen is None:
             raise ValueError(f"decoder is {requested!r}; use {' or '.join(names)}")
-        if chosen == "natural" and not self._source.has_decoder:
+        if chosen not in self.names:
             raise ValueError(
                 "decoder is natural, but this model has only the faithful decoder of its tokenizer; use "
                 "faithful, or train one: `scanvq fit --tokenizer RUN --set decoder.kind=natural`"

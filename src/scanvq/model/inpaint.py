@@ -97,8 +97,11 @@ def inpaint_images(
             "autoregressive prior"
         )
     blanked = _blanked(scan, mask)
-    codes = coder.encode(prepare_scan(blanked, preparation))
-    known = known_codes(codes, _prepared_masks(mask, scan.spacing, preparation))
+    touched = np.flatnonzero(mask.any(axis=(1, 2))).tolist()  # all other slices stay as they are
+    codes = coder.encode(prepare_scan(blanked, preparation, only=touched))
+    known = known_codes(codes, _prepared_masks(mask[touched], scan.spacing, preparation))
+    if condition is not None:
+        condition = condition[torch.tensor(touched)]
     completions = []
     for number in range(count):
         filled = fill_codes(
@@ -108,7 +111,7 @@ def inpaint_images(
             decoded = coder.decode(filled)
         else:
             decoded = decoders.decode(filled, decoder=decoder, seed=seed + number)
-        completed = restore_scan(decoded, blanked, preparation).slices
+        completed = restore_scan(decoded, blanked, preparation, only=touched).slices
         if decoders is not None and decoders.decoder_of(decoder) == "natural":
             completed = without_seam(completed, scan.slices, mask)
         slices = np.where(mask, completed, scan.slices)

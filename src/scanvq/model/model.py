@@ -32,7 +32,7 @@ from scanvq.nn.device import choose_device
 from scanvq.nn.precision import Precision
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.recipe.recipe import Recipe
-from scanvq.types import Codes, Progress, SamplingParams, Tokenizer
+from scanvq.types import Codes, Progress, SamplingParams, Tokenizer, Watch
 
 
 class Model:
@@ -198,15 +198,11 @@ class Model:
             decoder: "faithful" or "natural", see `Decoders`; None = natural where the model has it.
             seed: image i depends on the seed and on i alone.
         """
+        requested = with_label(condition, label)
         params = self.sampling_params(
-            condition=condition,
-            label=label,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            guidance=guidance,
+            condition=requested, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
         )
-        codes = self.sample_codes(count, condition=condition, label=label, params=params, seed=seed)
+        codes = self.sample_codes(count, condition=requested, params=params, seed=seed)
         images = self.decoders.decode(codes, decoder=decoder, seed=seed)[:, 0].numpy()
         return self.preparation.to_native(images)
 
@@ -219,8 +215,9 @@ class Model:
         params: SamplingParams,
         seed: int,
         progress: Progress | None = None,
+        watch: Watch | None = None,
     ) -> Codes:
-        """Samples codes, (count, h, w) for each level; `progress` is called with samples done and all."""
+        """Samples codes, (count, h, w) a level. `progress`: samples done and all; `watch`: codes so far."""
         requested = with_label(condition, label)
         return sample_codes(
             self.prior,
@@ -231,6 +228,7 @@ class Model:
             seed=seed,
             device=self.device,
             progress=progress,
+            watch=watch,
         )
 
     @overload

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import torch
@@ -12,7 +12,7 @@ from scanvq.model.array_checks import check_draws
 from scanvq.priors.hierarchical import HierarchicalPrior
 from scanvq.sampling.uniforms import level_generators
 from scanvq.settings import SamplingSettings
-from scanvq.types import UNKNOWN, Codes, Progress, SamplingParams
+from scanvq.types import UNKNOWN, Codes, Progress, SamplingParams, Watch
 
 BATCH = 16  # samples of a batch; the samples of a seed do not depend on it
 
@@ -43,6 +43,7 @@ def sample_codes(
     seed: int,
     device: torch.device,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> Codes:
     """Samples `count` grids of codes of every level; the result is on the CPU.
 
@@ -55,6 +56,7 @@ def sample_codes(
         seed: sample i depends on the seed and on i alone, not on `count`.
         device: of the prior.
         progress: called with samples done and all.
+        watch: called with the codes of all samples so far.
 
     Raises:
         ValueError: see `check_draws`.
@@ -62,7 +64,14 @@ def sample_codes(
     check_draws(count, seed)
     known = tuple(torch.full((count, *shape), UNKNOWN) for shape in code_shapes)
     return fill_codes(
-        prior, known, condition=condition, params=params, seed=seed, device=device, progress=progress
+        prior,
+        known,
+        condition=condition,
+        params=params,
+        seed=seed,
+        device=device,
+        progress=progress,
+        watch=watch,
     )
 
 
@@ -76,6 +85,7 @@ def fill_codes(
     seed: int,
     device: torch.device,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> Codes:
     """Samples every UNKNOWN code of `known`, (n, h, w) for each level; known codes stay unchanged.
 
@@ -84,12 +94,28 @@ def fill_codes(
     count = len(known[0])
     generators = level_generators(seed, len(known))
     filled: list[Codes] = []
+
+    def watch_batch(codes: Codes) -> None:
+        assert watch is not None
+        so_far = _joined([*filled, tuple(level.cpu() for level in codes)])
+        watch(_joined([so_far, tuple(level[len(so_far[0]) :] for level in known)]))
+
     for start in range(0, count, BATCH):
         part = tuple(level[start : start + BATCH].to(device) for level in known)
         samples = len(part[0])
         given = None if condition is None else condition[start : start + BATCH].to(device)
-        codes = prior.sample(part, condition=given, params=params, generator=generators)
+        codes = prior.sample(
+            part,
+            condition=given,
+            params=params,
+            generator=generators,
+            watch=None if watch is None else watch_batch,
+        )
         filled.append(tuple(level.cpu() for level in codes))
         if progress is not None:
             progress(start + samples, count)
-    return tuple(torch.cat([codes[level] for codes in filled]) for level in range(len(known)))
+    return _joined(filled)
+
+
+def _joined(batches: Sequence[Codes]) -> Codes:
+    return tuple(torch.cat(level) for level in zip(*batches, strict=True))

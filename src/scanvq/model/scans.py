@@ -42,14 +42,27 @@ def read_scan(path: Path, *, plane: Plane, spacing: float | None) -> Scan:
     return scan
 
 
-def prepare_scan(scan: Scan, preparation: Preparation) -> Tensor:
-    """Every slice of a scan as an image: (S, 1, H, W) in [0, 1]."""
-    return torch.stack([preparation.apply(scan_slice) for scan_slice in slices_of(scan)])
+def prepare_scan(scan: Scan, preparation: Preparation, *, only: Sequence[int] | None = None) -> Tensor:
+    """The slices of a scan as images, (n, 1, H, W) in [0, 1]: all, or `only` some of them."""
+    slices = slices_of(scan)
+    return torch.stack([preparation.apply(slices[number]) for number in _numbers(scan, only)])
 
 
-def restore_scan(images: Tensor, scan: Scan, preparation: Preparation) -> Scan:
-    """Images (S, 1, H, W) as a scan of the size, type, units and geometry of `scan`."""
-    return replace(scan, slices=restore_slices(images, slices_of(scan), preparation))
+def restore_scan(
+    images: Tensor, scan: Scan, preparation: Preparation, *, only: Sequence[int] | None = None
+) -> Scan:
+    """Images (n, 1, H, W) of `prepare_scan` as a scan of the size, type, units and geometry of `scan`.
+
+    Slices that are not among `only` are those of `scan`.
+    """
+    originals, numbers = slices_of(scan), _numbers(scan, only)
+    slices = scan.slices.copy()
+    slices[numbers] = restore_slices(images, [originals[number] for number in numbers], preparation)
+    return replace(scan, slices=slices)
+
+
+def _numbers(scan: Scan, only: Sequence[int] | None) -> list[int]:
+    return list(range(len(scan.slices)) if only is None else only)
 
 
 def restore_slices(images: Tensor, slices: Sequence[Slice], preparation: Preparation) -> NDArray[Any]:

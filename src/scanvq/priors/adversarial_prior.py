@@ -20,6 +20,7 @@ class AdversarialPrior(CodePrior):
     """
 
     inpainting_support: ClassVar[InpaintingSupport] = "nothing"
+    supports_top_p: ClassVar[bool] = False
     objective: ClassVar[str] = "adversarial_codes"
     noise_dim: int
     generator: nn.Module

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ from scanvq.conditions.space import ConditionSpace
 from scanvq.priors.global_code import GlobalCode
 from scanvq.sampling.uniforms import generator_of_level
 from scanvq.spec import Derived
-from scanvq.types import CodePrior, Codes, LikelihoodPrior, SamplingParams
+from scanvq.types import CodePrior, Codes, LevelWatch, LikelihoodPrior, SamplingParams, Watch
 
 
 class HierarchicalPrior(nn.Module):
@@ -50,6 +51,16 @@ class HierarchicalPrior(nn.Module):
         return self.priors[0].conditions
 
     @property
+    def supports_guidance(self) -> bool:
+        """Whether it has conditions, and every level can be guided towards them."""
+        return bool(self.conditions.names) and all(level.supports_guidance for level in self.priors)
+
+    @property
+    def supports_top_p(self) -> bool:
+        """Whether every level takes top-k and top-p."""
+        return all(level.supports_top_p for level in self.priors)
+
+    @property
     def has_likelihood(self) -> bool:
         """Whether every level has an exact likelihood."""
         return all(isinstance(level, LikelihoodPrior) for level in self.levels)
@@ -71,6 +82,7 @@ class HierarchicalPrior(nn.Module):
         *,
         params: SamplingParams,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        watch: Watch | None = None,
     ) -> Codes:
         """Samples every UNKNOWN cell of every level, coarse to fine.
 
@@ -81,17 +93,23 @@ class HierarchicalPrior(nn.Module):
             params: sampling parameters of all levels.
             generator: a single generator for all levels, or a generator per level (`level_generators`), so
                 that sampling in chunks gives the samples of a single large batch.
+            watch: called with the codes of all levels so far.
         """
         self._check(known)
         condition = self.with_global_code(known, condition)
         codes: list[Tensor] = []
         for number, level in enumerate(self.priors):
+            later = known[number + 1 :]
+            watch_level: LevelWatch | None = None
+            if watch is not None:
+                watch_level = partial(_watched, watch, tuple(codes), later)
             sampled = level.sample(
                 known[number],
                 context=tuple(codes),
                 condition=condition,
                 params=params,
                 generator=generator_of_level(generator, number),
+                watch=watch_level,
             )
             codes.append(sampled)
         return tuple(codes)
@@ -146,3 +164,7 @@ class HierarchicalPrior(nn.Module):
     def _check(self, codes: Codes) -> None:
         if len(codes) != len(self.levels):
             raise ValueError(f"codes have {len(codes)} levels; this prior has {len(self.levels)}")
+
+
+def _watched(watch: Watch, coarser: Codes, later: Codes, codes: Tensor) -> None:
+    watch((*coarser, codes, *later))

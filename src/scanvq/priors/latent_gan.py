@@ -16,7 +16,7 @@ from scanvq.priors.guidance import refuse_guidance
 from scanvq.quantizers.feature_rows import look_up, rows_of
 from scanvq.sampling.uniforms import uniform_table
 from scanvq.spec import Derived
-from scanvq.types import UNKNOWN, Codes, SamplingParams
+from scanvq.types import UNKNOWN, Codes, LevelWatch, SamplingParams
 
 
 class LatentGAN(AdversarialPrior):
@@ -124,6 +124,7 @@ class LatentGAN(AdversarialPrior):
         condition: Condition | None,
         params: SamplingParams,
         generator: torch.Generator | None,
+        watch: LevelWatch | None,
     ) -> Tensor:
         """Samples whole grids of codes (B, h, w), in evaluation mode.
 

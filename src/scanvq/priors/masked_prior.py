@@ -15,6 +15,7 @@ class MaskedPrior(CodePrior):
     """p(masked code | unmasked codes), for every choice of masked cells. No exact likelihood."""
 
     inpainting_support: ClassVar[InpaintingSupport] = "anything"
+    supports_guidance: ClassVar[bool] = True
     objective: ClassVar[str] = "masked_codes"
 
     @abstractmethod

@@ -19,7 +19,7 @@ from scanvq.priors.masked_prior import MaskedPrior
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.masked import fill_by_confidence, fill_by_halton
 from scanvq.spec import Derived
-from scanvq.types import UNKNOWN, Codes, SamplingParams
+from scanvq.types import UNKNOWN, Codes, LevelWatch, SamplingParams
 
 _SPREAD = 0.1  # initial standard deviation of embeddings, equal to that of the learned positions
 
@@ -135,6 +135,7 @@ class MaskGIT(MaskedPrior):
         condition: Condition | None,
         params: SamplingParams,
         generator: torch.Generator | None,
+        watch: LevelWatch | None,
     ) -> Tensor:
         """Samples in a few steps, conditional on all known codes.
 
@@ -149,7 +150,9 @@ class MaskGIT(MaskedPrior):
             return self._guided(codes, context, condition, params)
 
         if self.order == "halton":
-            return fill_by_halton(logits_of, known, steps=self.steps, params=params, generator=generator)
+            return fill_by_halton(
+                logits_of, known, steps=self.steps, params=params, generator=generator, watch=watch
+            )
         return fill_by_confidence(
             logits_of,
             known,
@@ -157,6 +160,7 @@ class MaskGIT(MaskedPrior):
             choice_temperature=self.choice_temperature,
             params=params,
             generator=generator,
+            watch=watch,
         )
 
     def _guided(

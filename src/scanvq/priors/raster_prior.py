@@ -12,7 +12,7 @@ from scanvq.conditions.condition import Condition
 from scanvq.priors.guidance import refuse_guidance
 from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.raster import RasterStepper, sample_raster_cached
-from scanvq.types import Codes, InpaintingSupport, LikelihoodPrior, SamplingParams
+from scanvq.types import Codes, InpaintingSupport, LevelWatch, LikelihoodPrior, SamplingParams
 
 
 class RasterPrior(LikelihoodPrior):
@@ -39,12 +39,13 @@ class RasterPrior(LikelihoodPrior):
         condition: Condition | None,
         params: SamplingParams,
         generator: torch.Generator | None,
+        watch: LevelWatch | None,
     ) -> Tensor:
         """Samples cell by cell from cached features. Raises ValueError for guidance."""
         refuse_guidance(params, "PixelCNN")
         batch, height, width = known.shape
         stepper = self.stepper((batch, height, width), context=context, condition=condition)
-        return sample_raster_cached(stepper, known, params=params, generator=generator)
+        return sample_raster_cached(stepper, known, params=params, generator=generator, watch=watch)
 
     def spatial_map(self, codes: Tensor, context: Codes) -> Tensor | None:
         """The spatial condition (B or 1, C, h, w); None without positions and context.

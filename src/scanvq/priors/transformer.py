@@ -19,7 +19,7 @@ from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.sampling.ordered import OrderedStepper, sample_ordered_cached
 from scanvq.sampling.ordering import Ordering, OrderName
 from scanvq.spec import Derived
-from scanvq.types import Codes, InpaintingSupport, LikelihoodPrior, SamplingParams
+from scanvq.types import Codes, InpaintingSupport, LevelWatch, LikelihoodPrior, SamplingParams
 
 
 class TransformerPrior(LikelihoodPrior):
@@ -53,6 +53,7 @@ class TransformerPrior(LikelihoodPrior):
     """
 
     inpainting_support: ClassVar[InpaintingSupport] = "later codes"
+    supports_guidance: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -126,6 +127,7 @@ class TransformerPrior(LikelihoodPrior):
         condition: Condition | None,
         params: SamplingParams,
         generator: torch.Generator | None,
+        watch: LevelWatch | None,
     ) -> Tensor:
         """Samples cell by cell with cached keys and values.
 
@@ -141,7 +143,7 @@ class TransformerPrior(LikelihoodPrior):
             unconditional=unguided(condition, params),
             guidance=params.guidance,
         )
-        return sample_ordered_cached(stepper, known, params=params, generator=generator)
+        return sample_ordered_cached(stepper, known, params=params, generator=generator, watch=watch)
 
     def stepper(
         self,

@@ -11,7 +11,7 @@ from torch import Tensor
 from scanvq.sampling.filters import choose
 from scanvq.sampling.halton import halton_order
 from scanvq.sampling.uniforms import uniform_table
-from scanvq.types import UNKNOWN, SamplingParams
+from scanvq.types import UNKNOWN, LevelWatch, SamplingParams
 
 Logits = Callable[[Tensor], Tensor]
 """Codes (B, h, w) with UNKNOWN cells to logits (B, K, h, w) of every cell."""
@@ -48,6 +48,7 @@ def fill_by_halton(
     steps: int,
     params: SamplingParams,
     generator: torch.Generator | None = None,
+    watch: LevelWatch | None = None,
 ) -> Tensor:
     """Samples UNKNOWN cells in Halton order (arXiv 2503.17076): the cells of a step are far apart.
 
@@ -60,6 +61,7 @@ def fill_by_halton(
         steps: maximum number of steps, see `filled_after`.
         params: sampling parameters.
         generator: source of randomness, see `uniform_table`.
+        watch: called after each step.
 
     Returns:
         Codes (B, h, w); known codes unchanged.
@@ -77,6 +79,8 @@ def fill_by_halton(
         selected = (codes == UNKNOWN) & (rank < filled)
         logits = _rows(logits_of(codes.view_as(known)))
         codes[selected] = choose(logits[selected], params, uniform[selected])
+        if watch is not None:
+            watch(codes.view_as(known).clone())
     return codes.view_as(known)
 
 
@@ -88,6 +92,7 @@ def fill_by_confidence(
     choice_temperature: float,
     params: SamplingParams,
     generator: torch.Generator | None = None,
+    watch: LevelWatch | None = None,
 ) -> Tensor:
     """Samples UNKNOWN cells by confidence, as MaskGIT (arXiv 2202.04200, section 3.2) and its published code.
 
@@ -102,6 +107,7 @@ def fill_by_confidence(
         choice_temperature: of the Gumbel noise at the beginning.
         params: how a code is sampled.
         generator: where the randomness comes from, see `uniform_table`.
+        watch: called after each step.
 
     Returns:
         Codes (B, h, w); known codes unchanged.
@@ -125,6 +131,8 @@ def fill_by_confidence(
         proposed = codes.clone()
         proposed[left] = sampled
         codes = torch.where(kept, proposed, codes)
+        if watch is not None:
+            watch(codes.view_as(known).clone())
     return codes.view_as(known)
 
 

@@ -13,7 +13,7 @@ from scanvq.kernels.thread_count import limited_threads
 from scanvq.sampling.filters import choose
 from scanvq.sampling.ordering import Ordering
 from scanvq.sampling.uniforms import uniform_table
-from scanvq.types import UNKNOWN, SamplingParams, Stepper
+from scanvq.types import UNKNOWN, LevelWatch, SamplingParams, Stepper
 
 
 class OrderedStepper(Stepper):
@@ -97,11 +97,13 @@ def sample_ordered_cached(
     *,
     params: SamplingParams,
     generator: torch.Generator | None = None,
+    watch: LevelWatch | None = None,
 ) -> Tensor:
     """Samples UNKNOWN cells in the order of a stepper, with caches.
 
     The codes are those of `sample_ordered`, with the same random numbers for each cell. Adjacent known cells
-    are computed in a single pass; those after the last UNKNOWN cell are skipped.
+    are computed in a single pass; those after the last UNKNOWN cell are skipped. `watch` is called after as
+    many sampled cells as a row has.
     """
     ordering = stepper.ordering
     uniform = ordering.sequence(uniform_table(known, generator)).t().contiguous()  # (n, B)
@@ -119,7 +121,9 @@ def sample_ordered_cached(
 
     replay = GraphReplay(fill_position, known.device, calls=len(positions))
     with limited_threads(known):
-        for position in positions:
+        for number, position in enumerate(positions):
+            if watch is not None and number and number % known.shape[2] == 0:
+                watch(ordering.grid(codes.t()))
             if replay.can_capture and 0 < position == stepper.done:
                 stepper.position.fill_(position)
                 replay()

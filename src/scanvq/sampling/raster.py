@@ -14,7 +14,7 @@ from scanvq.sampling.filters import choose
 from scanvq.sampling.ordered import sample_ordered
 from scanvq.sampling.ordering import Ordering
 from scanvq.sampling.uniforms import uniform_table
-from scanvq.types import UNKNOWN, SamplingParams, Stepper
+from scanvq.types import UNKNOWN, LevelWatch, SamplingParams, Stepper
 
 
 class RasterStepper(Stepper):
@@ -121,12 +121,13 @@ def sample_raster_cached(
     *,
     params: SamplingParams,
     generator: torch.Generator | None = None,
+    watch: LevelWatch | None = None,
 ) -> Tensor:
     """Samples UNKNOWN cells in raster order, with caches (arXiv 1704.06001).
 
     The codes are those of `sample_raster`, with the same random numbers for each cell. Rows above the first
     UNKNOWN cell are computed in a single pass, rows below the last are skipped, and known cells in between
-    are not sampled.
+    are not sampled. `watch` is called after each row.
     """
     uniform = uniform_table(known, generator)
     unknown = known == UNKNOWN
@@ -157,4 +158,6 @@ def sample_raster_cached(
                     cell = row * len(line) + column
                     sampled = choose(stepper.logits(cell), params, cell_uniform[column])
                     stepper.set(cell, torch.where(unknown[:, row, column], sampled, line[column]))
+        if watch is not None:
+            watch(stepper.all_codes())
     return stepper.all_codes()

@@ -56,6 +56,36 @@ def test_chunks_of_a_hierarchical_prior_match_too(monkeypatch: pytest.MonkeyPatc
     assert all(torch.equal(one, other) for one, other in zip(whole, parts, strict=True))
 
 
+def test_a_watcher_sees_every_sample_grow_and_can_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    levels = [
+        GatedPixelCNN(channels=8, dilations=(1,), embedding_dim=4, codebook_size=5, context_sizes=context)
+        for context in ((), (5,))
+    ]
+    hierarchy = HierarchicalPrior(levels=levels).eval()  # type: ignore[arg-type]
+    asked = {"condition": None, "params": SamplingParams(), "seed": 0, "device": CPU}
+    shapes = ((2, 3), (4, 6))
+    whole = sample_codes(hierarchy, shapes, 5, **asked)  # type: ignore[arg-type]
+    monkeypatch.setattr(sample, "BATCH", 3)
+    seen: list[tuple[torch.Tensor, ...]] = []
+    watched = sample_codes(hierarchy, shapes, 5, **asked, watch=seen.append)  # type: ignore[arg-type]
+    assert all(torch.equal(one, other) for one, other in zip(whole, watched, strict=True))
+    assert len(seen) == 2 * (2 + 4)  # two batches, rows of both levels
+    for codes in seen:
+        for level, end in zip(codes, whole, strict=True):
+            assert level.shape == end.shape
+            assert torch.equal(level[level != UNKNOWN], end[level != UNKNOWN])
+    known = [sum(int((level != UNKNOWN).sum()) for level in codes) for codes in seen]
+    assert known == sorted(set(known))
+    assert known[-1] == 5 * (6 + 24)
+
+    def stop(codes: tuple[torch.Tensor, ...]) -> None:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        sample_codes(hierarchy, shapes, 5, **asked, watch=stop)  # type: ignore[arg-type]
+
+
 def test_a_condition_is_passed_on(prior: HierarchicalPrior) -> None:
     labels = [None if number is None else torch.full((4,), number) for number in (0, 1, None, 2)]
     samples = [drawn(prior, 4, condition=Condition(label=label)) for label in labels]

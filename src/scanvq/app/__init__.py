@@ -1,0 +1,1 @@
+"""The app: a model in a browser on this computer."""
