@@ -56,6 +56,18 @@ class SpatialCondition(nn.Module):
             self.columns = nn.Parameter(torch.randn(dim, 1, grid[1]) * 0.1)
         self.contexts = nn.ModuleList(ContextMap(size, dim) for size in context_sizes)
 
+    def positions_from(self, other: SpatialCondition) -> dict[str, Tensor]:
+        """The learned positions of another grid, resampled to this one, by name; {} if grids are equal."""
+        if self.grid is None or other.grid is None or self.grid == other.grid:
+            return {}
+        return {
+            name: F.interpolate(theirs.detach()[None], size=own.shape[1:], mode="bilinear")[0]
+            for name, own, theirs in (
+                ("rows", self.rows, other.rows),
+                ("columns", self.columns, other.columns),
+            )
+        }
+
     def forward(self, height: int, width: int, context: Codes) -> Tensor:
         """The map (B, dim, h, w), or (1, dim, h, w) if it is the same for every sample.
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from scanvq.conditions.space import ConditionSpace, NumberCondition
 from scanvq.model.headers import TokenizerHeader
+from scanvq.priors.spatial_condition import SpatialCondition
 from scanvq.recipe.reading import read_recipe
 from scanvq.recipe.recipe import Recipe
 from scanvq.storage.run_directory import RunDirectory, RunError, StageDirectory
@@ -129,7 +130,7 @@ def _copy_stage(source_stage: StageDirectory, stage: StageDirectory) -> None:
 
 
 def load_pretrained(module: nn.Module, pretrained: nn.Module, name: str) -> None:
-    """Loads the weights of a part of another model.
+    """Loads the weights of a part of another model; learned positions are resampled to the grid of `module`.
 
     Args:
         module: the part to initialize.
@@ -139,8 +140,14 @@ def load_pretrained(module: nn.Module, pretrained: nn.Module, name: str) -> None
     Raises:
         WeightsError: the two parts have different settings.
     """
+    state = pretrained.state_dict()
+    theirs = dict(pretrained.named_modules())
+    for path, own in module.named_modules():
+        other = theirs.get(path)
+        if isinstance(own, SpatialCondition) and isinstance(other, SpatialCondition):
+            state |= {f"{path}.{key}": values for key, values in own.positions_from(other).items()}
     try:
-        module.load_state_dict(pretrained.state_dict())
+        module.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise WeightsError(f"the {name} does not fit this recipe ({first})") from None
