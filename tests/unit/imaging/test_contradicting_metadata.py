@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -306,3 +307,24 @@ def test_files_of_several_scanners_are_told(tmp_path: Path) -> None:
     for name in ("0.dcm", "3.dcm"):
         (tmp_path / name).unlink()
     assert Survey.of(read_catalog(tmp_path)).fingerprint["odd"] == []
+
+
+@pytest.mark.parametrize(("aspect", "told"), [((2, 1), True), ((1, 1), False)])
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_pixels_that_are_not_square_without_a_length(
+    suffix: str, aspect: tuple[int, int], told: bool, tmp_path: Path
+) -> None:
+    """PNG pHYs and JPEG JFIF with unit 0, which Pillow cannot write."""
+    path = tmp_path / f"p{suffix}"
+    Image.fromarray((PIXELS[0] % 256).astype(np.uint8)).save(path, dpi=(300, 300))
+    data = path.read_bytes()
+    if suffix == ".jpg":
+        place = data.index(b"JFIF\0") + 7  # unit, density x, density y
+        data = data[:place] + struct.pack(">BHH", 0, *aspect) + data[place + 5 :]
+    else:
+        place = data.index(b"pHYs")
+        chunk = b"pHYs" + struct.pack(">IIB", *aspect, 0)
+        data = data[:place] + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[place + len(chunk) + 4 :]
+    path.write_bytes(data)
+    remarks = FORMATS["png" if suffix == ".png" else "jpeg"].header(path).remarks
+    assert [remark[:31] for remark in remarks] == (["viewers stretch it (aspect 2:1,"] if told else [])

@@ -98,12 +98,29 @@ def display_properties(image: Image.Image) -> dict[str, Any]:
 
 
 def display_remarks(image: Image.Image) -> tuple[str, ...]:
-    """A remark on pixels that viewers rotate or mirror: they are used as stored."""
+    """Remarks on pixels that viewers rotate, mirror or stretch: they are used as stored."""
+    remarks = []
     try:
         turned = image.getexif().get(_ORIENTATION, 1)
     except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error):  # damaged, and not needed
-        return ()
-    return () if turned in (0, 1) else (f"viewers turn it (EXIF orientation {turned}); used as stored",)
+        turned = 1
+    if turned not in (0, 1):
+        remarks.append(f"viewers turn it (EXIF orientation {turned}); used as stored")
+    aspect = _aspect(image)
+    if aspect is not None:
+        remarks.append(
+            f"viewers stretch it (aspect {aspect[0]}:{aspect[1]}, without a length); used as stored, and "
+            "outputs have square pixels"
+        )
+    return tuple(remarks)
+
+
+def _aspect(image: Image.Image) -> tuple[int, int] | None:
+    """Pixels per unknown length along x and y, of a PNG (pHYs) or JPEG (JFIF); None if equal or not given."""
+    aspect = image.info.get("aspect")
+    if aspect is None and image.info.get("jfif_unit") == 0:
+        aspect = image.info.get("jfif_density")
+    return None if aspect is None or min(aspect) < 1 or aspect[0] == aspect[1] else aspect
 
 
 def channel_axis(shape: tuple[int, ...]) -> int | None:
