@@ -16,6 +16,7 @@ from scanvq.storage.resume import fitting_state, read_resume, save_resume
 from scanvq.storage.run_directory import RunError
 from scanvq.training.batch_sampler import DeterministicBatchSampler
 from scanvq.training.engine import Engine
+from scanvq.training.forecast import MEASURED_STEPS, expected_steps, in_words
 from scanvq.training.history import Averages, Loggers
 from scanvq.training.interrupt import Interrupted, StopRequest
 from scanvq.training.monitoring_schedule import MonitoringSchedule
@@ -98,11 +99,12 @@ class _TrainingLoop:
         self.averages = Averages()
         self.progress = ProgressPictures(stage.directory.progress)
         self.began_in_run = stage.run_exists()
+        self.forecast_is_told = False
 
     def run(self, stop_request: StopRequest) -> None:
         state, limit = self.state, self.stage.limit
         before, started_at = state.elapsed, time.monotonic()
-        saved_at = state.elapsed
+        saved_at, began = state.elapsed, state.step
         self.loggers.begin(self.stage.name)
         self.objective.train()
         stop = False
@@ -113,6 +115,7 @@ class _TrainingLoop:
                     [before + time.monotonic() - started_at, float(stop_request.made)]
                 )
                 state.elapsed, stop = elapsed, stopping > 0
+                self._tell_forecast(began, state.elapsed - before)
                 self._require_run()
                 self._record_losses()
                 if self.schedule.validation_is_due(
@@ -132,6 +135,20 @@ class _TrainingLoop:
             self.loggers.end(self.stage.name)
         if stop:
             raise Interrupted(f"the {self.stage.name} is saved at step {state.step}")
+
+    def _tell_forecast(self, began: int, seconds: float) -> None:
+        """Says once what the time that is left can give, as soon as the time of a step is known."""
+        state, limit = self.state, self.stage.limit
+        over = limit.reached(state.step, state.elapsed)
+        if self.forecast_is_told or (state.step - began < MEASURED_STEPS and not over):
+            return
+        self.forecast_is_told = True
+        steps = limit.steps
+        if steps is None:
+            left = limit.left(state.elapsed)
+            steps = expected_steps(state.step, began=began, seconds=seconds, left=left)
+        if words := in_words(self.stage.name, steps):
+            self.loggers.info(f"{self.stage.name}: {words}")
 
     def _step(self) -> None:
         step = self.state.step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -31,6 +32,10 @@ class TrainingLimit:
             return min(1.0, step / self.steps)
         assert self.seconds is not None
         return min(1.0, elapsed / self.seconds)
+
+    def left(self, elapsed: float) -> float:
+        """Seconds that are left; infinite with a limit of steps."""
+        return math.inf if self.seconds is None else max(0.0, self.seconds - elapsed)
 
     def reached(self, step: int, elapsed: float) -> bool:
         return self.progress(step, elapsed) >= 1.0
