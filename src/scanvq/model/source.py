@@ -219,7 +219,7 @@ def write_model(path: Path, source: ModelSource, *, half_prior: bool = False) ->
     if os.path.lexists(path):
         _require_model_file(path)
     tensors = {f"{_TOKENIZER}{name}": value for name, value in source.tokenizer.state_dict().items()}
-    header = None
+    header, calibration = None, source.calibration
     if source.has_prior:
         prior, header = source.load_prior()
         stored = {f"{_PRIOR}{name}": value for name, value in prior.state_dict().items()}
@@ -228,6 +228,8 @@ def write_model(path: Path, source: ModelSource, *, half_prior: bool = False) ->
                 name: value.half() if value.is_floating_point() else value for name, value in stored.items()
             }
             header = header.model_copy(update={"id": content_id({"half_of": header.id}, stored)})
+            if calibration is not None and calibration.prior is not None:  # scores are equal to four digits
+                calibration = calibration.model_copy(update={"prior": header.id})
         tensors |= stored
     decoder_header = None
     if source.has_decoder:
@@ -243,7 +245,7 @@ def write_model(path: Path, source: ModelSource, *, half_prior: bool = False) ->
             prior=header,
             decoder=decoder_header,
             recipe=recipe,
-            calibration=source.calibration,
+            calibration=calibration,
         ),
     )
 
