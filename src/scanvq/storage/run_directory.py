@@ -218,7 +218,7 @@ class RunDirectory:
         if version < FORMAT_VERSION:
             raise RunError(f"{self.settings} was made by an older ScanVQ (format {version}): train again")
         if version > FORMAT_VERSION:
-            raise RunError(f"{self.path} was made by a newer ScanVQ (format {version}); upgrade it")
+            raise RunError(f"{self.settings} was made by a newer ScanVQ (format {version}); upgrade it")
 
     def read_settings(self) -> dict[str, Any]:
         """How `fit` was called, without the format of the run. Raises RunError, see `read`."""

@@ -1,0 +1,50 @@
+"""The models that come with ScanVQ: small, with a card, and usable without anything else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from scanvq.model.model import Model
+from scanvq.model.source import shipped_models
+
+MOST_BYTES = 5_000_000
+SECTIONS = ("Data and license", "Training", "Scores", "Copies", "Limits")
+MODELS = shipped_models()
+
+
+def test_there_is_a_model() -> None:
+    assert "brain-flair-axial" in MODELS
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_small_and_has_a_card(name: str) -> None:
+    file = Path(MODELS[name])
+    assert file.stat().st_size < MOST_BYTES
+    card = file.with_suffix(".md").read_text(encoding="utf-8")
+    assert [section for section in SECTIONS if f"\n## {section}\n" not in card] == []
+    assert not re.search(r"sub-\d|/home/|/work/|/root/", card)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_holds_weights_only(name: str) -> None:
+    """No training codes, which decode to patients, and no name of a scan or folder."""
+    with safe_open(MODELS[name], "numpy") as file:
+        kinds = {key.split(".")[0] for key in file.keys()}  # noqa: SIM118: not a mapping
+        header = str(file.metadata())
+    assert kinds == {"tokenizer", "prior", "decoder"}
+    assert not re.search(r"sub-\d|_axial\.png|/home/|/work/|/root/", header)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_creates_images_and_scores_them(name: str) -> None:
+    model = Model.load(name, device="cpu")
+    assert model.calibration is not None
+    created = model.sample(1, seed=3)
+    assert created.ndim == 3
+    assert 0.1 < float(np.mean(created > 0.1)) < 0.9
+    assert np.array_equal(created, model.sample(1, seed=3))
