@@ -94,6 +94,17 @@ def output_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         yield folder / path.name
 
 
+def undo_interrupted(out: Path) -> None:
+    """Undoes what processes had begun to write to a folder when they were killed, or their disk was full.
+
+    Raises:
+        OutputError: another process is writing. DamagedFileError: the record of `out` is damaged.
+    """
+    if (out / HIDDEN).is_dir():
+        with _locked(out):
+            _undo_killed(out)
+
+
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
     """Holds the lock of the record of a folder, for as long as files are compared or moved."""

@@ -16,7 +16,7 @@ from scanvq.recipe.reading import read_recipe
 from scanvq.recipe.recipe import Recipe
 from scanvq.settings import StageSettings
 from scanvq.storage.files import TEMPORARY_PREFIX, remove_temporary_files, validated, write_text
-from scanvq.storage.output_folder import output_file
+from scanvq.storage.output_folder import output_file, undo_interrupted
 from scanvq.storage.output_record import HIDDEN, is_unchanged_output
 from scanvq.storage.run_directory import RunDirectory, RunError
 from scanvq.store.run_data import RunData, data_record, prepare_data, reopen_data, survey_data
@@ -38,6 +38,7 @@ def require_unused(run: RunDirectory) -> None:
 
     A start that failed before training may be repeated: its recipe is recorded, see `output_folder`.
     """
+    undo_interrupted(run.path)
     initial = {run.settings, run.recipe, run.fingerprint, run.environment, run.logs}
     if not is_unchanged_output(run.recipe):
         initial = set()

@@ -215,6 +215,19 @@ def test_a_killed_process_leaves_what_the_next_call_undoes(tmp_path: Path, count
     assert len(list((tmp_path / HIDDEN).iterdir())) == 2
 
 
+@pytest.mark.parametrize("count", [1, 5, 6])
+def test_what_a_killed_process_began_can_be_undone_before_looking(tmp_path: Path, count: int) -> None:
+    old = {"a": "old", "b": "old", "c": "old"}
+    write(tmp_path, old)
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path, str(count)])
+    undo_interrupted(tmp_path)
+    assert visible(tmp_path) == old
+    undo_interrupted(tmp_path)
+    undo_interrupted(tmp_path / "missing")
+    assert visible(tmp_path) == old
+    assert not (tmp_path / "missing").exists()
+
+
 def test_two_commands_write_to_one_folder_at_once(tmp_path: Path) -> None:
     with output_folder(tmp_path, ["a"]) as first, output_folder(tmp_path, ["b"]) as second:
         (second / "b").write_text("2")
