@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scanvq.storage.files import DamagedFileError
-from scanvq.storage.output_folder import OutputError, output_file, output_folder
+from scanvq.storage.output_folder import OutputError, output_file, output_folder, undo_interrupted
 from scanvq.storage.output_record import HIDDEN
 
 Files = dict[str, str]
