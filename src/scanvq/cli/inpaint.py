@@ -79,7 +79,7 @@ def inpaint(
         save_completions(
             completed.folder / completed.panel,
             *completed.panel_images(),
-            provenance=model.provenance(seed=seed, decoder=used),
+            provenance=completed.provenance,
         )
     if all(prior.inpainting_support == "later codes" for prior in model.prior.priors):
         typer.echo(

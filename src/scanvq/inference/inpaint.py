@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvq.imaging.formats import FORMATS, Format, Plane, Scan, format_of, output_name, stem_of
+from scanvq.imaging.formats import FORMATS, Format, Plane, Provenance, Scan, format_of, output_name, stem_of
 from scanvq.inference.reconstruct import panel_name
 from scanvq.inference.scan_files import source_of
 from scanvq.model.inpaint import unknown_region
@@ -30,6 +30,7 @@ class InpaintedFile:
         scan: as it was given.
         unknown: (S, H, W), true where pixels were completed.
         completions: of the scan.
+        provenance: of the first completion.
     """
 
     folder: Path
@@ -37,6 +38,7 @@ class InpaintedFile:
     scan: Scan
     unknown: NDArray[np.bool_]
     completions: Sequence[Scan]
+    provenance: Provenance
 
     @property
     def shown_slice(self) -> int:
@@ -105,10 +107,20 @@ def inpaint_file(
             decoder=decoder,
             seed=seed,
         )
-        for number, (completion, (target, format)) in enumerate(zip(completions, targets, strict=True)):
-            made_by = model.provenance(seed=seed + number, decoder=used)
-            format.write(folder / target, completion, replace(made_by, derived=source))
-        yield InpaintedFile(folder=folder, panel=panel, scan=scan, unknown=unknown, completions=completions)
+        provenances = [
+            replace(model.provenance(seed=seed + number, decoder=used), derived=source)
+            for number in range(count)
+        ]
+        for completion, (target, format), provenance in zip(completions, targets, provenances, strict=True):
+            format.write(folder / target, completion, provenance)
+        yield InpaintedFile(
+            folder=folder,
+            panel=panel,
+            scan=scan,
+            unknown=unknown,
+            completions=completions,
+            provenance=provenances[0],
+        )
 
 
 def mask_of(scan: Scan, mask: Path | None, keep: str | None, *, plane: Plane) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,7 +27,7 @@ from scanvq.imaging.formats.dicom_values import (
     pixel_encoding,
     stored_values,
 )
-from scanvq.imaging.formats.dicom_writing import drop_pixels, file_bytes, new_dataset
+from scanvq.imaging.formats.dicom_writing import drop_pixels, file_bytes, is_synthesized, new_dataset
 from scanvq.imaging.formats.format import Format, Header, Plane, Provenance, Scan, Spacing
 from scanvq.imaging.formats.orientation import MOST_SKEW, axis_codes
 from scanvq.imaging.formats.reading import UnreadableScan
@@ -122,12 +123,11 @@ class Dicom(Format):
         return Provenance.read(f"{data.get('DerivationDescription')} {data.get('SeriesDescription')}")
 
     def is_synthetic(self, path: Path) -> bool:
-        try:
-            with dicom_errors(path):
-                data = read_dataset(_files(path)[0], pixels=False)
-        except UnreadableScan:
-            return False
-        return str(data.get("SyntheticData", "")).strip() == "YES" or self.provenance(path) is not None
+        declared = False
+        with suppress(UnreadableScan), dicom_errors(path):
+            data = read_dataset(_files(path)[0], pixels=False)
+            declared = str(data.get("SyntheticData", "")).strip() == "YES" or is_synthesized(data)
+        return declared or self.provenance(path) is not None
 
     def files(self, path: Path) -> Sequence[Path]:
         return _files(path)

@@ -23,7 +23,9 @@ from pydicom.uid import (
 
 from scanvq.imaging.formats.dicom_values import PixelEncoding
 from scanvq.imaging.formats.format import Provenance, Scan
+from scanvq.imaging.formats.software import NAME, software_version
 
+_SYNTHESIZING = ("109100", "DCM")  # code and scheme of Synthesizing Equipment, of CID 7005
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 # Tags that describe the replaced pixels: thumbnail, signatures, offsets of compressed frames.
 _STALE = (
@@ -124,6 +126,15 @@ def file_bytes(
     return file.getvalue()
 
 
+def is_synthesized(data: Dataset) -> bool:
+    """Whether a data set names equipment that made artificial content of it."""
+    return any(
+        (code.get("CodeValue"), code.get("CodingSchemeDesignator")) == _SYNTHESIZING
+        for equipment in data.get("ContributingEquipmentSequence") or ()
+        for code in equipment.get("PurposeOfReferenceCodeSequence") or ()
+    )
+
+
 def _set_pixels(data: FileDataset, encoding: PixelEncoding, stored: np.ndarray) -> None:
     big = data.file_meta.TransferSyntaxUID == ExplicitVRBigEndian
     ordered = stored.astype(stored.dtype.newbyteorder(">" if big else "<"), copy=False)
@@ -167,3 +178,18 @@ def _write_provenance(data: FileDataset, provenance: Provenance) -> None:
     data.SyntheticData = "YES"
     data.SeriesDescription = text[:64]
     data.DerivationDescription = text
+    equipment = Dataset()
+    equipment.PurposeOfReferenceCodeSequence = Items([_synthesizing()])
+    equipment.Manufacturer = equipment.ManufacturerModelName = NAME
+    equipment.SoftwareVersions = software_version()
+    equipment.ContributionDescription = text
+    data.ContributingEquipmentSequence = Items(
+        [*(data.get("ContributingEquipmentSequence") or ()), equipment]
+    )
+
+
+def _synthesizing() -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator = _SYNTHESIZING
+    code.CodeMeaning = "Synthesizing Equipment"
+    return code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from scanvq.imaging.formats.pixels import (
     to_gray,
 )
 from scanvq.imaging.formats.reading import UnreadableScan, read_bytes
+from scanvq.imaging.formats.xmp import is_declared_generated, xmp_packet
 from scanvq.storage.files import write_bytes
 
 _QUALITY = 95
@@ -63,7 +65,21 @@ class Jpeg(Format):
         if scan.properties.get("mode") == "RGB":
             image = Image.merge("RGB", [image] * 3)
         buffer = io.BytesIO()
-        comment = b"" if provenance is None else str(provenance).encode()
         display = {name: scan.properties[name] for name in DISPLAY if name in scan.properties}
-        image.save(buffer, format="JPEG", quality=_QUALITY, subsampling=0, comment=comment, **display)
-        write_bytes(path, buffer.getvalue())
+        image.save(buffer, format="JPEG", quality=_QUALITY, subsampling=0, **display)
+        jpeg = buffer.getvalue()
+        write_bytes(path, jpeg if provenance is None else _with_provenance(jpeg, provenance))
+
+    def is_synthetic(self, path: Path) -> bool:
+        return super().is_synthetic(path) or is_declared_generated(path)
+
+
+def _with_provenance(jpeg: bytes, provenance: Provenance) -> bytes:
+    """Inserts a comment and XMP (APP1) after the first segment of an encoded JPEG file, that of JFIF."""
+    end = 4 + int.from_bytes(jpeg[4:6], "big")
+    xmp = b"http://ns.adobe.com/xap/1.0/\0" + xmp_packet(provenance)
+    return jpeg[:end] + _segment(0xFE, str(provenance).encode()) + _segment(0xE1, xmp) + jpeg[end:]
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content

@@ -11,7 +11,6 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 from PIL.ImageFile import ImageFile
-from PIL.PngImagePlugin import PngInfo
 
 from scanvq.imaging.formats.format import Format, Header, Plane, Provenance, Scan, as_type
 from scanvq.imaging.formats.pixels import (
@@ -25,6 +24,7 @@ from scanvq.imaging.formats.pixels import (
     to_gray,
 )
 from scanvq.imaging.formats.reading import UnreadableScan, check_deflated, read_bytes
+from scanvq.imaging.formats.xmp import is_declared_generated, xmp_packet
 from scanvq.storage.files import write_bytes
 
 _REMARKS = {
@@ -33,6 +33,7 @@ _REMARKS = {
     "LA": "stored with transparency",
     "RGBA": "stored as RGBA",
 }
+_HEADER_END = 33  # bytes of the signature and the chunk IHDR
 _TOLERANCE = 2  # some programs round the channels differently
 
 
@@ -93,19 +94,26 @@ class Png(Format):
         mode = scan.properties.get("mode", "L" if pixels.dtype == np.uint8 else "I;16")
         pixels = np.ascontiguousarray(as_type(pixels, np.dtype(np.uint16 if mode == "I;16" else np.uint8)))
         buffer = io.BytesIO()
-        text = PngInfo()
-        if provenance is not None:
-            text.add_text("Description", str(provenance))
         display = {name: scan.properties[name] for name in DISPLAY if name in scan.properties}
-        _image(pixels, mode, scan.properties.get("alpha")).save(buffer, format="PNG", pnginfo=text, **display)
-        write_bytes(path, buffer.getvalue())
+        _image(pixels, mode, scan.properties.get("alpha")).save(buffer, format="PNG", **display)
+        png = buffer.getvalue()
+        write_bytes(path, png if provenance is None else with_text(png, str(provenance)))
+
+    def is_synthetic(self, path: Path) -> bool:
+        return super().is_synthetic(path) or is_declared_generated(path)
 
 
 def with_text(png: bytes, text: str) -> bytes:
-    """Inserts a text chunk `Description` after the header of an encoded PNG file."""
-    content = b"tEXtDescription\0" + text.encode("latin-1", "replace")
-    chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
-    return png[:33] + chunk + png[33:]
+    """Inserts a text chunk `Description` into an encoded PNG file; if it is a provenance, with its XMP."""
+    chunks = _chunk(b"tEXt", b"Description\0" + text.encode("latin-1", "replace"))
+    if (provenance := Provenance.read(text)) is not None:
+        chunks += _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp_packet(provenance))
+    return png[:_HEADER_END] + chunks + png[_HEADER_END:]
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    content = kind + data
+    return struct.pack(">I", len(data)) + content + struct.pack(">I", zlib.crc32(content))
 
 
 def _image(pixels: np.ndarray, mode: str, alpha: np.ndarray | None) -> Image.Image:
