@@ -136,10 +136,10 @@ def test_too_few_held_out_people_give_no_verdict(run: Run, tmp_path: Path) -> No
 
 def test_sources_need_the_codes_of_the_run(run: Run, tmp_path: Path) -> None:
     model = run.model
-    sample_files(model, tmp_path / "out", 2, params=model.sampling_params(), seed=0)
+    files = sample_files(model, tmp_path / "out", 2, params=model.sampling_params(), seed=0)
     shutil.rmtree(run.directory.codes)
     with pytest.raises(ValueError, match="no training codes"):
-        audit_sample_files(model, run.directory, tmp_path / "out")
+        audit_sample_files(model, run.directory, files)
 
 
 def test_one_held_out_person_is_too_few() -> None:

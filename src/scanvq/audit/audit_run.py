@@ -14,8 +14,7 @@ from scanvq.audit.prepare import Domain, prepare
 from scanvq.audit.scans import Grids, Images
 from scanvq.evaluation.created_images import given_images, image_names, sampled_images
 from scanvq.inference.code_file import read_code_file
-from scanvq.inference.image_files import picture_names
-from scanvq.inference.sample import AUDIT, CODES
+from scanvq.inference.sample import SampleFiles
 from scanvq.model.model import Model
 from scanvq.storage.arrays import code_levels, open_arrays
 from scanvq.storage.files import read_json
@@ -97,13 +96,12 @@ def audit_run(
 def audit_sample_files(
     model: Model,
     directory: RunDirectory,
-    out: Path,
+    files: SampleFiles,
     *,
-    kind: str = "png",
     cache: Path | None = None,
     progress_for: ProgressFactory | None = None,
 ) -> dict[str, Any]:
-    """Audits what `sample_files` has written into a folder; writes audit.json there.
+    """Audits samples that were written to files; writes audit.json.
 
     No picture is written, since it would show training scans outside the run. An earlier audit.json is
     replaced.
@@ -111,25 +109,24 @@ def audit_sample_files(
     Args:
         model: of the run.
         directory: of the run.
-        out: with `codes.npz` and the images.
-        kind: of the images, "png", "nifti" or "npz".
+        files: of the samples.
         cache, progress_for: as of `audit_run`.
 
     Raises:
         As `audit_run`.
     """
     progress_for = progress_for or (lambda name: lambda done, total: None)
-    levels, _ = read_code_file(out / CODES, tokenizer_id=model.id)
+    levels, _ = read_code_file(files.codes, tokenizer_id=model.id)
     prepared = prepare(model, directory, "decoded", cache=cache, progress_for=progress_for)
     images: Images = model.coder.decode(levels)[:, 0].numpy()
     codes: Grids = levels[0].numpy()
-    with output_file(out / AUDIT, overwrite=True) as file:
+    with output_file(files.audit, overwrite=True) as file:
         return audit_images(
             prepared,
             images,
             codes,
-            picture_names(len(codes), kind, stem="sample"),
-            origin=f"{out}",
+            files.names,
+            origin=f"{files.codes.parent}",
             keep=partial(directory.write, file),
             progress=progress_for("audit"),
         )

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def audit_line(found: Mapping[str, Any]) -> str:
+def audit_line(found: Mapping[str, Any], *, file: str = "audit.json") -> str:
     """One line, as `scanvq sample` prints it.
 
     Args:
         found: the content of audit.json.
+        file: its name.
     """
     if found["level"] is None:
-        return f"audit: no verdict, {found['refused']}; nearest training scans in audit.json"
+        return f"audit: no verdict, {found['refused']}; nearest training scans in {file}"
     copies = sum(bool(one["copy"]) for one in found["samples"])
     return (
         f"audit: {copies} of {found['n']} samples look like copies (level {found['level']:g}, "
-        f"{found['held_out_people']} held-out people); nearest training scans in audit.json"
+        f"{found['held_out_people']} held-out people); nearest training scans in {file}"
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from scanvq.imaging.formats import FORMATS, Scan
-from scanvq.inference.class_table import TABLE, sample_classes, write_label_table
+from scanvq.inference.class_table import TABLE, write_label_table
 from scanvq.inference.code_file import write_codes
+from scanvq.inference.drawn_samples import DrawnSamples, draw_samples
 from scanvq.inference.image_files import (
     check_kind,
     contact_sheet,
@@ -25,6 +28,23 @@ AUDIT = "audit.json"
 """Written beside the samples when they are audited, and replaced with them."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SampleFiles:
+    """Where samples were written.
+
+    Attributes:
+        names: of the images, relative to their folder.
+        codes: their codes.
+        sheet: all images as one PNG.
+        audit: for the result of their audit, which names training scans.
+    """
+
+    names: Sequence[str]
+    codes: Path
+    sheet: Path
+    audit: Path
+
+
 def sample_files(
     model: Model,
     out: Path,
@@ -38,7 +58,7 @@ def sample_files(
     overwrite: bool = False,
     per_label: bool = False,
     progress: Progress | None = None,
-) -> Path:
+) -> SampleFiles:
     """Writes sampled images, `codes.npz` and a contact sheet of all images, each marked as synthetic.
 
     Args:
@@ -54,9 +74,6 @@ def sample_files(
         per_label: make `count` images of each label, and write `labels.csv`.
         progress: called with samples done and all.
 
-    Returns:
-        The path of the contact sheet.
-
     Raises:
         ValueError: an unsupported kind, or a condition that the prior was not trained with.
         OutputError: an output is there already.
@@ -64,22 +81,27 @@ def sample_files(
     check_kind(kind)
     model.decoders.decoder_of(decoder)  # a missing decoder is an error before sampling
     total = count * len(model.labels) if per_label else count
-    names = [*picture_files(total, kind, stem=STEM), CODES, SHEET, AUDIT, *([TABLE] if per_label else [])]
-    with output_folder(out, names, overwrite=overwrite) as folder:
+    names = picture_names(total, kind, stem=STEM)
+    written = [*picture_files(total, kind, stem=STEM), CODES, SHEET, AUDIT, *([TABLE] if per_label else [])]
+    with output_folder(out, written, overwrite=overwrite) as folder:
+        drawn = draw_samples(
+            model,
+            count,
+            condition=condition,
+            params=params,
+            decoder=decoder,
+            seed=seed,
+            per_label=per_label,
+            progress=progress,
+        )
         if per_label:
-            codes, labels = sample_classes(
-                model, count, condition=condition, params=params, seed=seed, progress=progress
-            )
-            write_label_table(folder, picture_names(total, kind, stem=STEM), labels)
-        else:
-            codes = model.sample_codes(
-                count, condition=condition, params=params, seed=seed, progress=progress
-            )
-        decoded = model.decoders.decode(codes, decoder=decoder, seed=seed)[:, 0].numpy()
-        images = model.preparation.to_native(decoded)
-        provenance = model.provenance(seed=seed, decoder=model.decoders.decoder_of(decoder))
-        spacing = model.preparation.native_spacing
-        write_pictures(folder, images, kind, provenance, stem=STEM, spacing=spacing)
-        write_codes(folder / CODES, model.id, codes, [], provenance=provenance)
-        FORMATS["png"].write(folder / SHEET, Scan(slices=contact_sheet(images)[None]), provenance)
-    return out / SHEET
+            write_label_table(folder, names, [str(values["label"]) for values in drawn.conditions])
+        write_pictures(folder, drawn.images, kind, drawn.provenance, stem=STEM, spacing=drawn.spacing)
+        write_codes_and_sheet(drawn, codes=folder / CODES, sheet=folder / SHEET)
+    return SampleFiles(names=names, codes=out / CODES, sheet=out / SHEET, audit=out / AUDIT)
+
+
+def write_codes_and_sheet(drawn: DrawnSamples, *, codes: Path, sheet: Path) -> None:
+    """Writes the codes of samples, and the contact sheet of their images."""
+    write_codes(codes, drawn.model, drawn.codes, [], provenance=drawn.provenance)
+    FORMATS["png"].write(sheet, Scan(slices=contact_sheet(drawn.images)[None]), drawn.provenance)
