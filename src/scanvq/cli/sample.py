@@ -14,7 +14,7 @@ from scanvq.cli.overwrite_option import OverwriteOption
 
 if TYPE_CHECKING:
     from scanvq.cli.progress_display import ProgressDisplay
-    from scanvq.inference.bids_samples import BidsFacts
+    from scanvq.inference.bids_metadata import BidsFacts
     from scanvq.inference.sample import SampleFiles
     from scanvq.model.model import Model
 
@@ -170,11 +170,11 @@ def sample(
 
 def _bids_facts(run: Path, model: Model, suffix: str | None, skull_stripped: bool | None) -> BidsFacts:
     """What BIDS requires, from the options, the recipe and the card of the run. Raises ValueError."""
-    from scanvq.inference.bids_samples import SUFFIXES, BidsFacts
+    from scanvq.inference.bids_metadata import SUFFIXES, BidsFacts
     from scanvq.report.card import CardFacts
     from scanvq.storage.run_directory import RunDirectory
 
-    suffix = suffix or str(model.recipe.sections["data"].get("suffix") or "")
+    suffix = suffix or model.recipe.data.suffix
     if not suffix:
         raise ValueError(f"--layout bids needs --suffix: one of {', '.join(SUFFIXES)}")
     if skull_stripped is None:
