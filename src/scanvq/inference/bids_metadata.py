@@ -6,7 +6,7 @@ https://bids-specification.readthedocs.io, version 1.11.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,19 @@ from scanvq.inference.drawn_samples import DrawnSamples
 VERSION = "1.11.1"
 SUFFIXES = ("T1w", "T2w", "PDw", "T2starw", "FLAIR", "inplaneT1", "inplaneT2", "PDT2", "angio")
 """Of anatomical images with one file a scan, in arbitrary units."""
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    """A word and its first letter, as BIDS allows them."""
+    return word, word.upper(), word.title(), word[0], word[0].upper()
+
+
+# Columns whose values BIDS defines.
+_ALLOWED: dict[str, Callable[[str | float], bool]] = {
+    "age": lambda value: not isinstance(value, str) and value <= 89,
+    "sex": {form for word in ("male", "female", "other") for form in _forms(word)}.__contains__,
+    "handedness": {form for word in ("left", "right", "ambidextrous") for form in _forms(word)}.__contains__,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,18 +97,30 @@ def sidecar(facts: BidsFacts, drawn: DrawnSamples, number: int) -> dict[str, Any
 
 def participants(subjects: Sequence[str], columns: Sequence[str], drawn: DrawnSamples) -> str:
     """The content of participants.tsv: the conditions of each subject."""
-    rows = [["participant_id", *columns]]
+    rows = [["participant_id", *column_names(columns, drawn)]]
     for subject, values in zip(subjects, drawn.conditions, strict=True):
         rows.append([subject, *(_cell(values.get(name)) for name in columns)])
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def column_descriptions(columns: Sequence[str]) -> dict[str, dict[str, str]]:
+def column_descriptions(columns: Sequence[str], drawn: DrawnSamples) -> dict[str, dict[str, str]]:
     """The content of participants.json."""
     return {
-        name: {"Description": f"Condition {name} that the image was sampled for; of no person."}
-        for name in columns
+        column: {"Description": f"Condition {name} that the image was sampled for; of no person."}
+        for name, column in zip(columns, column_names(columns, drawn), strict=True)
     }
+
+
+def column_names(columns: Sequence[str], drawn: DrawnSamples) -> list[str]:
+    """The names of conditions in tables: `sampled_sex` for sex, if it has values that BIDS does not know."""
+    found = {name: {one[name] for one in drawn.conditions if name in one} for name in columns}
+    return [
+        name if all(map(_ALLOWED.get(name, _any), found[name])) else f"sampled_{name}" for name in columns
+    ]
+
+
+def _any(value: str | float) -> bool:
+    return True
 
 
 def readme(facts: BidsFacts, drawn: DrawnSamples) -> str:

@@ -78,7 +78,7 @@ def sample_bids(
         write_json(folder / _DESCRIPTION, data_set_description(facts, drawn))
         write_text(folder / _README, readme(facts, drawn))
         write_text(folder / _PARTICIPANTS, participants(subjects, columns, drawn))
-        write_json(folder / _COLUMNS, column_descriptions(columns))
+        write_json(folder / _COLUMNS, column_descriptions(columns, drawn))
         for number, (image, pixels) in enumerate(zip(images, drawn.images, strict=True)):
             scan = Scan(slices=pixels[None], spacing=drawn.spacing)
             (folder / image).parent.mkdir(parents=True)
