@@ -88,7 +88,7 @@ def test_it_is_read_as_bids_only_if_asked_for(folder: Path) -> None:
 
 
 def test_a_sample_is_that_of_the_model_and_sampled_conditions_are_told(model: Model, tmp_path: Path) -> None:
-    files = sample_bids(model, tmp_path / "out", 2, FACTS, params=model.sampling_params(), seed=9)
+    files = sample_bids(model, tmp_path / "out", 2, facts=FACTS, params=model.sampling_params(), seed=9)
     images = [np.asarray(nib.load(tmp_path / "out" / name).dataobj).squeeze() for name in files.names]
     expected = model.sample(2, seed=9)
     for image, pixels in zip(images, expected, strict=True):
@@ -119,7 +119,7 @@ def test_another_suffix_is_refused_and_an_earlier_data_set_is_kept(model: Model,
     with pytest.raises(ValueError, match=r"--suffix is 'flair'; BIDS has T1w.*FLAIR"):
         BidsFacts(suffix="flair", skull_stripped=False)
     with pytest.raises(OutputError, match="--overwrite"):
-        sample_bids(model, folder, 1, FACTS, params=model.sampling_params(), seed=1)
+        sample_bids(model, folder, 1, facts=FACTS, params=model.sampling_params(), seed=1)
 
 
 @pytest.mark.skipif(VALIDATOR is None, reason="bids-validator-deno is not installed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -134,34 +135,19 @@ def sample(
         guidance=guidance,
     )
     display = ProgressDisplay()
-    if facts is None:
-        files = sample_files(
-            model,
-            out,
-            per_label or count or 64,
-            condition=requested,
-            params=params,
-            decoder=used,
-            seed=seed,
-            kind=kind,
-            per_label=per_label is not None,
-            overwrite=overwrite,
-            progress=display.progress_for("sample"),
-        )
-    else:
-        files = sample_bids(
-            model,
-            out,
-            per_label or count or 64,
-            facts,
-            condition=requested,
-            params=params,
-            decoder=used,
-            seed=seed,
-            per_label=per_label is not None,
-            overwrite=overwrite,
-            progress=display.progress_for("sample"),
-        )
+    write = partial(sample_bids, facts=facts) if facts else partial(sample_files, kind=kind)
+    files = write(
+        model,
+        out,
+        per_label or count or 64,
+        condition=requested,
+        params=params,
+        decoder=used,
+        seed=seed,
+        per_label=per_label is not None,
+        overwrite=overwrite,
+        progress=display.progress_for("sample"),
+    )
     print(f"wrote {len(files.names)} synthetic images to {out}; contact sheet: {files.sheet}")
     print(decoder_remark(used))
     if audit:
@@ -178,10 +164,8 @@ def _bids_facts(run: Path, model: Model, suffix: str | None, skull_stripped: boo
     if not suffix:
         raise ValueError(f"--layout bids needs --suffix: one of {', '.join(SUFFIXES)}")
     if skull_stripped is None:
-        raise ValueError(
-            "--layout bids needs --skull-stripped or --with-skull: BIDS requires what images of a head show"
-        )
-    known = CardFacts.read(RunDirectory(run)).dataset if run.is_dir() else ""
+        raise ValueError("--layout bids needs --skull-stripped or --with-skull: BIDS requires to say which")
+    known = str(CardFacts.read(RunDirectory(run)).dataset) if run.is_dir() else ""
     is_address = known.startswith(("http://", "https://", "10.", "doi:"))
     return BidsFacts(suffix=suffix, skull_stripped=skull_stripped, source=known if is_address else "")
 
