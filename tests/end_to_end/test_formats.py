@@ -108,6 +108,8 @@ def test_completions_and_samples_have_their_prior_and_seed(
             np.testing.assert_array_equal(after.pixel_array[:, :18], before.pixel_array[:, :18])
             made_by = Provenance(model=prior, seed=5 + number, derived="scan")
             assert after.SeriesDescription == str(made_by)
+    with Image.open(out / "panels" / "t2.png") as panel:
+        assert panel.info["Description"] == str(Provenance(model=prior, seed=5, derived="scan"))
     scanvq("sample", trained, "-n", 1, "--seed", 6, "--out", tmp_path / "samples")
     scanvq("decode", trained, tmp_path / "samples" / "codes.npz", "--out", tmp_path / "decoded")
     for picture in ("samples/sample_000.png", "samples/samples.png", "decoded/image_000.png"):
