@@ -1,4 +1,4 @@
-"""Takes the pictures of the app in docs/pictures: `python docs/make_app_pictures.py RUN SCAN OTHER_SCAN`.
+"""Takes the pictures of the app in docs/pictures: `python docs/make_app_pictures.py MODEL SCAN OTHER_SCAN`.
 
 Needs the extra `app`, Playwright and Chromium.
 """
@@ -64,7 +64,7 @@ def upload(page: Page, name: str, scan: Path) -> None:
 def take_all(page: Page, scan: Path, other: Path) -> None:
     """Every picture, in the order in which a visitor would see them."""
     page.click("#create-button")
-    page.wait_for_function("document.querySelectorAll('#create-sheet figure').length === 32")
+    page.wait_for_selector(":text('16 images in ')")
     save(page, "create")
 
     page.get_by_role("tab", name="Codes").click()
