@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 
 @contextmanager
@@ -24,6 +25,13 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, f"not a regular file, but {_kind(mode)}", str(path))
         yield file
+
+
+@contextmanager
+def open_regular_text(path: Path) -> Iterator[TextIO]:
+    """Opens a regular file of UTF-8 text to read, with its line ends; errors as of `open_regular`."""
+    with open_regular(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        yield text
 
 
 def _kind(mode: int) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from scanvq.cohort.catalog import CatalogError
 from scanvq.cohort.layouts.subject_matching import TableKeys
 from scanvq.imaging.formats import stem_of
+from scanvq.storage.regular_file import open_regular_text
 
 NAME = "subjects.csv"
 SUBJECT_COLUMNS = ("subject", "subject_id", "participant_id", "patient", "patient_id")
@@ -162,7 +163,7 @@ def read_rows(table: Path) -> list[dict[str, str]]:
         CatalogError: a table that cannot be read.
     """
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
+        with open_regular_text(table) as file:
             header = file.readline()
             reader = csv.DictReader(chain([header], file), delimiter=max("\t;,", key=header.count))
             return [

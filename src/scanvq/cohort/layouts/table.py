@@ -22,6 +22,7 @@ from scanvq.cohort.layouts.tree import (
     strip_common_folders,
 )
 from scanvq.imaging.paths import Paths
+from scanvq.storage.regular_file import open_regular_text
 
 COLUMNS = {
     "path": ("path", "file", "filename", "file_name", "filepath", "image", "image_path"),
@@ -113,7 +114,7 @@ def _rows(table: Path) -> Iterator[dict[str, str]]:
 @contextmanager
 def _opened(table: Path) -> Iterator[csv.DictReader[str]]:
     try:
-        with table.open(encoding="utf-8-sig") as file:
+        with open_regular_text(table) as file:
             header = file.readline()
             yield csv.DictReader(chain([header], file), delimiter=max("\t;,", key=header.count))
     except (OSError, UnicodeDecodeError) as error:
