@@ -14,11 +14,20 @@ from scanvq.model.source import shipped_models
 
 MOST_BYTES = 5_000_000
 SECTIONS = ("Data and license", "Training", "Scores", "Copies", "Limits")
+SUBJECT = re.compile(r"sub-\d")
+SCAN_FILE = re.compile(r"\.(png|nii|dcm)\b")
+ABSOLUTE_PATH = re.compile(r"(?<![\w:/.~])/[A-Za-z]\w*/|\b[A-Z]:\\")
 MODELS = shipped_models()
 
 
 def test_there_is_a_model() -> None:
     assert "brain-flair-axial" in MODELS
+
+
+@pytest.mark.parametrize("text", ["in /data/scans/a", '"/mnt/x/y"', "D:\\scans"])
+def test_an_absolute_path_is_seen(text: str) -> None:
+    assert ABSOLUTE_PATH.search(text)
+    assert not ABSOLUTE_PATH.search("https://example.org/a/b, scans/ and docs/explanation/metrics.md")
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -27,7 +36,8 @@ def test_a_model_is_small_and_has_a_card(name: str) -> None:
     assert file.stat().st_size < MOST_BYTES
     card = file.with_suffix(".md").read_text(encoding="utf-8")
     assert [section for section in SECTIONS if f"\n## {section}\n" not in card] == []
-    assert not re.search(r"sub-\d|/home/|/work/|/root/", card)
+    assert not SUBJECT.search(card)
+    assert not ABSOLUTE_PATH.search(card)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -37,7 +47,9 @@ def test_a_model_holds_weights_only(name: str) -> None:
         names = list(file.keys())
         header = str(file.metadata())
     assert {name.split(".")[0] for name in names} == {"tokenizer", "prior", "decoder"}
-    assert not re.search(r"sub-\d|_axial\.png|/home/|/work/|/root/", header)
+    assert not SUBJECT.search(header)
+    assert not SCAN_FILE.search(header)
+    assert not ABSOLUTE_PATH.search(header)
 
 
 @pytest.mark.parametrize("name", MODELS)
