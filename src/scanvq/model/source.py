@@ -209,7 +209,7 @@ def write_model(path: Path, source: ModelSource, *, half_prior: bool = False) ->
     Args:
         path: ends in .safetensors.
         source: the model.
-        half_prior: store the prior as float16; codes and images of the tokenizer stay exactly equal.
+        half_prior: store the weights of the prior as float16; codes and reconstructions stay exactly equal.
 
     Raises:
         ValueError: a file name that does not end in .safetensors, or a file there that is no model file.
@@ -223,10 +223,8 @@ def write_model(path: Path, source: ModelSource, *, half_prior: bool = False) ->
     if source.has_prior:
         prior, header = source.load_prior()
         stored = {f"{_PRIOR}{name}": value for name, value in prior.state_dict().items()}
-        if half_prior:
-            stored = {
-                name: value.half() if value.is_floating_point() else value for name, value in stored.items()
-            }
+        if half_prior:  # counts and centers of the global codes stay as they are
+            stored |= {f"{_PRIOR}{name}": value.detach().half() for name, value in prior.named_parameters()}
             header = header.model_copy(update={"id": content_id({"half_of": header.id}, stored)})
             if calibration is not None and calibration.prior is not None:  # scores are equal to four digits
                 calibration = calibration.model_copy(update={"prior": header.id})

@@ -77,6 +77,8 @@ def test_half_a_prior_is_another_prior_of_the_same_codes(run: RunDirectory, tmp_
     for name, value in original.prior.state_dict().items():
         assert own[name].dtype == value.dtype
         assert torch.allclose(own[name], value, rtol=1e-3, atol=1e-4)
+    kept = dict(original.prior.named_buffers())
+    assert all(torch.equal(value, kept[name]) for name, value in model.prior.named_buffers())
 
 
 def test_a_condition_that_names_subjects_is_refused(scans: Path, run: RunDirectory, tmp_path: Path) -> None:
