@@ -56,12 +56,13 @@ def test_what_is_painted_is_completed_and_nothing_else(
     expected = np.zeros(shape, bool)
     expected[8:20, 4:12] = True
     assert np.array_equal(mask, expected)
-    pages = list(complete(served, upload, 0, mask, count=3, seed=0, decoder=None, limits=limits))
+    pages = list(complete(served, upload, 0, mask, count=3, seed=5, decoder=None, limits=limits))
     assert [len(pictures(page)) for page in pages] == [3, 4, 6]  # the last has the spread
     given, _, *completions = pictures(pages[-1])[:-1]
     assert all(np.array_equal(one[~mask], given[~mask]) for one in completions)
     assert not all(np.array_equal(one, completions[0]) for one in completions)
     assert pages[-1].count("SYNTHETIC") == 3
+    assert all(f"completion {number + 1}, seed {5 + number}" in pages[-1] for number in range(3))
     with pytest.raises(Refused, match="number of completions is 4"):
         next(complete(served, upload, 0, mask, count=4, seed=0, decoder=None, limits=limits))
 

@@ -69,36 +69,35 @@ def complete(
     used, deadline = model.decoders.decoder_of(decoder), Deadline(limits.seconds)
     masks = np.zeros(upload.scan.slices.shape, np.bool_)
     masks[place] = mask
-    completions: list[NDArray[Any]] = []
-    for number in range(count):
+    completions: list[tuple[NDArray[Any], Provenance]] = []
+    for own_seed in range(seed, seed + count):
         deadline.check()
-        (scan,) = model.inpaint(upload.scan, masks, count=1, decoder=used, seed=seed + number)
-        completions.append(scan.slices[place])
-        provenance = Provenance(model=model.prior_id, seed=seed, decoder=used, derived=upload.source)
-        yield _html(upload, place, mask, completions, count, provenance)
+        (scan,) = model.inpaint(upload.scan, masks, count=1, decoder=used, seed=own_seed)
+        provenance = Provenance(model=model.prior_id, seed=own_seed, decoder=used, derived=upload.source)
+        completions.append((scan.slices[place], provenance))
+        yield _html(upload, place, mask, completions, count)
 
 
 def _html(
     upload: Upload,
     place: int,
     mask: NDArray[np.bool_],
-    completions: Sequence[NDArray[Any]],
+    completions: Sequence[tuple[NDArray[Any], Provenance]],
     count: int,
-    provenance: Provenance,
 ) -> str:
     given = upload.picture(upload.scan.slices[place])
     blanked = outlined(np.where(mask, np.uint8(0), given), mask)
     figures = [[Figure(png=png(given), caption="given")], [Figure(png=png(blanked), caption="to complete")]]
-    for number, completion in enumerate(completions):
+    for number, (completion, provenance) in enumerate(completions):
         content = png(upload.picture(completion), provenance)
-        link = download(f"completion_{provenance.seed}_{number}.png", content, "image/png", "PNG")
-        caption = f"completion {number + 1}"
+        link = download(f"completion_{provenance.seed}.png", content, "image/png", "PNG")
+        caption = f"completion {number + 1}, seed {provenance.seed}"
         figures.append([Figure(png=content, caption=caption, created=True, links=(link,))])
     notes = []
     if len(completions) < count:
         notes.append(sentence(f"{len(completions)} of {count} completions"))
     elif count > 1:
-        values = np.stack([one.astype(np.float64) for one in completions])
+        values = np.stack([one.astype(np.float64) for one, _ in completions])
         spread = values.std(axis=0) / max(upload.white - upload.black, 1e-12)
         colors = heat_colors(spread, brightest=DIFFERENCE_WHITE)
         figures.append([Figure(png=png(colors), caption="spread: standard deviation of the completions")])
