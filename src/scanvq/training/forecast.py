@@ -10,6 +10,8 @@ import math
 
 MEASURED_STEPS = 10  # after which the time of a step is known well enough
 
+MEASURED_ON = "on brain slices (4 of them a step, 4x4 pixels a code)"
+
 _WORDS: dict[str, tuple[tuple[float, str], ...]] = {
     "tokenizer": (
         (300, "blurred outlines (SSIM below .83)"),
@@ -42,5 +44,5 @@ def in_words(stage: str, steps: int) -> str:
     """What brain slices look like after that many steps; "" for a stage that was not measured."""
     for limit, words in _WORDS.get(stage, ()):
         if steps < limit:
-            return f"about {steps:,} steps; on brain slices these gave {words}"
+            return f"about {steps:,} steps; {MEASURED_ON} so many gave {words}"
     return ""
